@@ -1,0 +1,165 @@
+import type { Duration, Instant } from '../lib/time.ts';
+import type { Failure } from '../policy/failure.ts';
+import type { ChildSaParameters, Path } from '../policy/sa.ts';
+
+/** What the core wants done, in order. The shell performs it; nothing in the core does anything itself. */
+export type Output =
+  | { readonly kind: 'transmit'; readonly datagram: Uint8Array; readonly path: Path }
+  | { readonly kind: 'ask'; readonly id: number; readonly question: Question }
+  | { readonly kind: 'command'; readonly command: Command }
+  | { readonly kind: 'event'; readonly event: IkeEvent };
+
+/** What the core cannot know: answered later by `answer(id, …)`. An answer whose SA is gone is undone by the core. */
+export type Question =
+  /** Names resolved, a local address chosen: from where to where a connection's first message goes. */
+  | { readonly kind: 'resolve'; readonly connection: string }
+  | { readonly kind: 'allocate-spi'; readonly protocol: 'esp' | 'ah'; readonly path: Path }
+  | { readonly kind: 'install'; readonly sa: ChildSaParameters; readonly outbound: boolean };
+
+export type Answer =
+  | { readonly kind: 'path'; readonly path: Path }
+  | { readonly kind: 'spi'; readonly spi: number }
+  | { readonly kind: 'done' }
+  | { readonly kind: 'failed'; readonly failure: Failure };
+
+/** Done without an answer, strictly in order with the questions about the same SA. */
+export type Command =
+  | { readonly kind: 'release-spi'; readonly protocol: 'esp' | 'ah'; readonly spi: number }
+  | { readonly kind: 'activate-outbound'; readonly id: number }
+  | { readonly kind: 'deactivate-outbound'; readonly id: number }
+  | { readonly kind: 'remove'; readonly id: number }
+  | {
+      readonly kind: 'update-path';
+      readonly id: number;
+      readonly path: Path;
+      readonly udpEncapsulation: boolean;
+    };
+
+/** What happened, for logs, the control socket and embedding programs. */
+export type IkeEvent = { readonly at: Instant } & (
+  | { readonly kind: 'ike-up' | 'ike-down'; readonly ike: IkeSaStatus; readonly failure?: Failure }
+  | { readonly kind: 'ike-rekey'; readonly old: IkeSaStatus; readonly new: IkeSaStatus }
+  | {
+      readonly kind: 'child-up' | 'child-down';
+      readonly ike: IkeSaStatus;
+      readonly child: ChildSaStatus;
+      readonly failure?: Failure;
+    }
+  | {
+      readonly kind: 'child-rekey';
+      readonly ike: IkeSaStatus;
+      readonly old: ChildSaStatus;
+      readonly new: ChildSaStatus;
+    }
+  /** A negotiation came to nothing: an IKE SA, or one child of an SA that stays. */
+  | {
+      readonly kind: 'failed';
+      readonly connection: string;
+      readonly child?: string;
+      readonly role: 'initiator' | 'responder';
+      readonly remote: string;
+      readonly failure: Failure;
+    }
+  /** Keys of an SA, only emitted when the engine was told to (`saveKeys`): for decryption tables. */
+  | { readonly kind: 'ike-keys'; readonly keys: IkeKeyRecord }
+  | { readonly kind: 'child-keys'; readonly sa: ChildSaParameters }
+  | {
+      readonly kind: 'message';
+      readonly direction: 'in' | 'out';
+      readonly ike: number;
+      readonly connection: string;
+      readonly text: string;
+      readonly path: Path;
+    }
+  | {
+      readonly kind: 'log';
+      readonly level: 'debug' | 'info' | 'warn' | 'error';
+      readonly group: string;
+      readonly ike?: number;
+      readonly connection?: string;
+      readonly text: string;
+    }
+);
+
+/** Raw key octets, in hex, for a decryption table: the one place where keys leave their Secret. */
+export interface IkeKeyRecord {
+  readonly version: 1 | 2;
+  readonly initiatorSpi: bigint;
+  readonly responderSpi: bigint;
+  readonly encryption: number;
+  readonly keyLength: number;
+  readonly integrity: number;
+  readonly skEi: string;
+  readonly skEr: string;
+  readonly skAi: string;
+  readonly skAr: string;
+}
+
+export interface IkeSaStatus {
+  /** Unique while the daemon runs. */
+  readonly id: number;
+  readonly connection: string;
+  readonly version: 1 | 2;
+  readonly state: 'CREATED' | 'CONNECTING' | 'ESTABLISHED' | 'REKEYING' | 'REKEYED' | 'DELETING';
+  /** What the running conversation waits for, in words; absent when idle. */
+  readonly phase?: string;
+  readonly role: 'initiator' | 'responder';
+  readonly path: Path;
+  /** Text forms; absent until known. */
+  readonly localId?: string;
+  readonly remoteId?: string;
+  readonly initiatorSpi: bigint;
+  readonly responderSpi: bigint;
+  readonly natLocal: boolean;
+  readonly natRemote: boolean;
+  /** Chosen algorithms in proposal keywords, such as `aes128gcm16-prfsha256-x25519`. */
+  readonly proposal?: string;
+  readonly establishedAt?: Instant;
+  readonly rekeyAt?: Instant;
+  readonly reauthAt?: Instant;
+  readonly children: readonly ChildSaStatus[];
+  readonly tasksQueued: readonly string[];
+  readonly tasksActive: readonly string[];
+}
+
+export interface ChildSaStatus {
+  readonly id: number;
+  readonly name: string;
+  readonly reqid: number;
+  readonly state: 'CREATED' | 'INSTALLING' | 'INSTALLED' | 'REKEYING' | 'REKEYED' | 'DELETING';
+  readonly protocol: 'esp' | 'ah';
+  readonly mode: 'tunnel' | 'transport' | 'beet';
+  readonly udpEncapsulation: boolean;
+  readonly spiIn: number;
+  readonly spiOut: number;
+  readonly proposal: string;
+  readonly esn: boolean;
+  readonly localTs: readonly string[];
+  readonly remoteTs: readonly string[];
+  readonly installedAt?: Instant;
+  readonly rekeyAt?: Instant;
+  readonly expiresAt?: Instant;
+}
+
+/** Knobs of the engine; names and defaults follow the field's where it has them. */
+export interface EngineSettings {
+  /** First wait for an answer, growth of each further wait, and number of retransmissions. */
+  readonly retransmitTimeout: Duration;
+  readonly retransmitBase: number;
+  readonly retransmitTries: number;
+  /** Life of a responder's half-open SA. */
+  readonly halfOpenTimeout: Duration;
+  /** Half-open SAs from which cookies are demanded: in all, and per peer address. 0 demands them always. */
+  readonly cookieThreshold: number;
+  readonly cookieThresholdPerAddress: number;
+  /** Half-open SAs per peer address beyond which requests are dropped; 0 is off. */
+  readonly blockThreshold: number;
+  /** Largest IP packet for IKE messages before they are fragmented, octets. */
+  readonly fragmentSize: number;
+  readonly natKeepAlive: Duration;
+  /** How long a replaced inbound SA still receives. */
+  readonly deleteRekeyedDelay: Duration;
+  /** Emit `message` events (for ladders) and key events (for decryption tables). */
+  readonly traceMessages: boolean;
+  readonly saveKeys: boolean;
+}

@@ -1,0 +1,1 @@
+export type { CryptoProvider } from './crypto/provider.ts';

@@ -1,0 +1,31 @@
+import type { BackendEvent, BackendFeatures, ChildSaParameters, ChildSaUsage, Path } from '../policy/sa.ts';
+
+/**
+ * What cygnet asks of whatever carries packets: the kernel, user space, or a list in memory. All calls answer
+ * at once or by promise; a call that fails throws `Failed` with a `kernel/…` or `local/…` code and leaves
+ * nothing behind. `ipsec/conformance.ts` is this contract as tests.
+ */
+export interface IpsecBackend {
+  readonly name: string;
+  /** What it can do; what it cannot is refused before a negotiation begins. */
+  readonly features: BackendFeatures;
+  /** An unused inbound SPI (256 … 2^32−1), reserved until it is installed or released. */
+  allocateSpi(protocol: 'esp' | 'ah', path: Path): Promise<number>;
+  releaseSpi(protocol: 'esp' | 'ah', spi: number): void;
+  /**
+   * Both directions. With `outbound: false` the inbound SA goes in alone and traffic keeps its old outbound SA,
+   * as the responder of a rekey needs it; `activateOutbound` follows (RFC 7296 §2.8).
+   */
+  install(sa: ChildSaParameters, options: { readonly outbound: boolean }): Promise<void>;
+  activateOutbound(id: number): Promise<void>;
+  /** Stops sending by the SA but still receives, until `remove`. */
+  deactivateOutbound(id: number): Promise<void>;
+  remove(id: number): Promise<void>;
+  /** The peer moved (NAT rebinding, MOBIKE). */
+  updatePath(id: number, path: Path, udpEncapsulation: boolean): Promise<void>;
+  usage(id: number): Promise<ChildSaUsage | undefined>;
+  /** Called for what happens without being asked; one listener. */
+  onEvent(listener: (event: BackendEvent) => void): void;
+  /** Removes all that was installed. */
+  close(): Promise<void>;
+}

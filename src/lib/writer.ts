@@ -1,0 +1,75 @@
+/** Grows as it is written to; network byte order; lengths are patched once they are known. */
+export class Writer {
+  #bytes: Uint8Array;
+  #view: DataView;
+  #at = 0;
+
+  constructor(capacity = 512) {
+    this.#bytes = new Uint8Array(capacity);
+    this.#view = new DataView(this.#bytes.buffer);
+  }
+
+  /** Octets written so far. */
+  get position(): number {
+    return this.#at;
+  }
+
+  u8(value: number): this {
+    this.#view.setUint8(this.#grow(1), value);
+    return this;
+  }
+
+  u16(value: number): this {
+    this.#view.setUint16(this.#grow(2), value);
+    return this;
+  }
+
+  u32(value: number): this {
+    this.#view.setUint32(this.#grow(4), value);
+    return this;
+  }
+
+  u64(value: bigint): this {
+    this.#view.setBigUint64(this.#grow(8), value);
+    return this;
+  }
+
+  bytes(value: Uint8Array): this {
+    this.#bytes.set(value, this.#grow(value.length));
+    return this;
+  }
+
+  zeros(count: number): this {
+    this.#grow(count);
+    return this;
+  }
+
+  patchU8(at: number, value: number): void {
+    this.#view.setUint8(at, value);
+  }
+
+  patchU16(at: number, value: number): void {
+    this.#view.setUint16(at, value);
+  }
+
+  patchU32(at: number, value: number): void {
+    this.#view.setUint32(at, value);
+  }
+
+  /** What was written. The writer must not be used afterwards: this is a view of its memory. */
+  finish(): Uint8Array {
+    return this.#bytes.subarray(0, this.#at);
+  }
+
+  #grow(count: number): number {
+    const at = this.#at;
+    this.#at = at + count;
+    if (this.#at > this.#bytes.length) {
+      const larger = new Uint8Array(Math.max(this.#at, 2 * this.#bytes.length));
+      larger.set(this.#bytes.subarray(0, at));
+      this.#bytes = larger;
+      this.#view = new DataView(larger.buffer);
+    }
+    return at;
+  }
+}

@@ -1,0 +1,110 @@
+import type { Proposal } from '../crypto/proposal.ts';
+import type { Duration } from '../lib/time.ts';
+import type { Identity, IdentityPattern } from './identity.ts';
+import type { IpsecMode } from './sa.ts';
+import type { TrafficSelector } from './traffic-selector.ts';
+
+/** One connection as configured: how one peer, or a kind of peers, may be talked to. Plain data. */
+export interface Connection {
+  readonly name: string;
+  /** 0: any as responder, IKEv2 as initiator. */
+  readonly version: 0 | 1 | 2;
+  /** Addresses, prefixes, ranges or names as written; `%any` and the empty list match all. */
+  readonly localAddresses: readonly string[];
+  readonly remoteAddresses: readonly string[];
+  readonly localPort: number;
+  readonly remotePort: number;
+  /** In order of preference. */
+  readonly proposals: readonly Proposal[];
+  /** One per authentication round, in order; at least one each. */
+  readonly local: readonly LocalAuth[];
+  readonly remote: readonly RemoteAuth[];
+  readonly children: readonly ChildConfig[];
+  /** Pretend to be behind a NAT, so that ESP goes in UDP. */
+  readonly encap: boolean;
+  readonly fragmentation: 'yes' | 'accept' | 'force' | 'no';
+  readonly mobike: boolean;
+  readonly childless: 'allow' | 'prefer' | 'force' | 'never';
+  readonly sendCertreq: boolean;
+  readonly sendCert: 'always' | 'never' | 'ifasked';
+  readonly unique: 'never' | 'no' | 'keep' | 'replace';
+  /** Attempts at IKE_SA_INIT, each with its full retransmission; 0 is without end. */
+  readonly keyingTries: number;
+  /** Liveness checks after this long without traffic; 0 is off. */
+  readonly dpdDelay: Duration;
+  readonly dpdTimeout: Duration;
+  readonly rekeyTime: Duration;
+  readonly reauthTime: Duration;
+  /** How long after rekeyTime or reauthTime the SA is given up. */
+  readonly overTime: Duration;
+  /** Up to this much is taken off rekeyTime and reauthTime at random. */
+  readonly randTime: Duration;
+  readonly aggressive: boolean;
+  readonly pull: boolean;
+  readonly vips: readonly string[];
+  readonly pools: readonly string[];
+}
+
+export type AuthMethodName = 'psk' | 'pubkey' | 'xauth' | 'eap' | 'never';
+
+export interface LocalAuth {
+  readonly method: AuthMethodName;
+  /** Undefined: the certificate's subject, or the local address with a pre-shared key. */
+  readonly id?: Identity;
+  /** Certificates to use, DER, as configured; the first whose key is at hand is sent. */
+  readonly certificates: readonly Uint8Array[];
+  /** Raw public keys, SubjectPublicKeyInfo DER. */
+  readonly publicKeys: readonly Uint8Array[];
+  /** Names of RFC 7427 schemes allowed, such as `rsa/pss-sha256` or `ecdsa-sha384`; empty allows all strong ones. */
+  readonly schemes: readonly string[];
+  readonly xauthId?: string;
+}
+
+export interface RemoteAuth {
+  readonly method: AuthMethodName;
+  readonly id: IdentityPattern;
+  /** The peer must present one of these (DER); empty allows any that is trusted. */
+  readonly certificates: readonly Uint8Array[];
+  readonly publicKeys: readonly Uint8Array[];
+  /** The chain must end at or pass one of these (DER); empty allows all authorities. */
+  readonly authorities: readonly Uint8Array[];
+  readonly schemes: readonly string[];
+  readonly revocation: 'strict' | 'ifuri' | 'relaxed';
+}
+
+/** `dynamic` stands for the IKE SA's own address, or the virtual IP. */
+export type ConfiguredSelector =
+  | TrafficSelector
+  | {
+      readonly dynamic: true;
+      readonly protocol: number;
+      readonly startPort: number;
+      readonly endPort: number;
+    };
+
+export type StartAction = 'none' | 'trap' | 'start' | 'trap|start';
+
+export interface ChildConfig {
+  readonly name: string;
+  readonly protocol: 'esp' | 'ah';
+  /** Of ESP, or AH. In order of preference. */
+  readonly proposals: readonly Proposal[];
+  readonly localTs: readonly ConfiguredSelector[];
+  readonly remoteTs: readonly ConfiguredSelector[];
+  readonly mode: IpsecMode | 'pass' | 'drop';
+  readonly rekeyTime: Duration;
+  readonly lifeTime: Duration;
+  readonly randTime: Duration;
+  readonly rekeyBytes: bigint;
+  readonly lifeBytes: bigint;
+  readonly rekeyPackets: bigint;
+  readonly lifePackets: bigint;
+  readonly startAction: StartAction;
+  readonly closeAction: StartAction;
+  readonly dpdAction: 'clear' | 'trap' | 'restart';
+  readonly replayWindow: number;
+  readonly tfcPadding: number;
+  readonly reqid: number;
+  readonly updown?: string;
+  readonly inactivity: Duration;
+}

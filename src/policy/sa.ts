@@ -1,0 +1,107 @@
+import type { IpAddress } from '../lib/ip.ts';
+import type { Secret } from '../lib/secret.ts';
+import type { Duration, Instant } from '../lib/time.ts';
+import type { TrafficSelector } from './traffic-selector.ts';
+
+/** Where datagrams go: the two UDP endpoints of an IKE SA, or of ESP in UDP. */
+export interface Path {
+  readonly local: Endpoint;
+  readonly remote: Endpoint;
+}
+
+export interface Endpoint {
+  readonly address: IpAddress;
+  readonly port: number;
+}
+
+/** The algorithms of one IPsec SA as transform IDs of IKEv2; IKEv1 maps its own numbers onto them. */
+export interface IpsecAlgorithms {
+  /** 0 for AH. */
+  readonly encryption: number;
+  /** Cipher key length in bits; 0 where the algorithm has one length or none. */
+  readonly keyLength: number;
+  /** 0 with an AEAD. */
+  readonly integrity: number;
+  readonly esn: boolean;
+}
+
+export interface DirectionKeys {
+  /** Cipher key and salt, as derived. */
+  readonly encryption: Secret;
+  readonly integrity: Secret;
+}
+
+export type IpsecMode = 'tunnel' | 'transport' | 'beet';
+
+/** What an IPsec back end is told when a Child SA is made: both directions, since they come and go together. */
+export interface ChildSaParameters {
+  /** Unique while the daemon runs; every later call names the SA by it. */
+  readonly id: number;
+  readonly name: string;
+  readonly protocol: 'esp' | 'ah';
+  readonly mode: IpsecMode;
+  readonly algorithms: IpsecAlgorithms;
+  /** Ours: packets with this SPI arrive here. */
+  readonly spiIn: number;
+  /** The peer's. */
+  readonly spiOut: number;
+  readonly keysIn: DirectionKeys;
+  readonly keysOut: DirectionKeys;
+  readonly path: Path;
+  /** ESP in UDP (RFC 3948) on the path's ports. */
+  readonly udpEncapsulation: boolean;
+  readonly localTs: readonly TrafficSelector[];
+  readonly remoteTs: readonly TrafficSelector[];
+  /** Packets; 0 turns the check off. */
+  readonly replayWindow: number;
+  /** Pad tunnel packets up to this many octets; 0 is off. */
+  readonly tfcPadding: number;
+  readonly reqid: number;
+  readonly lifetimes: ChildLifetimes;
+  /** The SA that this one replaces, on a rekey. */
+  readonly replaces?: number;
+}
+
+export interface ChildLifetimes {
+  /** From installation; 0 is never. The IKE side watches these two itself. */
+  readonly rekeyTime: Duration;
+  readonly lifeTime: Duration;
+  readonly rekeyBytes: bigint;
+  readonly lifeBytes: bigint;
+  readonly rekeyPackets: bigint;
+  readonly lifePackets: bigint;
+}
+
+export interface ChildSaUsage {
+  readonly bytesIn: bigint;
+  readonly packetsIn: bigint;
+  readonly bytesOut: bigint;
+  readonly packetsOut: bigint;
+  /** Instant of the last packet; 0 when none passed. */
+  readonly usedIn: number;
+  readonly usedOut: number;
+}
+
+export interface BackendFeatures {
+  readonly modes: readonly ('tunnel' | 'transport' | 'beet')[];
+  readonly protocols: readonly ('esp' | 'ah')[];
+  readonly esn: boolean;
+  /** ESP must travel in UDP, since plain ESP (IP protocol 50) cannot be sent. */
+  readonly forceUdpEncapsulation: boolean;
+  readonly maximumReplayWindow: number;
+}
+
+export type BackendEvent =
+  | { readonly kind: 'expire'; readonly id: number; readonly hard: boolean; readonly now: Instant }
+  /** A packet wants a Child SA that is not there: trap policies. */
+  | {
+      readonly kind: 'acquire';
+      readonly reqid: number;
+      readonly source: Uint8Array;
+      readonly destination: Uint8Array;
+      readonly protocol: number;
+    }
+  /** An authentic ESP-in-UDP packet came from another address or port. */
+  | { readonly kind: 'mapping'; readonly id: number; readonly path: Path }
+  /** First inbound packet after installation; lets a rekey's responder switch early. */
+  | { readonly kind: 'inbound'; readonly id: number };

@@ -5,6 +5,8 @@ import type { ChildSaParameters, Path } from '../policy/sa.ts';
 /** What the core wants done, in order. The shell performs it; nothing in the core does anything itself. */
 export type Output =
   | { readonly kind: 'transmit'; readonly datagram: Uint8Array; readonly path: Path }
+  /** One octet 0xFF to hold a NAT's mapping open (RFC 3948 §4). */
+  | { readonly kind: 'keepalive'; readonly path: Path }
   | { readonly kind: 'ask'; readonly id: number; readonly question: Question }
   | { readonly kind: 'command'; readonly command: Command }
   | { readonly kind: 'event'; readonly event: IkeEvent };

@@ -1,3 +1,5 @@
+import { Malformed } from '../lib/reader.ts';
+
 /** The 28 octets that begin every IKE message of either version (RFC 2408 §3.1, RFC 7296 §3.1). */
 export interface Header {
   /** IKEv1: the initiator's cookie. */
@@ -16,3 +18,96 @@ export interface Header {
 }
 
 export const HEADER_LENGTH = 28;
+
+/** Flags of the IKEv2 header (RFC 7296 §3.1); those of IKEv1 are `V1HeaderFlag`. */
+export const HeaderFlag = {
+  /** Set by the original initiator of the IKE SA, in requests and responses alike. */
+  INITIATOR: 0x08,
+  /** The sender could speak a higher major version. */
+  VERSION: 0x10,
+  RESPONSE: 0x20,
+} as const;
+
+/**
+ * What is wrong with a header: fewer than 28 octets; a Length field that is not the datagram's length; a
+ * major version the decoder that was asked does not speak.
+ */
+export type HeaderFault = 'cut-short' | 'length' | 'version';
+
+/** A header that cannot be gone on with; `fault` tells which way. */
+export class HeaderMalformed extends Malformed {
+  readonly fault: HeaderFault;
+
+  constructor(fault: HeaderFault, message: string, offset: number) {
+    super(message, offset);
+    this.name = 'HeaderMalformed';
+    this.fault = fault;
+  }
+}
+
+//                      1                   2                   3
+//  0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1
+// +-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+
+// |                       IKE SA Initiator's SPI                  |
+// |                                                               |
+// +-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+
+// |                       IKE SA Responder's SPI                  |
+// |                                                               |
+// +-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+
+// |  Next Payload | MjVer | MnVer | Exchange Type |     Flags     |
+// +-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+
+// |                          Message ID                           |
+// +-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+
+// |                            Length                             |
+// +-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+
+
+/**
+ * The header of a message of any version: the first 28 octets have not changed since ISAKMP, and whoever is
+ * to answer a version it does not speak needs them (RFC 7296 §2.5).
+ *
+ * @param datagram one whole IKE message, without the non-ESP marker of port 4500.
+ * @throws HeaderMalformed with the fault `cut-short` or `length`. Nothing is ever sized by the Length field.
+ */
+export function decodeHeader(datagram: Uint8Array): Header {
+  if (datagram.length < HEADER_LENGTH) {
+    throw new HeaderMalformed(
+      'cut-short',
+      `IKE header: ${HEADER_LENGTH} octets wanted, ${datagram.length} there`,
+      datagram.length,
+    );
+  }
+  const view = new DataView(datagram.buffer, datagram.byteOffset, HEADER_LENGTH);
+  const length = view.getUint32(24);
+  if (length !== datagram.length) {
+    throw new HeaderMalformed(
+      'length',
+      `IKE header: Length is ${length}, the datagram has ${datagram.length}`,
+      24,
+    );
+  }
+  const version = view.getUint8(17);
+  return {
+    initiatorSpi: view.getBigUint64(0),
+    responderSpi: view.getBigUint64(8),
+    nextPayload: view.getUint8(16),
+    majorVersion: version >> 4,
+    minorVersion: version & 0x0f,
+    exchangeType: view.getUint8(18),
+    flags: view.getUint8(19),
+    messageId: view.getUint32(20),
+    length,
+  };
+}
+
+/** Writes the 28 octets of `header` at the front of `out`, which must have room for them. */
+export function encodeHeader(header: Header, out: Uint8Array): void {
+  const view = new DataView(out.buffer, out.byteOffset, HEADER_LENGTH);
+  view.setBigUint64(0, header.initiatorSpi);
+  view.setBigUint64(8, header.responderSpi);
+  view.setUint8(16, header.nextPayload);
+  view.setUint8(17, (header.majorVersion << 4) | header.minorVersion);
+  view.setUint8(18, header.exchangeType);
+  view.setUint8(19, header.flags);
+  view.setUint32(20, header.messageId);
+  view.setUint32(24, header.length);
+}

@@ -7,10 +7,15 @@ interface Base<T extends number> {
   readonly critical?: boolean;
 }
 
-/** A transform attribute other than the key length, kept as it came. TV values are two octets. */
+/**
+ * A transform attribute other than the key length, kept as it came. Whoever finds one must not accept the
+ * transform unless it understands it (RFC 7296 §3.3.6).
+ */
 export interface TransformAttributeValue {
   readonly type: number;
   readonly value: Uint8Array;
+  /** It came in the long form (TLV). Absent: the short form (TV) where the value is two octets, else the long. */
+  readonly long?: true;
 }
 
 export interface WireTransform extends Transform {
@@ -90,7 +95,7 @@ export type WireSelector =
       readonly start: Uint8Array;
       readonly end: Uint8Array;
     }
-  /** A selector type this code has no picture of, kept whole. */
+  /** A selector type this code has no picture of: all its octets, from TS Type on. */
   | { readonly tsType: number; readonly unknown: Uint8Array };
 
 export interface TsPayload extends Base<typeof PayloadType.TSi | typeof PayloadType.TSr> {

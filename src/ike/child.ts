@@ -1,0 +1,119 @@
+import type { Instant } from '../lib/time.ts';
+import type { ChildConfig } from '../policy/connection.ts';
+import type { ChildLifetimes, DirectionKeys, IpsecAlgorithms, IpsecMode, Path } from '../policy/sa.ts';
+import { formatSelector, type TrafficSelector } from '../policy/traffic-selector.ts';
+import { ask, type Flow } from './flow.ts';
+import type { ChildSaStatus } from './output.ts';
+import type { Host } from './session.ts';
+
+/** One Child SA, both directions. Plain data: it lives as long as its SA and moves from IKE SA to IKE SA. */
+export interface ChildSa {
+  readonly id: number;
+  readonly config: ChildConfig;
+  readonly reqid: number;
+  readonly protocol: 'esp' | 'ah';
+  readonly mode: IpsecMode;
+  readonly algorithms: IpsecAlgorithms;
+  /** Chosen algorithms in proposal keywords. */
+  readonly proposal: string;
+  /** Key exchange method of the proposal it was made under; 0 without: the first guess at its rekey. */
+  keMethod: number;
+  readonly spiIn: number;
+  readonly spiOut: number;
+  readonly localTs: readonly TrafficSelector[];
+  readonly remoteTs: readonly TrafficSelector[];
+  readonly udpEncapsulation: boolean;
+  state: ChildSaStatus['state'];
+  /** Whether packets go out by it: not yet on the responder's side of a rekey (RFC 7296 §2.8). */
+  outbound: boolean;
+  installedAt?: Instant;
+  rekeyAt?: Instant;
+  expiresAt?: Instant;
+}
+
+export interface ChildKeys {
+  readonly keysIn: DirectionKeys;
+  readonly keysOut: DirectionKeys;
+}
+
+/** An inbound SPI for `protocol`. Whoever takes it must release it, or see it installed. */
+export function* reserveSpi(protocol: 'esp' | 'ah', path: Path): Flow<never, number> {
+  const answer = yield* ask<'allocate-spi'>({ kind: 'allocate-spi', protocol, path });
+  return answer.spi;
+}
+
+/**
+ * Has the back end install `child`; with `outbound: false` its inbound half alone. From then on the SPI belongs to the
+ * installed SA. Throws Failed (`kernel/…`) with nothing installed and the SPI still reserved.
+ */
+export function* install(
+  host: Host,
+  child: ChildSa,
+  keys: ChildKeys,
+  path: Path,
+  options: { readonly outbound: boolean; readonly replaces?: number },
+): Flow<never, void> {
+  const { config } = child;
+  const parameters = {
+    id: child.id,
+    name: config.name,
+    protocol: child.protocol,
+    mode: child.mode,
+    algorithms: child.algorithms,
+    spiIn: child.spiIn,
+    spiOut: child.spiOut,
+    ...keys,
+    path,
+    udpEncapsulation: child.udpEncapsulation,
+    localTs: child.localTs,
+    remoteTs: child.remoteTs,
+    replayWindow: Math.min(config.replayWindow, host.features.maximumReplayWindow),
+    tfcPadding: config.tfcPadding,
+    reqid: child.reqid,
+    lifetimes: lifetimes(config),
+    ...(options.replaces === undefined ? {} : { replaces: options.replaces }),
+  };
+  if (host.settings.saveKeys) host.event({ kind: 'child-keys', sa: parameters });
+  child.state = 'INSTALLING';
+  yield* ask<'install'>({ kind: 'install', sa: parameters, outbound: options.outbound });
+  child.state = 'INSTALLED';
+  child.outbound = options.outbound;
+  child.installedAt = host.now;
+  const { rekeyTime, lifeTime, randTime } = config;
+  if (rekeyTime > 0) child.rekeyAt = host.now + Math.max(0, rekeyTime - host.jitter(randTime));
+  if (lifeTime > 0) child.expiresAt = host.now + lifeTime;
+}
+
+/** Packets go out by `child` from now on. */
+export function activateOutbound(host: Host, child: ChildSa): void {
+  if (child.outbound) return;
+  child.outbound = true;
+  host.command({ kind: 'activate-outbound', id: child.id });
+}
+
+export function childStatus(child: ChildSa): ChildSaStatus {
+  return {
+    id: child.id,
+    name: child.config.name,
+    reqid: child.reqid,
+    state: child.state,
+    protocol: child.protocol,
+    mode: child.mode,
+    udpEncapsulation: child.udpEncapsulation,
+    spiIn: child.spiIn,
+    spiOut: child.spiOut,
+    proposal: child.proposal,
+    esn: child.algorithms.esn,
+    localTs: child.localTs.map(formatSelector),
+    remoteTs: child.remoteTs.map(formatSelector),
+    ...(child.installedAt === undefined ? {} : { installedAt: child.installedAt }),
+    ...(child.rekeyAt === undefined ? {} : { rekeyAt: child.rekeyAt }),
+    ...(child.expiresAt === undefined ? {} : { expiresAt: child.expiresAt }),
+  };
+}
+
+function lifetimes(config: ChildConfig): ChildLifetimes {
+  const { rekeyTime, lifeTime, rekeyBytes, lifeBytes, rekeyPackets, lifePackets } = config;
+  return { rekeyTime, lifeTime, rekeyBytes, lifeBytes, rekeyPackets, lifePackets };
+}
+

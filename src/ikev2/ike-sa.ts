@@ -1,0 +1,103 @@
+import type { PacketCipher } from '../crypto/provider.ts';
+import type { ChildSa } from '../ike/child.ts';
+import type { IkeSaStatus } from '../ike/output.ts';
+import type { Host } from '../ike/session.ts';
+import type { Secret } from '../lib/secret.ts';
+import type { Duration, Instant } from '../lib/time.ts';
+import type { Connection } from '../policy/connection.ts';
+import type { Failure } from '../policy/failure.ts';
+import type { Identity } from '../policy/identity.ts';
+import type { Path } from '../policy/sa.ts';
+import type { Flow } from './flow.ts';
+
+/** The end that sent the first message of this IKE SA, or the rekey request that made it, is its initiator. */
+export type Role = 'initiator' | 'responder';
+export type IkeState = IkeSaStatus['state'];
+
+/**
+ * One IKE SA as its flows see it: what is agreed, and the few deeds that are not messages. `Ikev2Session` is the
+ * implementation; flows know this interface alone.
+ */
+export interface IkeSa {
+  readonly id: number;
+  readonly host: Host;
+  readonly role: Role;
+  readonly initiatorSpi: bigint;
+  readonly responderSpi: bigint;
+  readonly path: Path;
+  readonly connection: Connection;
+  readonly localId: Identity;
+  readonly remoteId: Identity;
+  readonly keys: IkeKeys;
+  readonly peer: PeerFacts;
+  readonly children: readonly ChildSa[];
+  state: IkeState;
+
+  /** Queues `task`; it runs when no other task does, at the earliest after `delay`. One of the same `key` is not queued twice. */
+  start(task: Task, delay?: Duration): void;
+  /** Withdraws tasks: the queued ones are forgotten, the running one is dropped at its step. */
+  withdraw(which: (task: Task) => boolean): void;
+  /** Whether such a task runs or waits. */
+  has(which: (task: Task) => boolean): boolean;
+
+  addChild(child: ChildSa): void;
+  /** Takes `child` off this SA without touching the back end. */
+  releaseChild(child: ChildSa): void;
+  /** Takes `child` off this SA and, after `delay`, out of the back end. */
+  removeChild(child: ChildSa, delay?: Duration): void;
+
+  /** A new IKE SA with this one's connection, path, identities and facts, ready to receive: a rekey made it. No child moves yet. */
+  succeed(parameters: Succession): IkeSa;
+  /** Moves all children, and the queued tasks about them, to `successor`; this SA becomes REKEYED. */
+  handOver(successor: IkeSa): void;
+  /** The SA is gone at once: children removed, keys wiped, nothing sent. */
+  close(failure?: Failure): void;
+  /** For events. */
+  status(): IkeSaStatus;
+}
+
+export interface Succession {
+  readonly role: Role;
+  readonly initiatorSpi: bigint;
+  readonly responderSpi: bigint;
+  readonly keys: IkeKeys;
+}
+
+/** A conversation that this end begins. */
+export interface Task {
+  readonly kind: 'establish' | 'create-child' | 'rekey-child' | 'rekey-ike' | 'delete-child' | 'delete-ike' | 'liveness';
+  /** What it is about: a child's name or number. Tasks of the same kind and subject are one. */
+  readonly subject: string;
+  run(sa: IkeSa): Flow<void>;
+  /** Told when it came to nothing; without it the failure becomes an event and no more. */
+  failed?(failure: Failure): void;
+}
+
+/** The keys of an established IKE SA (RFC 7296 §2.14) as they are used from then on. */
+export interface IkeKeys {
+  /** Chosen algorithms in proposal keywords. */
+  readonly proposal: string;
+  readonly prf: number;
+  readonly keMethod: number;
+  readonly skD: Secret;
+  readonly outgoing: PacketCipher;
+  readonly incoming: PacketCipher;
+}
+
+/** What the peer said it can do, and what lies between us. Extensions fill it in (`extensions/`). */
+export interface PeerFacts {
+  /** Some NAT changes our address or port; the peer's. */
+  natLocal: boolean;
+  natRemote: boolean;
+  /** RFC 7383: it understands SKF. */
+  fragmentation: boolean;
+  /** RFC 6023. */
+  childless: boolean;
+  /** RFC 4555. */
+  mobike: boolean;
+  /** RFC 7427 §4: hash algorithms it takes in signatures; empty: none but the old methods. */
+  signatureHashes: readonly number[];
+  /** It holds no other IKE SA with us (RFC 7296 §2.4). */
+  initialContact: boolean;
+  establishedAt?: Instant;
+}

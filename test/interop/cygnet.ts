@@ -1,0 +1,94 @@
+import type { ChildProcess } from 'node:child_process';
+import { mkdirSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import type { CertificateSet } from './certificates.ts';
+import { type Lab, type Run, run, until } from './lab.ts';
+import { type Section, writeSwanctl } from './swanctl.ts';
+
+const MAIN = resolve(import.meta.dirname, '../../src/cli/main.ts');
+
+/** The daemon under test in a namespace, driven by its own command line. */
+export class Cygnet {
+  readonly #lab: Lab;
+  readonly #namespace: string;
+  readonly #label: string;
+  #process: ChildProcess | undefined;
+
+  constructor(lab: Lab, namespace: string, label: string) {
+    this.#lab = lab;
+    this.#namespace = namespace;
+    this.#label = label;
+  }
+
+  async start(
+    configuration: Section,
+    options: { certificates?: CertificateSet; who?: 'alice' | 'bob'; args?: readonly string[] } = {},
+  ): Promise<void> {
+    mkdirSync(this.directory, { recursive: true });
+    writeSwanctl(join(this.directory, 'swanctl'), configuration, options.certificates, options.who);
+    this.#process = this.#lab.start(this.#namespace, `${this.#label}.log`, [
+      process.execPath,
+      MAIN,
+      'daemon',
+      '--config',
+      join(this.directory, 'swanctl'),
+      '--control',
+      this.socket,
+      '--backend',
+      'userspace',
+      ...(options.args ?? []),
+    ]);
+    const { process: child } = this;
+    await until('the daemon answers', async () => {
+      if (child.exitCode !== null) throw new Error(`the daemon ended with ${child.exitCode}: ${this.log}`);
+      return /"ready"|ready/.test(this.log);
+    });
+  }
+
+  /** `cygnet ARGS --control …`. */
+  cli(...args: string[]): Promise<Run> {
+    return run(process.execPath, [MAIN, ...args, '--control', this.socket], { timeout: 60_000 });
+  }
+
+  async status(): Promise<StatusJson> {
+    const { stdout, stderr, code } = await this.cli('status', '--json');
+    if (code !== 0) throw new Error(`status failed: ${stderr}`);
+    return JSON.parse(stdout) as StatusJson;
+  }
+
+  get process(): ChildProcess {
+    if (this.#process === undefined) throw new Error('the daemon was not started');
+    return this.#process;
+  }
+
+  get log(): string {
+    return this.#lab.read(`${this.#label}.log`);
+  }
+
+  get directory(): string {
+    return this.#lab.path(this.#label);
+  }
+
+  get socket(): string {
+    return join(this.directory, 'control.sock');
+  }
+}
+
+/** What the tests read of `cygnet status --json`. */
+export interface StatusJson {
+  readonly sas: readonly {
+    readonly id: number;
+    readonly connection: string;
+    readonly state: string;
+    readonly proposal?: string;
+    readonly children: readonly {
+      readonly id: number;
+      readonly name: string;
+      readonly state: string;
+      readonly spiIn: number;
+      readonly spiOut: number;
+      readonly localTs: readonly string[];
+      readonly remoteTs: readonly string[];
+    }[];
+  }[];
+}

@@ -1,0 +1,239 @@
+import assert from 'node:assert/strict';
+import type { CertificateSet } from './certificates.ts';
+import { Charon } from './charon.ts';
+import { Cygnet } from './cygnet.ts';
+import { Lab, mustRun, until } from './lab.ts';
+import type { Section } from './swanctl.ts';
+
+/** What one scenario varies; cygnet is `alice` on the left and charon `bob` on the right. */
+export interface PeerOptions {
+  readonly ike: string;
+  readonly esp: string;
+  readonly certificates?: CertificateSet;
+  readonly secondChild: boolean;
+  /** A masquerading router stands between; whoever initiates is behind it. */
+  readonly nat: boolean;
+  readonly mtu: number;
+  /** Replace parts of either side's configuration: for the failures. */
+  readonly alice: (configuration: Section) => Section;
+  readonly bob: (configuration: Section) => Section;
+  readonly cygnetArgs: readonly string[];
+  readonly bobSettings: string;
+}
+
+const DEFAULTS: Omit<PeerOptions, 'certificates'> = {
+  ike: 'aes128gcm16-prfsha256-x25519',
+  esp: 'aes128gcm16',
+  secondChild: false,
+  nat: false,
+  mtu: 1500,
+  alice: configuration => configuration,
+  bob: configuration => configuration,
+  cygnetArgs: [],
+  bobSettings: '',
+};
+
+/** Two namespaces, a daemon in each, and what a test does with them. Everything is gone at the end of the test's scope. */
+export class Scene implements AsyncDisposable {
+  readonly lab = new Lab();
+  readonly options: PeerOptions;
+  cygnet!: Cygnet;
+  charon!: Charon;
+  alice = '';
+  bob = '';
+
+  private constructor(options: Partial<PeerOptions>) {
+    this.options = { ...DEFAULTS, ...options };
+  }
+
+  static async open(options: Partial<PeerOptions> = {}): Promise<Scene> {
+    const scene = new Scene(options);
+    try {
+      await scene.#build();
+      return scene;
+    } catch (error) {
+      await scene[Symbol.asyncDispose]();
+      throw error;
+    }
+  }
+
+  async #build(): Promise<void> {
+    const { lab, options } = this;
+    this.alice = await lab.namespace('a');
+    this.bob = await lab.namespace('b');
+    if (options.nat) await this.#nat();
+    else await lab.wire(this.alice, '10.9.0.1/24', this.bob, '10.9.0.2/24');
+    for (const [namespace, net] of [
+      [this.alice, 1],
+      [this.bob, 2],
+    ] as const) {
+      for (const host of [1, 2])
+        await mustRun('ip', ['-n', namespace, 'addr', 'add', `10.${net}.0.${host}/32`, 'dev', 'lo']);
+    }
+    this.cygnet = new Cygnet(lab, this.alice, 'cygnet');
+    this.charon = new Charon(lab, this.bob, 'charon');
+    const common = options.certificates === undefined ? {} : { certificates: options.certificates };
+    await Promise.all([
+      this.cygnet.start(options.alice(this.#configuration('alice')), {
+        ...common,
+        who: 'alice',
+        args: options.cygnetArgs,
+      }),
+      this.charon.start(options.bob(this.#configuration('bob')), {
+        ...common,
+        who: 'bob',
+        settings: options.bobSettings,
+      }),
+    ]);
+  }
+
+  /** alice 192.168.9.2 → router, masquerading → bob 10.9.0.2. */
+  async #nat(): Promise<void> {
+    const router = await this.lab.namespace('r');
+    await this.lab.wire(this.alice, '192.168.9.2/24', router, '192.168.9.1/24');
+    await this.lab.wire(router, '10.9.0.1/24', this.bob, '10.9.0.2/24');
+    await mustRun('ip', ['-n', this.alice, 'route', 'add', 'default', 'via', '192.168.9.1']);
+    await mustRun('ip', ['netns', 'exec', router, 'sysctl', '-qw', 'net.ipv4.ip_forward=1']);
+    await mustRun('ip', [
+      'netns',
+      'exec',
+      router,
+      'nft',
+      'add table ip nat; add chain ip nat post { type nat hook postrouting priority 100; }; add rule ip nat post ip saddr 192.168.9.0/24 masquerade',
+    ]);
+  }
+
+  #configuration(who: 'alice' | 'bob'): Section {
+    const { certificates, ike, esp, secondChild, nat } = this.options;
+    const other = who === 'alice' ? 'bob' : 'alice';
+    const [net, otherNet] = who === 'alice' ? [1, 2] : [2, 1];
+    const proof: Section = certificates === undefined ? { auth: 'psk' } : { auth: 'pubkey' };
+    const child = (host: number): Section => ({
+      local_ts: `10.${net}.0.${host}/32`,
+      remote_ts: `10.${otherNet}.0.${host}/32`,
+      esp_proposals: esp,
+    });
+    return {
+      connections: {
+        lab: {
+          version: '2',
+          local_addrs: who === 'alice' ? (nat ? '192.168.9.2' : '10.9.0.1') : '10.9.0.2',
+          remote_addrs: who === 'alice' ? '10.9.0.2' : nat ? '%any' : '10.9.0.1',
+          proposals: ike,
+          local: {
+            ...proof,
+            id: `${who}.lab`,
+            ...(certificates === undefined
+              ? {}
+              : {
+                  certs: [`${who}.crt`, ...certificates.intermediates.map(name => `${name}.crt`)]
+                    .slice(0, 1)
+                    .join(', '),
+                }),
+          },
+          remote: {
+            ...proof,
+            id: `${other}.lab`,
+            ...(certificates === undefined ? {} : { cacerts: 'ca.crt' }),
+          },
+          children: { net: child(1), ...(secondChild ? { net2: child(2) } : {}) },
+        },
+      },
+      secrets:
+        certificates === undefined
+          ? { 'ike-1': { 'id-1': 'alice.lab', 'id-2': 'bob.lab', secret: '"correct horse battery"' } }
+          : {},
+    };
+  }
+
+  /** Brings a child up, from cygnet as initiator or from charon when cygnet responds. */
+  async up(role: 'initiator' | 'responder', child = 'net'): Promise<void> {
+    const result =
+      role === 'initiator'
+        ? await this.cygnet.cli('up', `lab/${child}`)
+        : await this.charon.swanctl('--initiate', '--child', child, '--timeout', '10');
+    assert.equal(
+      result.code,
+      0,
+      `${result.stdout}\n${result.stderr}\n--- cygnet\n${this.cygnet.log}\n--- charon\n${this.charon.log.split('\n').slice(-40).join('\n')}`,
+    );
+  }
+
+  async rekey(starter: 'cygnet' | 'charon', what: 'child' | 'ike'): Promise<void> {
+    const result =
+      starter === 'cygnet'
+        ? await this.cygnet.cli('rekey', what === 'ike' ? 'lab' : 'lab/net')
+        : await this.charon.swanctl(
+            '--rekey',
+            what === 'ike' ? '--ike' : '--child',
+            what === 'ike' ? 'lab' : 'net',
+          );
+    assert.equal(result.code, 0, result.stdout + result.stderr);
+  }
+
+  /** Takes the SA down from one side, and waits until neither has any left. */
+  async down(by: 'cygnet' | 'charon'): Promise<void> {
+    const result =
+      by === 'cygnet'
+        ? await this.cygnet.cli('down', 'lab')
+        : await this.charon.swanctl('--terminate', '--ike', 'lab');
+    assert.equal(result.code, 0, result.stdout + result.stderr);
+    await until('cygnet has no SA left', async () => (await this.cygnet.status()).sas.length === 0);
+    await until(
+      'charon has no SA left',
+      async () => (await this.charon.swanctl('--list-sas')).stdout.trim() === '',
+    );
+  }
+
+  async ping(from: 'alice' | 'bob', source: string, destination: string): Promise<void> {
+    const { code, stdout } = await this.lab.run(from === 'alice' ? this.alice : this.bob, [
+      'ping',
+      '-c',
+      '2',
+      '-i',
+      '0.1',
+      '-W',
+      '2',
+      '-I',
+      source,
+      destination,
+    ]);
+    assert.equal(code, 0, `${source} → ${destination}: ${stdout}`);
+  }
+
+  async pingBothWays(): Promise<void> {
+    await this.ping('alice', '10.1.0.1', '10.2.0.1');
+    await this.ping('bob', '10.2.0.1', '10.1.0.1');
+  }
+
+  /** A ping every 10 ms until stopped; answers how many were sent and came back. */
+  floodPing(): { stop(): Promise<{ sent: number; received: number }> } {
+    const child = this.lab.start(this.alice, 'ping.log', [
+      'ping',
+      '-i',
+      '0.01',
+      '-W',
+      '2',
+      '-q',
+      '-I',
+      '10.1.0.1',
+      '10.2.0.1',
+    ]);
+    return {
+      stop: async () => {
+        child.kill('SIGINT');
+        await new Promise<void>(resolve =>
+          child.exitCode !== null ? resolve() : child.once('close', () => resolve()),
+        );
+        const match = await until('ping counts', () =>
+          /(\d+) packets transmitted, (\d+) received/.exec(this.lab.read('ping.log')),
+        );
+        return { sent: Number(match[1]), received: Number(match[2]) };
+      },
+    };
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.lab.close();
+  }
+}

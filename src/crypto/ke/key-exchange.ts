@@ -1,0 +1,55 @@
+import { CryptoFailure, type CryptoProvider, type KeyExchangePrimitive } from '../provider.ts';
+import { keyExchangeRow } from './registry.ts';
+
+/** A key exchange method, ready for use. Lengths in octets. */
+export interface KeyExchange extends KeyExchangePrimitive {
+  /** Transform ID, as it stands in KE payloads. */
+  readonly id: number;
+  /** As proposals name it. */
+  readonly keyword: string;
+  /** Of the initiator's Key Exchange Data, and of the responder's: they differ with a KEM. */
+  readonly publicLength: number;
+  readonly responseLength: number;
+  readonly secretLength: number;
+  /** Whether it is a KEM: then only the initiator has a key pair. */
+  readonly kem: boolean;
+}
+
+/**
+ * The method of a KE transform ID; undefined when it is not known or the provider lacks it. Public values are
+ * those of the KE payload: MODP as long as the prime, ECP x‖y, ML-KEM encapsulation key and ciphertext. Values of
+ * a wrong length, off the curve or outside the group make CryptoFailure (RFC 6989 §2, RFC 8031 §5, FIPS 203 §7).
+ */
+export function keyExchangeOf(provider: CryptoProvider, method: number): KeyExchange | undefined {
+  const row = keyExchangeRow(method);
+  const primitive = row && provider.keyExchange(row.primitive);
+  if (row === undefined || primitive === undefined) return undefined;
+  const keyword = row.keywords[0];
+  const checkLength = (value: Uint8Array, length: number): void => {
+    if (value.length !== length) {
+      throw new CryptoFailure(`${keyword}: public value of ${value.length} octets, ${length} wanted`);
+    }
+  };
+  return {
+    id: method,
+    keyword,
+    publicLength: row.publicLength,
+    responseLength: row.responseLength,
+    secretLength: row.secretLength,
+    kem: row.primitive.kind === 'mlkem',
+    initiate() {
+      const half = primitive.initiate();
+      return {
+        publicValue: half.publicValue,
+        finish(peer) {
+          checkLength(peer, row.responseLength);
+          return half.finish(peer);
+        },
+      };
+    },
+    respond(peer) {
+      checkLength(peer, row.publicLength);
+      return primitive.respond(peer);
+    },
+  };
+}

@@ -25,6 +25,8 @@ export interface MessageCipher {
 const GENERIC_HEADER = 4;
 const FRAGMENT_NUMBERS = 4;
 const MAX_FRAGMENTS = 0xffff;
+/** Where in the header the first payload's type stands. */
+const HEADER_NEXT_PAYLOAD = 16;
 
 /**
  * Protects a message: one datagram with an SK payload (RFC 7296 §3.14), or several with SKF payloads where
@@ -84,6 +86,36 @@ export function openMessage(
   const end = textEnd - 1 - padLength;
   if (end < textStart) return undefined;
   return { first: encrypted.firstInner, bytes: packet.subarray(textStart, end) };
+}
+
+/**
+ * The octets of a protected message up to the encrypted payload's header, as if neither encryption nor
+ * fragmentation had taken place: what IKE_INTERMEDIATE authenticates besides the inner chain (RFC 9242 §3.3.2).
+ *
+ * @param datagram the whole message, or its first fragment, as sent or received.
+ * @param innerLength octets of the whole inner chain.
+ */
+export function unprotectedHead(datagram: Uint8Array, message: Message, innerLength: number): Uint8Array {
+  const encrypted = message.encrypted;
+  if (encrypted === undefined) throw new RangeError('the message is not protected');
+  const fragmented = encrypted.type === PayloadType.SKF;
+  const head = datagram.slice(0, encrypted.bodyOffset - (fragmented ? FRAGMENT_NUMBERS : 0));
+  const view = new DataView(head.buffer);
+  view.setUint32(HEADER_LENGTH - 4, head.length + innerLength);
+  view.setUint16(head.length - 2, GENERIC_HEADER + innerLength);
+  if (fragmented) head[nextPayloadAt(head)] = PayloadType.SK;
+  return head;
+}
+
+/** Where the type of the last payload of `head` is named: in the header, or in the payload before it. */
+function nextPayloadAt(head: Uint8Array): number {
+  const view = new DataView(head.buffer);
+  let at = HEADER_NEXT_PAYLOAD;
+  for (let next = HEADER_LENGTH; next + GENERIC_HEADER < head.length; ) {
+    at = next;
+    next += view.getUint16(next + 2);
+  }
+  return at;
 }
 
 function sealOne(

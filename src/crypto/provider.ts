@@ -12,6 +12,11 @@ export interface CryptoProvider {
   hmac(name: HashName, key: Uint8Array, ...parts: readonly Uint8Array[]): Uint8Array;
   /** A packet cipher for one direction of one SA; undefined when this provider lacks the algorithm. */
   packetCipher(spec: PacketCipherSpec): PacketCipher | undefined;
+  /**
+   * CBC with no authentication, for the messages of IKEv1 alone (RFC 2409 appendix B): `encryption` is an IKEv2
+   * transform ID, `key` the cipher key. Undefined when this provider lacks the algorithm or the key has no length of it.
+   */
+  cbcCipher(encryption: number, key: Uint8Array): CbcCipher | undefined;
   /** One block under AES in ECB, for the MACs built on it (XCBC, CMAC). */
   aesBlock(key: Uint8Array): (block: Uint8Array) => Uint8Array;
   /** A key exchange group of `primitive`; undefined when this provider lacks it. */
@@ -73,6 +78,13 @@ export interface PacketOptions {
   readonly iv?: Uint8Array;
 }
 
+/** The text must be whole blocks, the IV one block; the results are fresh. The caller takes care of padding and of the chain of IVs. */
+export interface CbcCipher {
+  readonly blockLength: number;
+  encrypt(iv: Uint8Array, text: Uint8Array): Uint8Array;
+  decrypt(iv: Uint8Array, text: Uint8Array): Uint8Array;
+}
+
 // ── Key exchange: Diffie-Hellman and KEMs behind the same two calls ──
 
 export type KePrimitive =
@@ -118,11 +130,14 @@ export interface PrivateKey {
 export interface SignatureScheme {
   readonly name: string;
   readonly keyType: KeyType;
-  /** Absent for EdDSA, which signs the message itself. */
+  /**
+   * Absent for EdDSA, which signs the message itself, and for the RSA signatures of IKEv1, where the data is a
+   * hash already and stands in PKCS#1 padding without a DigestInfo (RFC 2409 §5.1).
+   */
   readonly hash?: HashName;
   readonly padding?: 'pkcs1' | 'pss';
   /** PSS salt length in octets. */
   readonly saltLength?: number;
-  /** ECDSA: r‖s of fixed length (RFC 4754) or the DER sequence (RFC 7427). */
+  /** ECDSA and DSA: r‖s of fixed length (RFC 4754) or the DER sequence (RFC 7427). */
   readonly encoding?: 'raw' | 'der';
 }

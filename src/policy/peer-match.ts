@@ -1,0 +1,99 @@
+import type { IpAddress } from '../lib/ip.ts';
+import { type AddressQuality, matchAddress, type ResolvedNames } from './address-match.ts';
+import type { Connection } from './connection.ts';
+import type { Identity } from './identity.ts';
+import {
+  ANY_MATCH,
+  type MatchQuality,
+  matchesIdentity,
+  matchIdentities,
+  NO_MATCH,
+} from './identity-match.ts';
+
+/** What is known of a peer when a responder looks for its connection; identities come later than addresses. */
+export interface PeerQuery {
+  readonly version: 1 | 2;
+  readonly local: IpAddress;
+  readonly remote: IpAddress;
+  /** What the peer wants us to be (IDr), when it said so. */
+  readonly localId?: Identity;
+  /** What the peer says it is (IDi). */
+  readonly remoteId?: Identity;
+  readonly names?: ResolvedNames;
+}
+
+export interface ConnectionMatch {
+  readonly connection: Connection;
+  /** Both address lists together. */
+  readonly addresses: AddressQuality;
+  /** `ANY_MATCH` while the identity is not known. */
+  readonly localId: MatchQuality;
+  readonly remoteId: MatchQuality;
+}
+
+/** One thing about a connection that does not fit. */
+export type PeerDifference =
+  | 'version'
+  | 'local address'
+  | 'remote address'
+  | 'local identity'
+  | 'remote identity';
+
+export interface ConnectionMismatch {
+  readonly connection: Connection;
+  readonly differs: readonly PeerDifference[];
+}
+
+/**
+ * The connections that fit, best first: by the remote identity, then the addresses, then the local identity, then
+ * their order in the configuration. Only the first authentication round is looked at: later ones come later.
+ */
+export function matchConnections(
+  connections: readonly Connection[],
+  query: PeerQuery,
+): readonly ConnectionMatch[] {
+  return connections
+    .map(connection => judge(connection, query))
+    .filter(judged => judged.differs.length === 0)
+    .map(({ match }) => match)
+    .sort((a, b) => b.remoteId - a.remoteId || b.addresses - a.addresses || b.localId - a.localId);
+}
+
+/** Every connection with what keeps it from fitting, the nearest first. For explanations. */
+export function mismatchedConnections(
+  connections: readonly Connection[],
+  query: PeerQuery,
+): readonly ConnectionMismatch[] {
+  return connections
+    .map(connection => ({ connection, differs: judge(connection, query).differs }))
+    .filter(({ differs }) => differs.length > 0)
+    .sort((a, b) => a.differs.length - b.differs.length);
+}
+
+function judge(
+  connection: Connection,
+  query: PeerQuery,
+): { readonly match: ConnectionMatch; readonly differs: readonly PeerDifference[] } {
+  const local = matchAddress(connection.localAddresses, query.local, query.names);
+  const remote = matchAddress(connection.remoteAddresses, query.remote, query.names);
+  const localId = matchLocalId(connection, query.localId);
+  const remoteId = matchRemoteId(connection, query.remoteId);
+  const differs: PeerDifference[] = [];
+  if (connection.version !== 0 && connection.version !== query.version) differs.push('version');
+  if (local === 0) differs.push('local address');
+  if (remote === 0) differs.push('remote address');
+  if (localId === NO_MATCH) differs.push('local identity');
+  if (remoteId === NO_MATCH) differs.push('remote identity');
+  return { match: { connection, addresses: local + remote, localId, remoteId }, differs };
+}
+
+/** A connection without a local identity takes whatever name the peer calls us by: the certificate shows later whether it holds. */
+function matchLocalId(connection: Connection, wanted: Identity | undefined): MatchQuality {
+  const own = connection.local[0]?.id;
+  return wanted === undefined || own === undefined ? ANY_MATCH : matchIdentities(own, wanted);
+}
+
+function matchRemoteId(connection: Connection, claimed: Identity | undefined): MatchQuality {
+  const pattern = connection.remote[0]?.id;
+  return claimed === undefined || pattern === undefined ? ANY_MATCH : matchesIdentity(pattern, claimed);
+}

@@ -1,9 +1,18 @@
-import type { Transform } from '../iana/transforms.ts';
-
-/** A set of acceptable algorithms for one protocol: several transforms of one type are alternatives, best first. */
-export interface Proposal {
-  readonly protocol: 'ike' | 'esp' | 'ah';
-  readonly transforms: readonly Transform[];
-  /** The text it was written as, or one that reads back as the same. */
-  readonly text: string;
-}
+/** Proposals: what they are, how they are written, how one is chosen. */
+export {
+  type AcceptedProposal,
+  confirmProposal,
+  type OfferedProposal,
+  type ProposalMismatch,
+  type SelectionOptions,
+  selectProposal,
+} from './proposal-selection.ts';
+export {
+  defaultProposals,
+  formatTransforms,
+  type Proposal,
+  ProposalError,
+  parseProposals,
+  weakKeywords,
+  withoutKeyExchange,
+} from './proposal-text.ts';

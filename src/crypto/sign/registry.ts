@@ -21,7 +21,7 @@ export interface SignatureAlgorithm {
 export function schemeByIdentifier(der: Uint8Array): SignatureScheme | undefined {
   return (
     SIGNATURES.find(({ identifier }) => identifier !== undefined && equal(identifier, der)) ??
-    SIGNATURES.find(row => equal(withoutNull(row), der))
+    SIGNATURES.find(row => isWithoutNull(row, der))
   )?.scheme;
 }
 
@@ -190,10 +190,10 @@ export const SIGNATURES: readonly SignatureAlgorithm[] = [
 
 const byName = new Map(SIGNATURES.map(row => [row.scheme.name, row]));
 
-/** The identifier with its NULL parameters left out, which PKCS #1 allows too (RFC 8017 appendix A.2.4, RFC 4055 §5). */
-function withoutNull({ scheme, identifier }: SignatureAlgorithm): Uint8Array {
-  if (identifier === undefined || scheme.padding !== 'pkcs1') return new Uint8Array(0);
+/** Whether `der` is the identifier without its NULL parameters, which PKCS #1 allows too (RFC 4055 §5). */
+function isWithoutNull({ scheme, identifier }: SignatureAlgorithm, der: Uint8Array): boolean {
+  if (identifier === undefined || scheme.padding !== 'pkcs1') return false;
   const short = identifier.slice(0, -2);
   short[1] = short.length - 2;
-  return short;
+  return equal(short, der);
 }

@@ -1,0 +1,313 @@
+import { ProtocolId, TransformType } from '../iana/ikev2.ts';
+import { nameOf } from '../iana/name.ts';
+import { Integ, KeMethod, SequenceNumbers, type Transform } from '../iana/transforms.ts';
+import type { Protocol } from './algorithm.ts';
+import { isAead } from './encr/registry.ts';
+import { isAdditionalKe, keywordOf } from './keyword.ts';
+import { formatTransforms, type Proposal } from './proposal-text.ts';
+
+/** A proposal as the peer sent it. */
+export interface OfferedProposal {
+  readonly number: number;
+  /** Protocol ID. */
+  readonly protocol: number;
+  readonly transforms: readonly (Transform & { readonly attributes?: readonly unknown[] })[];
+}
+
+const accepted: unique symbol = Symbol('accepted');
+
+/** One algorithm of each type, agreed by both sides. Only this file makes it. */
+export interface AcceptedProposal {
+  readonly [accepted]: true;
+  readonly kind: 'accepted';
+  /** Proposal Num of the peer's proposal, or of ours that the peer chose. */
+  readonly number: number;
+  readonly protocol: Protocol;
+  /** The configured proposal that matched. */
+  readonly configured: Proposal;
+  /** What the responder sends back: one transform for each type of the offered proposal. */
+  readonly transforms: readonly Transform[];
+  /** 0 for AH. */
+  readonly encryption: number;
+  /** Cipher key length in bits; 0 where the algorithm has one length or none. */
+  readonly keyLength: number;
+  /** 0 with an AEAD. */
+  readonly integrity: number;
+  /** 0 outside IKE. */
+  readonly prf: number;
+  /** 0 without a key exchange of its own. */
+  readonly keyExchange: number;
+  /** In the order they are run, NONE left out (RFC 9370 §2.2.1). */
+  readonly additionalKeyExchanges: readonly number[];
+  readonly esn: boolean;
+  /** In keywords. */
+  readonly text: string;
+}
+
+/** Why no proposal fits, by the pair that came nearest. */
+export interface ProposalMismatch {
+  readonly kind: 'mismatch';
+  /** Proposal Num of the peer's proposal that came nearest; undefined when it sent none of the protocol. */
+  readonly number: number | undefined;
+  /** The transform type that failed there; undefined when that is not what failed. */
+  readonly type: number | undefined;
+  /** Both sides' keywords of that type; of everything when no type is to blame. */
+  readonly ours: readonly string[];
+  readonly theirs: readonly string[];
+  /** One sentence. */
+  readonly reason: string;
+}
+
+export interface SelectionOptions {
+  /** Whose order of preference decides, of proposals and of transforms. */
+  readonly preferOurs: boolean;
+  /** Leave out key exchanges on both sides: for a Child SA made in IKE_AUTH (RFC 7296 §1.2). */
+  readonly withoutKeyExchange?: boolean;
+  /** False makes ADDKE transforms unknown: the peer did not announce IKE_INTERMEDIATE (RFC 9370 §2.2.1). */
+  readonly additionalKeyExchanges?: boolean;
+}
+
+/** The responder's choice among the peer's proposals (RFC 7296 §3.3.6). */
+export function selectProposal(
+  configured: readonly Proposal[],
+  offered: readonly OfferedProposal[],
+  options: SelectionOptions,
+): AcceptedProposal | ProposalMismatch {
+  const pairs = options.preferOurs
+    ? configured.flatMap(ours => offered.map(theirs => [ours, theirs] as const))
+    : offered.flatMap(theirs => configured.map(ours => [ours, theirs] as const));
+  let nearest: Match | undefined;
+  for (const [ours, theirs] of pairs) {
+    const match = matchPair(ours, theirs, options);
+    if (match.failed === undefined) return accept(ours, theirs.number, match.chosen);
+    if (nearest === undefined || match.agreed > nearest.agreed) nearest = match;
+  }
+  return nearest?.failed ?? nothingComparable(configured, offered);
+}
+
+/**
+ * The initiator's check of the answer (RFC 7296 §3.3.6): one proposal, with the number of one that was `sent`
+ * (numbered from 1) and one transform of each of its types, all of them offered there.
+ */
+export function confirmProposal(
+  sent: readonly Proposal[],
+  answer: readonly OfferedProposal[],
+  options: Pick<SelectionOptions, 'additionalKeyExchanges'> = {},
+): AcceptedProposal | ProposalMismatch {
+  const [theirs] = answer;
+  const ours = theirs === undefined ? undefined : sent[theirs.number - 1];
+  if (theirs === undefined || ours === undefined || answer.length !== 1) {
+    return nothingComparable(sent, answer, 'the peer did not answer with one of our proposals');
+  }
+  const types = new Set(theirs.transforms.map(({ type }) => type));
+  if (types.size !== theirs.transforms.length) {
+    return nothingComparable(sent, answer, 'the peer answered with several algorithms of one type');
+  }
+  const match = matchPair(ours, theirs, { ...options, preferOurs: true });
+  if (match.failed !== undefined) return match.failed;
+  if (match.ignored !== undefined) return match.ignored;
+  return accept(ours, theirs.number, match.chosen);
+}
+
+type Match = { readonly agreed: number } & (
+  | { readonly failed: ProposalMismatch }
+  | {
+      readonly failed?: undefined;
+      readonly chosen: readonly Transform[];
+      /** What a responder may overlook and an initiator must not. */
+      readonly ignored?: ProposalMismatch;
+    }
+);
+
+const PROTOCOLS: Readonly<Record<Protocol, number>> = {
+  ike: ProtocolId.IKE,
+  esp: ProtocolId.ESP,
+  ah: ProtocolId.AH,
+};
+
+/** Transform types of each protocol (RFC 7296 §3.3.3); the additional key exchanges come on top. */
+const TYPES: Readonly<Record<Protocol, readonly number[]>> = {
+  ike: [TransformType.ENCR, TransformType.PRF, TransformType.INTEG, TransformType.KE],
+  esp: [TransformType.ENCR, TransformType.INTEG, TransformType.KE, TransformType.SN],
+  ah: [TransformType.INTEG, TransformType.KE, TransformType.SN],
+};
+
+/** What the absence of a type means where it may be absent (RFC 7296 §3.3.3; ESN: what peers that omit it mean). */
+const WHEN_ABSENT: Readonly<Record<number, number>> = {
+  [TransformType.KE]: KeMethod.NONE,
+  [TransformType.SN]: SequenceNumbers.SEQUENTIAL_32,
+};
+
+/** One pair, type by type; stops at the first type with nothing in common. */
+function matchPair(ours: Proposal, theirs: OfferedProposal, options: SelectionOptions): Match {
+  const { protocol } = ours;
+  if (theirs.protocol !== PROTOCOLS[protocol]) {
+    const reason = `the peer's proposal ${theirs.number} is not for ${protocol.toUpperCase()}`;
+    return {
+      agreed: -1,
+      failed: mismatch(theirs.number, undefined, ours.transforms, theirs.transforms, reason),
+    };
+  }
+  const withKe = options.withoutKeyExchange !== true;
+  const mayAdd = options.additionalKeyExchanges !== false;
+  const isKe = (type: number): boolean => type === TransformType.KE || isAdditionalKe(type);
+  const mine = Map.groupBy(
+    ours.transforms.filter(({ type }) => withKe || !isKe(type)),
+    ({ type }) => type,
+  );
+  // A transform with an attribute that is not understood is unacceptable by itself (RFC 7296 §3.3.6)
+  const yours = Map.groupBy(
+    theirs.transforms.filter(({ type }) => withKe || !isKe(type)),
+    ({ type }) => type,
+  );
+  for (const type of yours.keys()) {
+    if (TYPES[protocol].includes(type) || (isAdditionalKe(type) && mayAdd)) continue;
+    const name = nameOf(TransformType, type);
+    const reason = `the peer's proposal ${theirs.number} has a transform of type ${name}, which has no place here`;
+    return { agreed: 0, failed: mismatch(theirs.number, type, [], yours.get(type) ?? [], reason) };
+  }
+  const chosen: Transform[] = [];
+  const exchanges: { readonly type: number; readonly common: readonly Transform[] }[] = [];
+  let agreed = 0;
+  let ignored: ProposalMismatch | undefined;
+  const additional = [...mine.keys(), ...yours.keys()].filter(isAdditionalKe).sort((a, b) => a - b);
+  for (const type of [...TYPES[protocol], ...new Set(additional)]) {
+    if (!withKe && isKe(type)) continue;
+    const aead =
+      type === TransformType.INTEG &&
+      chosen.some(({ type, id }) => type === TransformType.ENCR && isAead(id));
+    const left = listOf(mine.get(type), type, aead, protocol);
+    const right = listOf(yours.get(type), type, aead, protocol);
+    const common = options.preferOurs ? intersect(left, right) : intersect(right, left);
+    if (common.length === 0 && aead) {
+      // Some peers list integrity algorithms beside an AEAD, where they mean nothing (RFC 7296 §3.3.3)
+      ignored = mismatch(theirs.number, type, left, right, explain(left, right));
+    } else if (common.length === 0) {
+      return { agreed, failed: mismatch(theirs.number, type, left, right, explain(left, right)) };
+    } else if (isKe(type)) {
+      exchanges.push({ type, common });
+    } else {
+      chosen.push(common[0] as Transform);
+    }
+    agreed++;
+  }
+  const methods = distinct(exchanges.map(({ common }) => common));
+  if (methods === undefined) {
+    const reason = 'the two sides share no set of key exchange methods that are all different';
+    const type = exchanges.at(-1)?.type;
+    return { agreed, failed: mismatch(theirs.number, type, ours.transforms, theirs.transforms, reason) };
+  }
+  // Types that the peer left out are left out of the answer too
+  const answer = [...chosen, ...methods].filter(({ type }) => yours.has(type));
+  return ignored === undefined ? { agreed, chosen: answer } : { agreed, chosen: answer, ignored };
+}
+
+/** The acceptable transforms of a type, the meaning of absence made visible. */
+function listOf(
+  given: readonly (Transform & { readonly attributes?: readonly unknown[] })[] | undefined,
+  type: number,
+  besideAead: boolean,
+  protocol: Protocol,
+): readonly Transform[] {
+  const understood = (given ?? []).filter(
+    ({ attributes }) => attributes === undefined || attributes.length === 0,
+  );
+  if (given === undefined) {
+    if (besideAead) return [{ type, id: Integ.NONE }];
+    const absent = isAdditionalKe(type) ? KeMethod.NONE : WHEN_ABSENT[type];
+    if (absent !== undefined && !(protocol === 'ike' && type === TransformType.KE))
+      return [{ type, id: absent }];
+  }
+  // NONE is a choice only where something may be absent
+  const mayBeNone =
+    besideAead ||
+    type === TransformType.SN ||
+    isAdditionalKe(type) ||
+    (type === TransformType.KE && protocol !== 'ike');
+  return understood.filter(({ id }) => id !== 0 || mayBeNone);
+}
+
+function intersect(preferred: readonly Transform[], other: readonly Transform[]): Transform[] {
+  return preferred
+    .filter(a => other.some(b => a.id === b.id && a.keyLength === b.keyLength))
+    .map(({ type, id, keyLength }) => (keyLength === undefined ? { type, id } : { type, id, keyLength }));
+}
+
+/**
+ * One method of each list, no method twice, NONE excepted (RFC 9370 §2.2.1); every list gets the first it can have.
+ * Bipartite matching along augmenting paths: work is bounded by types × transforms, whatever the peer offers.
+ */
+function distinct(lists: readonly (readonly Transform[])[]): Transform[] | undefined {
+  const holder = new Map<number, number>();
+  const chosen: (Transform | undefined)[] = lists.map(() => undefined);
+  const place = (at: number, seen: Set<number>): boolean => {
+    for (const candidate of lists[at] ?? []) {
+      if (candidate.id !== KeMethod.NONE) {
+        if (seen.has(candidate.id)) continue;
+        seen.add(candidate.id);
+        const other = holder.get(candidate.id);
+        if (other !== undefined && !place(other, seen)) continue;
+        holder.set(candidate.id, at);
+      }
+      chosen[at] = candidate;
+      return true;
+    }
+    return false;
+  };
+  for (let at = 0; at < lists.length; at++) if (!place(at, new Set())) return undefined;
+  return chosen as Transform[];
+}
+
+function accept(configured: Proposal, number: number, transforms: readonly Transform[]): AcceptedProposal {
+  const of = (type: number): Transform | undefined => transforms.find(transform => transform.type === type);
+  const encryption = of(TransformType.ENCR);
+  return {
+    [accepted]: true,
+    kind: 'accepted',
+    number,
+    protocol: configured.protocol,
+    configured,
+    transforms,
+    encryption: encryption?.id ?? 0,
+    keyLength: encryption?.keyLength ?? 0,
+    integrity: of(TransformType.INTEG)?.id ?? Integ.NONE,
+    prf: of(TransformType.PRF)?.id ?? 0,
+    keyExchange: of(TransformType.KE)?.id ?? KeMethod.NONE,
+    additionalKeyExchanges: transforms
+      .filter(({ type, id }) => isAdditionalKe(type) && id !== KeMethod.NONE)
+      .map(({ id }) => id),
+    esn: of(TransformType.SN)?.id === SequenceNumbers.PARTIAL_64,
+    text: formatTransforms(transforms),
+  };
+}
+
+function mismatch(
+  number: number | undefined,
+  type: number | undefined,
+  ours: readonly Transform[],
+  theirs: readonly Transform[],
+  reason: string,
+): ProposalMismatch {
+  return { kind: 'mismatch', number, type, ours: ours.map(keywordOf), theirs: theirs.map(keywordOf), reason };
+}
+
+function explain(ours: readonly Transform[], theirs: readonly Transform[]): string {
+  const list = (transforms: readonly Transform[]): string =>
+    transforms.length === 0 ? 'nothing that is known here' : transforms.map(keywordOf).join(', ');
+  return `the peer offers ${list(theirs)}; this connection allows ${list(ours)}`;
+}
+
+function nothingComparable(
+  configured: readonly Proposal[],
+  offered: readonly OfferedProposal[],
+  reason = 'no proposal of the peer can be compared with ours',
+): ProposalMismatch {
+  return {
+    kind: 'mismatch',
+    number: undefined,
+    type: undefined,
+    ours: configured.map(({ text }) => text),
+    theirs: offered.map(({ transforms }) => formatTransforms(transforms)),
+    reason,
+  };
+}

@@ -1,0 +1,38 @@
+import { readFileSync } from 'node:fs';
+
+/** Which of the privileges that IPsec needs this thread has (capabilities(7), the effective set). */
+export interface Capabilities {
+  /** Interfaces, routes, policies, TUN. */
+  readonly netAdmin: boolean;
+  readonly netRaw: boolean;
+  /** Ports below 1024. */
+  readonly netBindService: boolean;
+}
+
+const CAP_NET_BIND_SERVICE = 10n;
+const CAP_NET_ADMIN = 12n;
+const CAP_NET_RAW = 13n;
+
+const NONE: Capabilities = { netAdmin: false, netRaw: false, netBindService: false };
+
+/** Read from /proc, so without any native code; none of them where there is no /proc. */
+export function capabilities(): Capabilities {
+  try {
+    return parseCapabilities(readFileSync('/proc/thread-self/status', 'utf8'));
+  } catch {
+    return NONE;
+  }
+}
+
+/** From the text of /proc/…/status. */
+export function parseCapabilities(status: string): Capabilities {
+  const mask = /^CapEff:\s*([0-9a-f]{1,16})$/m.exec(status)?.[1];
+  if (mask === undefined) return NONE;
+  const effective = BigInt(`0x${mask}`);
+  const has = (bit: bigint): boolean => ((effective >> bit) & 1n) === 1n;
+  return {
+    netAdmin: has(CAP_NET_ADMIN),
+    netRaw: has(CAP_NET_RAW),
+    netBindService: has(CAP_NET_BIND_SERVICE),
+  };
+}

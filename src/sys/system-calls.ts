@@ -1,0 +1,74 @@
+import { type Capabilities, capabilities } from './capabilities.ts';
+import { type BatchOptions, DatagramBatch } from './datagram-batch.ts';
+import { type Libc, libc } from './libc.ts';
+import { type Native, native } from './native.ts';
+import type { NetlinkMessage } from './netlink/message.ts';
+import { type NetlinkEvents, type NetlinkProtocol, NetlinkSocket, netlinkEvents } from './netlink/socket.ts';
+import { enterNetwork, newNetwork } from './network-namespace.ts';
+import { Poller } from './poller.ts';
+import { Routing } from './routing/routing.ts';
+import { openTun, Tun } from './tun.ts';
+import { openUdp, UdpSocket, type UdpSocketOptions } from './udp-socket.ts';
+import { openWakeup, Wakeup } from './wakeup.ts';
+import { type Watch, watch } from './watch.ts';
+
+/**
+ * The only door to system calls. Everything is synchronous; whatever fails throws SystemFailure and leaves nothing
+ * open. Descriptors may be handed to another thread as numbers and taken up there by `adopt…`: one of the two closes.
+ */
+export interface SystemCalls {
+  openUdp(options: UdpSocketOptions): UdpSocket;
+  adoptUdp(fd: number): UdpSocket;
+  batch(options: BatchOptions): DatagramBatch;
+  /** `%d` in the name is numbered by the kernel; without a name `cyg%d`. */
+  openTun(name?: string): Tun;
+  adoptTun(fd: number): Tun;
+  openWakeup(): Wakeup;
+  adoptWakeup(fd: number): Wakeup;
+  /** For a thread that sleeps on descriptors. */
+  poller(fds: readonly number[]): Poller;
+  /** For the event loop. */
+  watch(fd: number, onReadable: () => void): Watch;
+  netlink(protocol: NetlinkProtocol): NetlinkSocket;
+  netlinkEvents(
+    protocol: NetlinkProtocol,
+    groups: readonly number[],
+    onMessage: (message: NetlinkMessage) => void,
+    onOverrun: () => void,
+  ): NetlinkEvents;
+  routing(): Routing;
+  /** This thread alone moves to an empty network namespace, or to the one at `path`. */
+  newNetwork(): void;
+  enterNetwork(path: string): void;
+  capabilities(): Capabilities;
+}
+
+let made: { readonly calls: SystemCalls | undefined } | undefined;
+
+/** The system calls of this thread; undefined where they cannot be had, and portable code has to do. */
+export function systemCalls(): SystemCalls | undefined {
+  made ??= { calls: make(native(), libc()) };
+  return made.calls;
+}
+
+function make(native: Native | undefined, libc: Libc | undefined): SystemCalls | undefined {
+  if (native === undefined || libc === undefined) return undefined;
+  return {
+    openUdp: options => openUdp(libc, options),
+    adoptUdp: fd => new UdpSocket(libc, fd),
+    batch: options => new DatagramBatch(options),
+    openTun: (name = 'cyg%d') => openTun(libc, name),
+    adoptTun: fd => new Tun(libc, fd),
+    openWakeup: () => openWakeup(libc),
+    adoptWakeup: fd => new Wakeup(libc, fd),
+    poller: fds => new Poller(libc, fds),
+    watch: (fd, onReadable) => watch(native, fd, onReadable),
+    netlink: protocol => new NetlinkSocket(libc, protocol),
+    netlinkEvents: (protocol, groups, onMessage, onOverrun) =>
+      netlinkEvents(native, libc, protocol, groups, onMessage, onOverrun),
+    routing: () => new Routing(native, libc),
+    newNetwork: () => newNetwork(libc),
+    enterNetwork: path => enterNetwork(libc, path),
+    capabilities,
+  };
+}

@@ -163,7 +163,9 @@ function transformWord({ type, id, keyLength, attributes }: WireTransform): stri
   const others = (attributes ?? []).map(
     ({ type, value }) => ` ${nameOf(TransformAttribute, type, 16384)}=${toHex(value.subarray(0, 16))}`,
   );
-  return `${nameOf(TransformType, type, 241)}=${nameOf(TRANSFORMS[type] ?? {}, id)}${key}${others.join('')}`;
+  const kind = nameOf(TransformType, type, 241);
+  const name = nameOf(TRANSFORMS[type] ?? {}, id);
+  return `${name.startsWith(kind) ? '' : `${kind}=`}${name}${key}${others.join('')}`;
 }
 
 function identity({ idType, data }: IdPayload): string {

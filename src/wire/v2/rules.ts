@@ -79,9 +79,10 @@ export const RULES: Readonly<Record<number, ExchangeRules>> = {
     ],
     response: [
       {
-        // AUTH may be left to the end (RFC 5998).
+        // AUTH may be left to the end (RFC 5998). A nonce is not foreseen, but there are peers that send one.
         name: 'identity',
         payloads: {
+          [Nonce]: '?',
           [IDr]: '1',
           [CERT]: '*',
           [CERTREQ]: '*',

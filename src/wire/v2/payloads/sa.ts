@@ -76,6 +76,8 @@ function decodeProposal(body: Reader, at: number, room: number): WireProposal {
 }
 
 function encodeProposal(proposal: WireProposal, more: number, out: Writer): void {
+  if (proposal.transforms.length > 255)
+    throw new RangeError(`Proposal: ${proposal.transforms.length} transforms`);
   const at = out.position;
   out.u8(more).u8(0).u16(0);
   out.u8(proposal.number).u8(proposal.protocol).u8(proposal.spi.length).u8(proposal.transforms.length);

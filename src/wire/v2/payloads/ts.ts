@@ -22,6 +22,7 @@ export const ts: Codec<TsPayload> = {
     return { type, selectors };
   },
   encode(payload, out) {
+    if (payload.selectors.length > 255) throw new RangeError(`TS: ${payload.selectors.length} selectors`);
     out.u8(payload.selectors.length).zeros(3);
     for (const selector of payload.selectors) encodeSelector(selector, out);
   },

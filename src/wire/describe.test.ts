@@ -1,0 +1,149 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { toyCipher } from '../../test/toy-cipher.ts';
+import { V2_SAMPLES } from '../../test/wire-samples.ts';
+import { ExchangeType, PayloadType } from '../iana/ikev2.ts';
+import { detailDatagram, summarizeDatagram } from './describe.ts';
+import { HeaderFlag } from './header.ts';
+import { encodeMessage, type MessageFields } from './v2/message.ts';
+import type { Payload } from './v2/payload.ts';
+import { sealMessage } from './v2/protect.ts';
+
+const fields: MessageFields = {
+  initiatorSpi: 0x0102030405060708n,
+  responderSpi: 0n,
+  exchangeType: ExchangeType.IKE_SA_INIT,
+  flags: HeaderFlag.INITIATOR,
+  messageId: 0,
+};
+
+const vendorId = (text: string): Payload => ({
+  type: PayloadType.VendorID,
+  data: Uint8Array.from(text, letter => letter.charCodeAt(0)),
+});
+
+test('a message in one line', () => {
+  const { SA, KE, Nonce, Notify } = PayloadType;
+  const request = [V2_SAMPLES[SA][0], V2_SAMPLES[KE][0], V2_SAMPLES[Nonce][0], V2_SAMPLES[Notify][0]];
+  assert.equal(
+    summarizeDatagram(encodeMessage(fields, request)),
+    'IKE_SA_INIT request 0 [SA KE Ni N(NAT_DETECTION_SOURCE_IP)]',
+  );
+  const response = { ...fields, flags: HeaderFlag.RESPONSE };
+  assert.equal(
+    summarizeDatagram(encodeMessage(response, [V2_SAMPLES[Nonce][0], V2_SAMPLES[Notify][2] as Payload])),
+    'IKE_SA_INIT response 0 [Nr N(INVALID_KE_PAYLOAD)]',
+  );
+});
+
+test('what has no name is told by its number', () => {
+  const payloads: Payload[] = [
+    { type: 'unknown', number: 200, critical: true, data: new Uint8Array(0) },
+    {
+      type: PayloadType.Notify,
+      protocol: 0,
+      spi: new Uint8Array(0),
+      notifyType: 9999,
+      data: new Uint8Array(0),
+    },
+  ];
+  assert.equal(
+    summarizeDatagram(encodeMessage({ ...fields, exchangeType: 241, messageId: 7 }, payloads)),
+    'private 241 request 7 [private-200 N(private 9999)]',
+  );
+});
+
+test('what is sealed is told as sealed', () => {
+  const auth = { ...fields, exchangeType: ExchangeType.IKE_AUTH, messageId: 1 };
+  const [whole] = sealMessage(auth, [], toyCipher());
+  assert.equal(summarizeDatagram(whole as Uint8Array), 'IKE_AUTH request 1 [SK{…}]');
+  const [first] = sealMessage(auth, [V2_SAMPLES[PayloadType.CERT][0]], toyCipher(), 90);
+  assert.equal(summarizeDatagram(first as Uint8Array), 'IKE_AUTH request 1 [SKF(1/2){…}]');
+});
+
+test('a message in full', () => {
+  const payloads = Object.values(V2_SAMPLES).map(([sample]) => sample);
+  assert.equal(
+    detailDatagram(encodeMessage(fields, payloads)),
+    `IKE_SA_INIT request 0
+  SPIs 0102030405060708:0000000000000000, version 2.0, flags I, 620 octets
+  SA
+    proposal 1 IKE: ENCR_AES_GCM_16 256 PRF_HMAC_SHA2_256 KE=CURVE25519
+    proposal 2 ESP SPI 01020304: ENCR_AES_CBC 128 Signature_Algorithm_Identifier=0102030405 INTEG=AUTH_HMAC_SHA2_256_128 unassigned 20=0102 INTEG=AUTH_HMAC_SHA2_384_192 KEY_LENGTH=0102 SN=SEQUENTIAL_32
+  KE: CURVE25519, 0102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f20 (32 octets)
+  IDi: ID_FQDN "abcdefghijk"
+  IDr: ID_IPV4_ADDR 1.2.3.4
+  CERT: X509_SIGNATURE, 0102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f20… (60 octets)
+  CERTREQ: X509_SIGNATURE, 0102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f20… (40 octets)
+  AUTH: DIGITAL_SIGNATURE, 0102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f20… (70 octets)
+  Ni: 0102030405060708090a0b0c0d0e0f10 (16 octets)
+  N(NAT_DETECTION_SOURCE_IP): 0102030405060708090a0b0c0d0e0f1011121314 (20 octets)
+  D: IKE
+  V: "<=>?@ABCDEFGHIJK" 3c3d3e3f404142434445464748494a4b (16 octets)
+  TSi
+    1.2.3.4-9.10.11.12 protocol any ports 0-65535
+    102:304:506:708:90a:b0c:d0e:f10-90a:b0c:d0e:f10:1112:1314:1516:1718 protocol 17 ports 500-500
+    TS_SECLABEL 0a000007010203 (7 octets)
+  TSr
+  CP(CFG_REQUEST)
+    INTERNAL_IP4_ADDRESS
+    APPLICATION_VERSION "abcdef"
+    INTERNAL_IP4_SUBNET 1.2.3.4/5.6.7.8
+    INTERNAL_IP6_ADDRESS 102:304:506:708:90a:b0c:d0e:f10/17
+    INTERNAL_DNS_DOMAIN "abc"
+  EAP(Request): 0107000501 (5 octets)`,
+  );
+});
+
+test('the data of a notify are told where they mean something', () => {
+  const notifies: Payload[] = [
+    V2_SAMPLES[PayloadType.Notify][1] as Payload,
+    V2_SAMPLES[PayloadType.Notify][2] as Payload,
+    V2_SAMPLES[PayloadType.Notify][3] as Payload,
+    { type: PayloadType.Notify, protocol: 0, spi: new Uint8Array(0), notifyType: 17, data: Uint8Array.of(1) },
+  ];
+  assert.deepEqual(detailDatagram(encodeMessage(fields, notifies)).split('\n').slice(2), [
+    '  N(REKEY_SA): ESP SPI 01020304',
+    '  N(INVALID_KE_PAYLOAD): ECP256 wanted',
+    '  N(SIGNATURE_HASH_ALGORITHMS): SHA2_256 IDENTITY',
+    '  N(INVALID_KE_PAYLOAD): 01 (1 octets)',
+  ]);
+});
+
+test('a stranger cannot write into the log: control characters, quotes and length', () => {
+  const nasty = vendorId(`\r\n\x1b[31m"\\${'x'.repeat(5000)}`);
+  const [, , line, ...more] = detailDatagram(encodeMessage(fields, [nasty])).split('\n');
+  assert.deepEqual(more, []);
+  assert.ok(line?.startsWith('  V: "\\x0d\\x0a\\x1b[31m"\\x5cxxx'));
+  assert.ok((line?.length ?? 0) < 600);
+});
+
+test('very many payloads make a bounded text', () => {
+  const proposals = Array.from({ length: 128 }, () => ({
+    number: 1,
+    protocol: 3,
+    spi: new Uint8Array(4),
+    transforms: Array.from({ length: 8 }, () => ({ type: 200, id: 60000, keyLength: 60000 })),
+  }));
+  const payloads: Payload[] = Array(20).fill({ type: PayloadType.SA, proposals });
+  const detail = detailDatagram(encodeMessage(fields, payloads));
+  assert.ok(detail.split('\n').length <= 401);
+  const summary = summarizeDatagram(encodeMessage(fields, Array(128).fill(vendorId('a'))));
+  assert.match(summary, /^IKE_SA_INIT request 0 \[V V .* … 64 more\]$/);
+});
+
+test('what cannot be read is told as such, never thrown', () => {
+  assert.equal(
+    summarizeDatagram(new Uint8Array(3)),
+    'malformed message of 3 octets: IKE header: 28 octets wanted, 3 there (at octet 3)',
+  );
+  const wrong = encodeMessage(fields, [vendorId('a')]);
+  wrong[31] = 0;
+  assert.equal(
+    summarizeDatagram(wrong),
+    'malformed message of 33 octets, SPIs 0102030405060708:0000000000000000: payload of 0 octets (at octet 28)',
+  );
+  const later = encodeMessage(fields, []);
+  later[17] = 0x31;
+  assert.equal(detailDatagram(later), 'IKE 3.1 message of 28 octets, SPIs 0102030405060708:0000000000000000');
+});

@@ -1,14 +1,15 @@
 import type { MessageCipher } from '../src/wire/v2/protect.ts';
 
 /**
- * A cipher whose arithmetic one can do in one's head: the text is XORed with the IV, the ICV is a sum over all
- * before it. It has the shapes of the real ones (IV, block, ICV) and shows whether whoever uses it keeps to them.
+ * A cipher whose arithmetic one can do in one's head: the text is XORed with the IV, the ICV is a checksum of
+ * all before it. It has the shapes of the real ones (IV, block, ICV) and shows whether whoever uses it keeps to them.
  */
 export function toyCipher(ivLength = 8, icvLength = 4, blockLength = 1): MessageCipher {
   let sealed = 0;
   const icv = (packet: Uint8Array): Uint8Array => {
-    let sum = 7;
-    for (const octet of packet.subarray(0, packet.length - icvLength)) sum = (sum * 31 + octet) >>> 0;
+    let sum = 0x811c9dc5;
+    for (const octet of packet.subarray(0, packet.length - icvLength))
+      sum = Math.imul(sum ^ octet, 0x01000193) >>> 0;
     return Uint8Array.from({ length: icvLength }, (_, i) => sum >>> (8 * (i % 4)));
   };
   const crypt = (packet: Uint8Array, ivOffset: number): void => {

@@ -10,7 +10,8 @@ import type { KnownPayload } from '../payload.ts';
 import { MAX_CFG_ATTRIBUTES } from './cp.ts';
 import { MAX_SPIS } from './delete.ts';
 import { codecFor } from './index.ts';
-import { MAX_PROPOSALS, MAX_TRANSFORM_ATTRIBUTES, MAX_TRANSFORMS } from './sa.ts';
+import { MAX_PROPOSALS, MAX_TRANSFORMS } from './sa.ts';
+import { MAX_TRANSFORM_ATTRIBUTES } from './transform.ts';
 
 const samples: readonly KnownPayload[] = Object.values(V2_SAMPLES).flat();
 

@@ -1,5 +1,6 @@
 import { formatIp, type IpAddress } from '../lib/ip.ts';
 import type { DatagramBatch } from './datagram-batch.ts';
+import { attachSteering } from './esp-steering.ts';
 import { SystemFailure } from './failure.ts';
 import { checked, type Libc } from './libc.ts';
 import { addressOf, allocate } from './memory.ts';
@@ -30,6 +31,7 @@ const OPTION = {
   device: { 4: [SOL_SOCKET, 25], 6: [SOL_SOCKET, 25] },
   sendBufferForce: { 4: [SOL_SOCKET, 32], 6: [SOL_SOCKET, 32] },
   receiveBufferForce: { 4: [SOL_SOCKET, 33], 6: [SOL_SOCKET, 33] },
+  reusePort: { 4: [SOL_SOCKET, 15], 6: [SOL_SOCKET, 15] },
   mark: { 4: [SOL_SOCKET, 36], 6: [SOL_SOCKET, 36] },
   packetInfo: { 4: [IPPROTO_IP, 8], 6: [IPPROTO_IPV6, 49] },
   pathMtuDiscovery: { 4: [IPPROTO_IP, 10], 6: [IPPROTO_IPV6, 23] },
@@ -51,6 +53,11 @@ export interface UdpSocketOptions {
   /** Report the address each datagram was sent to (IP_PKTINFO). */
   readonly packetInfo?: boolean;
   readonly reuseAddress?: boolean;
+  /**
+   * Several sockets of this process on one address and port: `first` makes sure that nobody else holds it, `further`
+   * joins. Among them `steerEsp` decides.
+   */
+  readonly share?: 'first' | 'further';
   /** Network interface to bind to, by name. */
   readonly device?: string;
   /** Hand ESP to the kernel's IPsec. */
@@ -99,6 +106,14 @@ export class UdpSocket {
     return sent < 0 ? this.#nothing('sendmmsg') : sent;
   }
 
+  /**
+   * On the first of several sockets that share a port: ESP, whose SPI is not zero, goes to the further ones, the SPI
+   * modulo `shards` choosing among them; all the rest (IKE, keepalives) stays here. Throws SystemFailure.
+   */
+  steerEsp(shards: number): void {
+    attachSteering(this.#libc, this.fd, shards);
+  }
+
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
@@ -119,6 +134,11 @@ const ECONNREFUSED = 111;
 
 /** Creates, configures and binds; closes again whatever fails half-way. Throws SystemFailure. */
 export function openUdp(libc: Libc, options: UdpSocketOptions): UdpSocket {
+  if (options.share === 'first' && options.port !== 0) {
+    // Sockets that share a port do not see each other as in the way, even those of another program of the same user.
+    const { share: _, ...alone } = options;
+    openUdp(libc, alone).close();
+  }
   const family = familyOf(options.address);
   const fd = checked(
     libc,
@@ -127,14 +147,18 @@ export function openUdp(libc: Libc, options: UdpSocketOptions): UdpSocket {
   );
   try {
     configure(libc, fd, family, options);
-    const name = socketAddress(options);
-    const text = `${formatIp(options.address)} port ${options.port}`;
-    checked(libc, libc.bind(fd, addressOf(name), name.length), `bind ${text}`);
+    bindTo(libc, fd, options);
     return new UdpSocket(libc, fd);
   } catch (error) {
     libc.close(fd);
     throw error;
   }
+}
+
+function bindTo(libc: Libc, fd: number, endpoint: SocketEndpoint): void {
+  const name = socketAddress(endpoint);
+  const call = `bind ${formatIp(endpoint.address)} port ${endpoint.port}`;
+  checked(libc, libc.bind(fd, addressOf(name), name.length), call);
 }
 
 function configure(libc: Libc, fd: number, family: 4 | 6, options: UdpSocketOptions): void {
@@ -148,6 +172,7 @@ function configure(libc: Libc, fd: number, family: 4 | 6, options: UdpSocketOpti
   };
   if (family === 6) demand('v6Only', 1);
   if (options.reuseAddress === true) demand('reuseAddress', 1);
+  if (options.share !== undefined) demand('reusePort', 1);
   if (options.packetInfo === true) demand('packetInfo', 1);
   if (options.fragment === true) demand('pathMtuDiscovery', PMTUDISC_DONT);
   if (options.device !== undefined) demand('device', new TextEncoder().encode(`${options.device}\0`));

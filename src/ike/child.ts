@@ -1,7 +1,9 @@
 import type { Instant } from '../lib/time.ts';
 import type { ChildConfig } from '../policy/connection.ts';
-import type { ChildLifetimes, DirectionKeys, IpsecAlgorithms, IpsecMode, Path } from '../policy/sa.ts';
-import { formatSelector, type TrafficSelector } from '../policy/traffic-selector.ts';
+import { childLifetimes } from '../policy/lifetimes.ts';
+import type { DirectionKeys, IpsecAlgorithms, IpsecMode, Path } from '../policy/sa.ts';
+import { formatSelector } from '../policy/selector-text.ts';
+import type { TrafficSelector } from '../policy/traffic-selector.ts';
 import { ask, type Flow } from './flow.ts';
 import type { ChildSaStatus } from './output.ts';
 import type { Host } from './session.ts';
@@ -26,9 +28,22 @@ export interface ChildSa {
   state: ChildSaStatus['state'];
   /** Whether packets go out by it: not yet on the responder's side of a rekey (RFC 7296 §2.8). */
   outbound: boolean;
-  installedAt?: Instant;
-  rekeyAt?: Instant;
-  expiresAt?: Instant;
+  installedAt: Instant | undefined;
+  /** When it wants a successor, and when it must go; undefined: never, or not again. */
+  rekeyAt: Instant | undefined;
+  expiresAt: Instant | undefined;
+  /** Whether `child-up`, or the `child-rekey` that made it, was told and its end was not yet. */
+  up?: boolean;
+  /** The rekey that replaces this one: the peer's from its request on, ours once it has come to something. */
+  successor?: Succession | undefined;
+}
+
+/** What a rekey of a Child SA has come to. */
+export interface Succession {
+  /** The lower nonce of its exchange: when both ends rekey one SA, the lowest of the four decides (RFC 7296 §2.8.1). */
+  readonly nonce: Uint8Array;
+  /** The SA it made, once that is installed. */
+  child?: ChildSa;
 }
 
 export interface ChildKeys {
@@ -70,7 +85,7 @@ export function* install(
     replayWindow: Math.min(config.replayWindow, host.features.maximumReplayWindow),
     tfcPadding: config.tfcPadding,
     reqid: child.reqid,
-    lifetimes: lifetimes(config),
+    lifetimes: childLifetimes(config, host.jitter(1)),
     ...(options.replaces === undefined ? {} : { replaces: options.replaces }),
   };
   if (host.settings.saveKeys) host.event({ kind: 'child-keys', sa: parameters });
@@ -79,8 +94,8 @@ export function* install(
   child.state = 'INSTALLED';
   child.outbound = options.outbound;
   child.installedAt = host.now;
-  const { rekeyTime, lifeTime, randTime } = config;
-  if (rekeyTime > 0) child.rekeyAt = host.now + Math.max(0, rekeyTime - host.jitter(randTime));
+  const { rekeyTime, lifeTime } = parameters.lifetimes;
+  if (rekeyTime > 0) child.rekeyAt = host.now + rekeyTime;
   if (lifeTime > 0) child.expiresAt = host.now + lifeTime;
 }
 
@@ -111,9 +126,3 @@ export function childStatus(child: ChildSa): ChildSaStatus {
     ...(child.expiresAt === undefined ? {} : { expiresAt: child.expiresAt }),
   };
 }
-
-function lifetimes(config: ChildConfig): ChildLifetimes {
-  const { rekeyTime, lifeTime, rekeyBytes, lifeBytes, rekeyPackets, lifePackets } = config;
-  return { rekeyTime, lifeTime, rekeyBytes, lifeBytes, rekeyPackets, lifePackets };
-}
-

@@ -45,6 +45,7 @@ export class Conversation<Step, Result> {
   readonly #settle: (outcome: Outcome<Result>) => void;
   #running = false;
   #over = false;
+  #withdraw: (() => void) | undefined;
 
   constructor(
     flow: Flow<Step, Result>,
@@ -61,6 +62,11 @@ export class Conversation<Step, Result> {
     return this.#over;
   }
 
+  /** What is to be undone should it be dropped while it waits at the present step. */
+  whenDropped(withdraw: () => void): void {
+    this.#withdraw = withdraw;
+  }
+
   /** Goes on with `value` as the result of the step it waits at. The first call starts it. */
   resume(value?: unknown): void {
     this.#advance(() => this.#flow.next(value));
@@ -75,12 +81,14 @@ export class Conversation<Step, Result> {
   drop(): void {
     if (this.#over) return;
     this.#over = true;
+    this.#withdraw?.();
     // A flow that drops its own session while it runs cannot be unwound from inside: it ends at its next step.
     if (!this.#running) this.#flow.return(undefined as Result);
   }
 
   #advance(next: () => IteratorResult<Step | AskStep, Result>): void {
     if (this.#over) return;
+    this.#withdraw = undefined;
     let result: IteratorResult<Step | AskStep, Result>;
     this.#running = true;
     try {

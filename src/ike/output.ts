@@ -145,6 +145,9 @@ export interface ChildSaStatus {
 
 /** Knobs of the engine; names and defaults follow the field's where it has them. */
 export interface EngineSettings {
+  /** Our UDP ports: IKE's own, and the one where ESP may travel too (RFC 3948). */
+  readonly port: number;
+  readonly natPort: number;
   /** First wait for an answer, growth of each further wait, and number of retransmissions. */
   readonly retransmitTimeout: Duration;
   readonly retransmitBase: number;
@@ -156,6 +159,8 @@ export interface EngineSettings {
   readonly cookieThresholdPerAddress: number;
   /** Half-open SAs per peer address beyond which requests are dropped; 0 is off. */
   readonly blockThreshold: number;
+  /** Half-open SAs in all; the oldest makes room for the next. */
+  readonly halfOpenLimit: number;
   /** Largest IP packet for IKE messages before they are fragmented, octets. */
   readonly fragmentSize: number;
   readonly natKeepAlive: Duration;

@@ -47,6 +47,8 @@ export interface Host {
   command(command: Command): void;
   /** The engine adds `at`. */
   event(event: EventBody): void;
+  /** One octet 0xFF that holds a NAT's mapping open (RFC 3948 §4). */
+  keepalive(path: Path): void;
   /** The returned function withdraws the question: its answer will be undone instead of delivered. */
   ask(question: Question, answered: (answer: Answer) => void): () => void;
   /** Numbers for IKE SAs and Child SAs. */
@@ -58,8 +60,12 @@ export interface Host {
   add(session: Session): void;
   /** The session is gone; `failure` says why, if not as wished. */
   remove(session: Session, failure?: Failure): void;
-  /** The session's deadline may have changed: called by the engine itself after every way in. */
+  /** The session's deadline may have changed: every way into a session ends with this. */
   reschedule(session: Session): void;
+  /** A peer has proved who it is, and no other session of this connection will do so before this call returns. */
+  established(session: Session): void;
+  /** Makes a new IKE SA from scratch, then ends `session` (RFC 7296 §2.8.3). */
+  reauthenticate(session: Session): void;
   /** Evenly spread over [0, limit), from the provider's randomness. */
   jitter(limit: Duration): Duration;
   /** The number that ties a child to its policies; a rekeyed child keeps its predecessor's. */

@@ -1,10 +1,10 @@
+import { PayloadType } from '../iana/ikev2.ts';
 import type { Flow as AnyFlow } from '../ike/flow.ts';
 import { EMPTY } from '../lib/bytes.ts';
 import type { Failure } from '../policy/failure.ts';
 import { Failed } from '../policy/failure.ts';
 import type { Header } from '../wire/header.ts';
 import type { NotifyPayload, Payload } from '../wire/v2/payload.ts';
-import { PayloadType } from '../iana/ikev2.ts';
 
 /**
  * What IKEv2 conversations are made of. A flow sees whole, authentic, parsed messages alone: Message IDs,
@@ -36,6 +36,12 @@ export interface Exchanged extends Message {
   readonly request: Uint8Array;
 }
 
+/** A request that came after a response of ours. */
+export interface Continued extends Message {
+  /** The response as it was sent, in IKE_SA_INIT alone. */
+  readonly response: Uint8Array;
+}
+
 /**
  * Sends a request and resumes with its response, however often it must be sent for that. Throws Failed
  * (`peer/silent`, `peer/dead`) when no answer comes. Only initiator's flows (tasks) may use it.
@@ -60,8 +66,8 @@ export function* respond(
   payloads: readonly Payload[],
   exchange: number,
   continues: (request: Message) => boolean = () => true,
-): Flow<Message> {
-  return (yield { kind: 'respond', payloads, exchange, continues }) as Message;
+): Flow<Continued> {
+  return (yield { kind: 'respond', payloads, exchange, continues }) as Continued;
 }
 
 /** What a responder's flow returns. */
@@ -137,7 +143,6 @@ export function findNotify(
 /** The first Notify of an error type (RFC 7296 §3.10.1: 0 … 16383), or undefined. */
 export function findError(message: { readonly payloads: readonly Payload[] }): NotifyPayload | undefined {
   return message.payloads.find(
-    (payload): payload is NotifyPayload =>
-      payload.type === PayloadType.Notify && payload.notifyType < 16384,
+    (payload): payload is NotifyPayload => payload.type === PayloadType.Notify && payload.notifyType < 16384,
   );
 }

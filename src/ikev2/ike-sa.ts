@@ -3,11 +3,13 @@ import type { ChildSa } from '../ike/child.ts';
 import type { IkeSaStatus } from '../ike/output.ts';
 import type { Host } from '../ike/session.ts';
 import type { Secret } from '../lib/secret.ts';
-import type { Duration, Instant } from '../lib/time.ts';
+import type { Duration } from '../lib/time.ts';
 import type { Connection } from '../policy/connection.ts';
 import type { Failure } from '../policy/failure.ts';
 import type { Identity } from '../policy/identity.ts';
 import type { Path } from '../policy/sa.ts';
+import type { VerifiedPeer } from './auth/verified-peer.ts';
+import type { Collisions } from './collisions.ts';
 import type { Flow } from './flow.ts';
 
 /** The end that sent the first message of this IKE SA, or the rekey request that made it, is its initiator. */
@@ -32,6 +34,9 @@ export interface IkeSa {
   readonly peer: PeerFacts;
   readonly children: readonly ChildSa[];
   state: IkeState;
+  readonly collisions: Collisions;
+  /** The task whose request is on its way; those that wait are not meant. */
+  readonly running: Task | undefined;
 
   /** Queues `task`; it runs when no other task does, at the earliest after `delay`. One of the same `key` is not queued twice. */
   start(task: Task, delay?: Duration): void;
@@ -56,6 +61,19 @@ export interface IkeSa {
   status(): IkeSaStatus;
 }
 
+/**
+ * An IKE SA in the making, as IKE_SA_INIT and IKE_AUTH see it. It is established by a `VerifiedPeer` and nothing
+ * else: the type can only be had by checking an AUTH payload.
+ */
+export interface EmergingSa extends IkeSa {
+  path: Path;
+  connection: Connection;
+  /** IKE_SA_INIT is done: the peer's SPI is known, and from now on messages are protected. */
+  agree(peerSpi: bigint, keys: IkeKeys): void;
+  /** The peer is who it says: `localId` is what we said of ourselves. */
+  establish(localId: Identity, peer: VerifiedPeer): void;
+}
+
 export interface Succession {
   readonly role: Role;
   readonly initiatorSpi: bigint;
@@ -65,9 +83,18 @@ export interface Succession {
 
 /** A conversation that this end begins. */
 export interface Task {
-  readonly kind: 'establish' | 'create-child' | 'rekey-child' | 'rekey-ike' | 'delete-child' | 'delete-ike' | 'liveness';
+  readonly kind:
+    | 'establish'
+    | 'create-child'
+    | 'rekey-child'
+    | 'rekey-ike'
+    | 'delete-child'
+    | 'delete-ike'
+    | 'liveness';
   /** What it is about: a child's name or number. Tasks of the same kind and subject are one. */
   readonly subject: string;
+  /** The configured name of the child it is about. */
+  readonly child?: string;
   run(sa: IkeSa): Flow<void>;
   /** Told when it came to nothing; without it the failure becomes an event and no more. */
   failed?(failure: Failure): void;
@@ -89,6 +116,8 @@ export interface PeerFacts {
   /** Some NAT changes our address or port; the peer's. */
   natLocal: boolean;
   natRemote: boolean;
+  /** ESP goes in UDP: a NAT is there, or is to be believed to be. */
+  encapsulate: boolean;
   /** RFC 7383: it understands SKF. */
   fragmentation: boolean;
   /** RFC 6023. */
@@ -99,5 +128,4 @@ export interface PeerFacts {
   signatureHashes: readonly number[];
   /** It holds no other IKE SA with us (RFC 7296 §2.4). */
   initialContact: boolean;
-  establishedAt?: Instant;
 }

@@ -54,7 +54,9 @@ export const FAILURES = {
   'local/unsupported': 'this build or platform cannot do it',
   'local/address': 'there is no address to send from or to',
   'local/half-open-limit': 'too many negotiations are under way',
+  'local/expired': 'its lifetime ended before anything took its place',
   'local/superseded': 'another negotiation took its place',
+  'local/no-daemon': 'no daemon answers on the control socket',
   'local/stopped': 'stopped by the user or by shutdown',
   'local/internal': 'a defect of cygnet itself: please report it',
 } as const;

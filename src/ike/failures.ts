@@ -1,0 +1,101 @@
+import type { Proposal, ProposalMismatch } from '../crypto/proposal.ts';
+import { TransformType } from '../iana/ikev2.ts';
+import { knownName } from '../iana/name.ts';
+import type { Failure } from '../policy/failure.ts';
+import type { SelectorMismatch } from '../policy/narrowing.ts';
+import { formatSelector } from '../policy/selector-text.ts';
+import type { TrafficSelector } from '../policy/traffic-selector.ts';
+
+/*
+ * Failures that either version can have, told with both sides, the nearest match and the one change that would
+ * help. They are for our own side: the peer is told the notify alone.
+ */
+
+/** What a proposal is for, in the configuration's words: `proposals` of a connection, `esp_proposals` of a child. */
+export interface Setting {
+  readonly key: string;
+  readonly of: string;
+}
+
+/** The peer offered, or answered with, algorithms that we do not allow. */
+export function noCommonProposal(mismatch: ProposalMismatch, setting: Setting): Failure {
+  const { type, ours, theirs, reason } = mismatch;
+  const missing = theirs.find(keyword => !ours.includes(keyword));
+  const kind = type === undefined ? undefined : KINDS[type];
+  return {
+    code: type === TransformType.KE ? 'peer/invalid-ke' : 'peer/no-proposal-chosen',
+    summary: `${setting.of}: no common ${kind ?? 'set of algorithms'}: ${reason}`,
+    ours,
+    theirs,
+    ...(type === undefined ? {} : { nearest: `all but ${knownName(TransformType, type)} agreed` }),
+    remedy:
+      missing === undefined
+        ? `let both sides' ${setting.key} have one set of algorithms in common`
+        : `add ${missing} to ${setting.key} of ${setting.of} here, or ${ours[0] ?? 'an algorithm of ours'} at the peer`,
+    notify: 'NO_PROPOSAL_CHOSEN',
+  };
+}
+
+/** The peer allows none of what we offered, and the protocol does not let it say what it would. */
+export function offerRefused(proposals: readonly Proposal[], setting: Setting): Failure {
+  return {
+    code: 'peer/no-proposal-chosen',
+    summary: `${setting.of}: the peer allows none of our proposals`,
+    ours: proposals.map(({ text }) => text),
+    remedy: `compare ${setting.key} with the peer's log, which shows what it allows`,
+    notify: 'NO_PROPOSAL_CHOSEN',
+  };
+}
+
+/** The peer wants traffic of which we allow nothing. `side` is whose addresses they are, seen from here. */
+export function noCommonSelectors(
+  mismatch: SelectorMismatch,
+  side: 'local' | 'remote',
+  child: string,
+): Failure {
+  const { ours, offered, nearest } = mismatch;
+  const key = `${side}_ts`;
+  const wanted = nearest === undefined ? undefined : formatSelector(nearest.offered);
+  return {
+    code: 'peer/ts-unacceptable',
+    summary: `${child}: the peer asks for ${texts(offered).join(', ') || 'nothing'} on the ${side} side, and ${key} allows ${texts(ours).join(', ') || 'nothing'}`,
+    ours: texts(ours),
+    theirs: texts(offered),
+    ...(nearest === undefined
+      ? {}
+      : {
+          nearest: `${formatSelector(nearest.ours)} and ${wanted} differ in ${nearest.differs.join(' and ')}`,
+        }),
+    ...(wanted === undefined
+      ? {}
+      : { remedy: `add ${wanted} to ${key} of ${child} here, or change it at the peer` }),
+    notify: 'TS_UNACCEPTABLE',
+  };
+}
+
+/** The peer allows nothing of the traffic that we asked for. */
+export function selectorsRefused(
+  localTs: readonly TrafficSelector[],
+  remoteTs: readonly TrafficSelector[],
+  child: string,
+): Failure {
+  return {
+    code: 'peer/ts-unacceptable',
+    summary: `${child}: the peer allows nothing between ${texts(localTs).join(', ')} and ${texts(remoteTs).join(', ')}`,
+    ours: [...texts(localTs).map(text => `local ${text}`), ...texts(remoteTs).map(text => `remote ${text}`)],
+    remedy: `local_ts and remote_ts of ${child} must be remote and local at the peer: compare them`,
+    notify: 'TS_UNACCEPTABLE',
+  };
+}
+
+const KINDS: Readonly<Record<number, string>> = {
+  [TransformType.ENCR]: 'encryption',
+  [TransformType.PRF]: 'pseudorandom function',
+  [TransformType.INTEG]: 'integrity algorithm',
+  [TransformType.KE]: 'key exchange method',
+  [TransformType.SN]: 'kind of sequence numbers',
+};
+
+function texts(selectors: readonly TrafficSelector[]): readonly string[] {
+  return selectors.map(formatSelector);
+}

@@ -1,0 +1,434 @@
+import { ExchangeType } from '../iana/ikev2.ts';
+import { knownName } from '../iana/name.ts';
+import { NotifyError } from '../iana/notify.ts';
+import { type AskStep, Conversation, type Outcome } from '../ike/flow.ts';
+import type { Host } from '../ike/session.ts';
+import { EMPTY } from '../lib/bytes.ts';
+import { isV4 } from '../lib/ip.ts';
+import { Malformed } from '../lib/reader.ts';
+import type { Instant } from '../lib/time.ts';
+import type { Failure } from '../policy/failure.ts';
+import type { Path } from '../policy/sa.ts';
+import { type Header, HeaderFlag } from '../wire/header.ts';
+import { summarizeV2 } from '../wire/v2/describe.ts';
+import { decodeMessage, encodeMessage, type MessageFields } from '../wire/v2/message.ts';
+import type { Payload } from '../wire/v2/payload.ts';
+import { checkMessage, unknownCritical } from '../wire/v2/rules.ts';
+import { type Flow, type Message, notify, Refused, type Reply, type Step } from './flow.ts';
+import type { IkeState, Role } from './ike-sa.ts';
+import type { Opened, Protection } from './protection.ts';
+import { Requests } from './requests.ts';
+import { Responses } from './responses.ts';
+import { verdictOn } from './states.ts';
+
+/** What the exchanges ask of the IKE SA they belong to. */
+export interface Owner {
+  readonly id: number;
+  readonly host: Host;
+  readonly role: Role;
+  readonly state: IkeState;
+  readonly path: Path;
+  readonly initiatorSpi: bigint;
+  readonly responderSpi: bigint;
+  readonly connectionName: string;
+  /** Whether messages may be fragmented: the peer said it understands that. */
+  readonly fragments: boolean;
+  /** The flow that answers a request for which the table says `serve`. */
+  serve(request: Message): Flow<Reply>;
+  /** An authentic message came by `path`. */
+  heard(path: Path): void;
+  /** Requests go unanswered for good. */
+  silent(failure: Failure): void;
+  /** The peer broke the protocol under our keys: the SA is beyond repair (RFC 7296 §2.21.3). */
+  broken(failure: Failure): void;
+  /** A request of the peer's was refused. */
+  refused(failure: Failure, child: string | undefined): void;
+}
+
+interface Serving {
+  readonly exchange: number;
+  /** The response goes where the request came from (RFC 7296 §2.11). */
+  readonly path: Path;
+}
+
+interface Continuation {
+  readonly exchange: number;
+  readonly continues: (request: Message) => boolean;
+  readonly conversation: Conversation<Step, Reply>;
+  /** The response that was sent, in IKE_SA_INIT alone. */
+  readonly sent: Uint8Array;
+}
+
+/** Unauthentic messages for a half-open SA after which it is given up (RFC 8019 §4.6). */
+const FORGERIES_BEFORE_AUTH = 16;
+
+/**
+ * The messages of one IKE SA: windows, duplicates, retransmission, protection and fragments on one side,
+ * conversations on the other. One request of each side is under way at a time (RFC 7296 §2.3).
+ */
+export class Exchanges {
+  readonly #owner: Owner;
+  readonly #requests = new Requests();
+  readonly #responses = new Responses();
+  #protection: Protection | undefined;
+  #task: Conversation<Step, void> | undefined;
+  /** The task's answer to IKE_SA_INIT is in its hands, and may be given back. */
+  #judging = false;
+  #serving: Serving | undefined;
+  #server: Conversation<Step, Reply> | undefined;
+  #continuations: readonly Continuation[] = [];
+  #forgeries = 0;
+
+  constructor(owner: Owner) {
+    this.#owner = owner;
+  }
+
+  /** From now on messages are protected. */
+  protect(protection: Protection): void {
+    this.#protection = protection;
+  }
+
+  /** When `tick` is due. */
+  get deadline(): Instant | undefined {
+    return this.#requests.due;
+  }
+
+  /** Whether a task may begin: none runs, and no request of an earlier one is unanswered. */
+  get free(): boolean {
+    return this.#task === undefined && this.#requests.exchange === undefined;
+  }
+
+  /** What the task waits for, in words. */
+  get phase(): string | undefined {
+    const exchange = this.#requests.exchange;
+    return exchange === undefined ? undefined : `answer to ${knownName(ExchangeType, exchange)}`;
+  }
+
+  /** The Message ID of the next request; near 2^32 the SA must go. */
+  get nextMessageId(): number {
+    return this.#requests.idFor(ExchangeType.INFORMATIONAL);
+  }
+
+  /** Octets of fragments that wait for the rest of their message. */
+  get pending(): number {
+    return this.#protection?.pending ?? 0;
+  }
+
+  discardFragments(): void {
+    this.#protection?.discard();
+  }
+
+  /** Runs a flow of ours; `free` must hold. */
+  run(flow: Flow<void>, settled: (outcome: Outcome<void>) => void): void {
+    this.#task = new Conversation<Step, void>(
+      flow,
+      (step, conversation) => this.#perform(step, conversation),
+      outcome => {
+        this.#task = undefined;
+        this.#endJudging();
+        settled(outcome);
+      },
+    );
+    this.#task.resume();
+  }
+
+  /** Ends the running task. Its unanswered request is still sent until the answer comes: the window must move on. */
+  dropTask(): void {
+    this.#task?.drop();
+    this.#task = undefined;
+    this.#endJudging();
+  }
+
+  /** Takes up the request that made this SA: its Message ID is 0, and its answer goes to `path`. */
+  accept(flow: Flow<Reply>, path: Path): void {
+    this.#begin(ExchangeType.IKE_SA_INIT, path);
+    this.#serve(flow);
+  }
+
+  /** The IKE_SA_INIT request came again, octet by octet. */
+  repeat(path: Path): void {
+    if (this.#responses.current === 0 && !this.#responses.serving) this.#transmit(this.#responses.last, path);
+  }
+
+  receive(datagram: Uint8Array, header: Header, path: Path): void {
+    if ((header.flags & HeaderFlag.RESPONSE) !== 0) this.#receiveResponse(datagram, header, path);
+    else this.#receiveRequest(datagram, header, path);
+  }
+
+  /** Sends the outstanding request again when it is due, or gives up. */
+  tick(): void {
+    const { host } = this.#owner;
+    if (this.#requests.due === undefined || this.#requests.due > host.now) return;
+    const datagrams = this.#requests.again(host.settings, host.now);
+    if (datagrams !== undefined) {
+      this.#transmit(datagrams, this.#owner.path);
+      return;
+    }
+    const exchange = knownName(ExchangeType, this.#requests.exchange ?? 0);
+    this.#requests.done();
+    const failure: Failure = {
+      code: 'peer/silent',
+      summary: `no answer to ${exchange}, sent ${host.settings.retransmitTries + 1} times`,
+    };
+    const established = this.#owner.state === 'ESTABLISHED' || this.#owner.state === 'REKEYING';
+    if (established || this.#task === undefined) this.#owner.silent(failure);
+    else this.#task.fail(failure);
+  }
+
+  /** Ends all conversations and wipes the keys. */
+  close(): void {
+    this.#requests.done();
+    this.dropTask();
+    this.#server?.drop();
+    for (const { conversation } of this.#continuations) conversation.drop();
+    this.#continuations = [];
+    this.#protection?.wipe();
+    this.#protection = undefined;
+  }
+
+  #receiveResponse(datagram: Uint8Array, header: Header, path: Path): void {
+    // RFC 7296 §2.1: a response to nothing is dropped, whatever it says.
+    if (!this.#requests.answeredBy(header.messageId, header.exchangeType)) return;
+    if (header.exchangeType === ExchangeType.IKE_SA_INIT) {
+      this.#receiveFirstResponse(datagram, header, path);
+      return;
+    }
+    const opened = this.#open(datagram, header);
+    if (opened.kind === 'forged' || opened.kind === 'fragment') return;
+    this.#requests.done();
+    this.#owner.heard(path);
+    const breach = breachIn(header, opened);
+    if (opened.kind === 'malformed' || breach !== undefined) {
+      const failure: Failure = {
+        code: 'peer/malformed',
+        summary: `the answer to ${knownName(ExchangeType, header.exchangeType)} breaks the protocol: ${breach}`,
+      };
+      this.#task?.fail(failure);
+      this.#owner.broken(failure);
+      return;
+    }
+    const message: Message = { header, payloads: opened.payloads, octets: EMPTY };
+    this.#trace('in', message, path);
+    this.#task?.resume({ ...message, request: EMPTY });
+  }
+
+  /** Nobody vouches for an answer to IKE_SA_INIT: a bad one may be forged, and a good one follow (RFC 7296 §2.21.1). */
+  #receiveFirstResponse(datagram: Uint8Array, header: Header, path: Path): void {
+    if (this.#judging) return;
+    const payloads = decodePlain(datagram, header);
+    if (payloads === undefined || checkMessage(header.exchangeType, true, payloads) !== undefined) return;
+    const message: Message = { header, payloads, octets: datagram };
+    this.#trace('in', message, path);
+    this.#judging = true;
+    this.#task?.resume({ ...message, request: this.#requests.datagrams[0] });
+  }
+
+  #receiveRequest(datagram: Uint8Array, header: Header, path: Path): void {
+    const arrival = this.#responses.arrival(header.messageId);
+    if (arrival === 'answered' && this.#protection?.isAuthenticBeginning(datagram, header) === true) {
+      this.#transmit(this.#responses.last, path);
+      return;
+    }
+    if (arrival !== 'new') return;
+    const opened = this.#open(datagram, header);
+    if (opened.kind === 'forged' || opened.kind === 'fragment') return;
+    const { exchangeType } = header;
+    const verdict = verdictOn(exchangeType, this.#owner.state);
+    if (verdict === 'drop') return;
+    const breach = breachIn(header, opened);
+    if (opened.kind === 'malformed' || breach !== undefined) {
+      this.#begin(exchangeType, path);
+      this.#owner.heard(path);
+      this.#refuseMalformed(opened, `${knownName(ExchangeType, exchangeType)} request: ${breach}`);
+      return;
+    }
+    const message: Message = { header, payloads: opened.payloads, octets: EMPTY };
+    const continuation = this.#continuations.find(
+      ({ exchange, continues }) => exchange === exchangeType && continues(message),
+    );
+    if (continuation === undefined && verdict === 'continue') return;
+    this.#begin(exchangeType, path);
+    this.#owner.heard(path);
+    this.#trace('in', message, path);
+    if (continuation !== undefined) {
+      this.#continuations = this.#continuations.filter(other => other !== continuation);
+      this.#server = continuation.conversation;
+      continuation.conversation.resume({ ...message, response: continuation.sent });
+    } else if (verdict === 'temporary') this.#reply({ payloads: [notify(NotifyError.TEMPORARY_FAILURE)] });
+    else this.#serve(this.#owner.serve(message));
+  }
+
+  /** RFC 7296 §2.21.3: the peer is told and the SA closed; but a critical payload we do not know is no breach (§2.5). */
+  #refuseMalformed(opened: Opened, summary: string): void {
+    const unsupported = opened.kind === 'malformed' ? opened.unsupported : undefined;
+    if (unsupported !== undefined) {
+      this.#reply({
+        payloads: [notify(NotifyError.UNSUPPORTED_CRITICAL_PAYLOAD, Uint8Array.of(unsupported))],
+      });
+      const failure: Failure = { code: 'peer/critical-payload', summary };
+      if (this.#owner.state === 'CONNECTING') this.#owner.broken(failure);
+      else this.#owner.refused(failure, undefined);
+      return;
+    }
+    this.#reply({ payloads: [notify(NotifyError.INVALID_SYNTAX)] });
+    this.#owner.broken({ code: 'peer/malformed', summary, notify: 'INVALID_SYNTAX' });
+  }
+
+  #begin(exchange: number, path: Path): void {
+    this.#responses.begin();
+    this.#serving = { exchange, path };
+  }
+
+  #serve(flow: Flow<Reply>): void {
+    this.#server = new Conversation<Step, Reply>(
+      flow,
+      (step, conversation) => this.#perform(step, conversation),
+      outcome => this.#served(outcome),
+    );
+    this.#server.resume();
+  }
+
+  #served(outcome: Outcome<Reply>): void {
+    this.#server = undefined;
+    if (outcome.kind === 'returned') {
+      this.#reply(outcome.value);
+      return;
+    }
+    const { error, failure } = outcome;
+    const refusal = error instanceof Refused ? error : undefined;
+    // What fails on our side alone is none of the peer's business: it may try again.
+    this.#reply({ payloads: [refusal?.answer ?? notify(NotifyError.TEMPORARY_FAILURE)] });
+    if (refusal?.fatal === true || this.#owner.state === 'CONNECTING') this.#owner.broken(failure);
+    else this.#owner.refused(failure, refusal?.child);
+  }
+
+  #perform<Result>(step: Step | AskStep, conversation: Conversation<Step, Result>): void {
+    switch (step.kind) {
+      case 'ask':
+        this.#endJudging();
+        conversation.whenDropped(this.#owner.host.ask(step.question, answer => conversation.resume(answer)));
+        return;
+      case 'request':
+        this.#endJudging();
+        this.#request(step.exchange, step.payloads);
+        return;
+      case 'wait':
+        this.#judging = false;
+        return;
+      case 'respond': {
+        const sent = this.#reply({ payloads: step.payloads });
+        const { exchange, continues } = step;
+        this.#continuations = [
+          ...this.#continuations,
+          { exchange, continues, conversation: conversation as unknown as Conversation<Step, Reply>, sent },
+        ];
+      }
+    }
+  }
+
+  /** The answer to IKE_SA_INIT was good enough to go on with: the request is not sent again. */
+  #endJudging(): void {
+    if (this.#judging) this.#requests.done();
+    this.#judging = false;
+  }
+
+  #request(exchange: number, payloads: readonly Payload[]): void {
+    const { host, path } = this.#owner;
+    const messageId = this.#requests.idFor(exchange);
+    const datagrams = this.#encode(exchange, messageId, false, payloads, path);
+    this.#requests.sent(exchange, datagrams, host.settings, host.now);
+    this.#transmit(datagrams, path);
+  }
+
+  /** Sends and stores the response to the request being served; the octets where AUTH will cover them. */
+  #reply(reply: Reply): Uint8Array {
+    const serving = this.#serving;
+    if (serving === undefined) return EMPTY;
+    const { exchange, path } = serving;
+    const datagrams = this.#encode(exchange, this.#responses.current, true, reply.payloads, path);
+    this.#serving = undefined;
+    this.#responses.answered(datagrams);
+    this.#transmit(datagrams, path);
+    reply.afterwards?.();
+    return exchange === ExchangeType.IKE_SA_INIT ? (datagrams[0] as Uint8Array) : EMPTY;
+  }
+
+  #encode(
+    exchangeType: number,
+    messageId: number,
+    response: boolean,
+    payloads: readonly Payload[],
+    path: Path,
+  ): readonly Uint8Array[] {
+    const { role, initiatorSpi, responderSpi, fragments, host } = this.#owner;
+    const flags = (role === 'initiator' ? HeaderFlag.INITIATOR : 0) | (response ? HeaderFlag.RESPONSE : 0);
+    const initial = exchangeType === ExchangeType.IKE_SA_INIT;
+    const fields: MessageFields = {
+      initiatorSpi,
+      // The request goes out before there is one, and again without it (RFC 7296 §2.6).
+      responderSpi: initial && !response ? 0n : responderSpi,
+      exchangeType,
+      flags,
+      messageId,
+    };
+    this.#trace('out', { header: { ...fields, ...VERSION }, payloads, octets: EMPTY }, path);
+    if (initial) return [encodeMessage(fields, payloads)];
+    if (this.#protection === undefined) throw new Error('no keys to protect a message with');
+    return this.#protection.seal(fields, payloads, fragments ? roomFor(path, host.settings) : undefined);
+  }
+
+  #open(datagram: Uint8Array, header: Header): Opened {
+    const opened = this.#protection?.open(datagram, header) ?? { kind: 'forged' };
+    if (opened.kind === 'forged' && this.#protection !== undefined && this.#owner.state === 'CONNECTING') {
+      if (++this.#forgeries === FORGERIES_BEFORE_AUTH && this.#owner.role === 'responder')
+        this.#owner.broken({ code: 'peer/malformed', summary: 'too many messages that nobody vouches for' });
+    }
+    return opened;
+  }
+
+  #transmit(datagrams: readonly Uint8Array[], path: Path): void {
+    for (const datagram of datagrams) this.#owner.host.transmit(datagram, path);
+  }
+
+  #trace(direction: 'in' | 'out', message: Message, path: Path): void {
+    const { host, id, connectionName } = this.#owner;
+    if (!host.settings.traceMessages) return;
+    host.event({
+      kind: 'message',
+      direction,
+      ike: id,
+      connection: connectionName,
+      text: summarizeV2(message),
+      path,
+    });
+  }
+}
+
+const VERSION = { majorVersion: 2, minorVersion: 0, nextPayload: 0, length: 0 };
+
+/** Octets of one IKE message that fit into an IP packet of `fragmentSize`: IP, UDP and the non-ESP marker come off. */
+function roomFor(path: Path, settings: { readonly fragmentSize: number; readonly port: number }): number {
+  const ip = isV4(path.remote.address) ? 20 : 40;
+  const marker = path.local.port === settings.port ? 0 : 4;
+  return Math.max(settings.fragmentSize - ip - 8 - marker, 256);
+}
+
+/** What an authentic message has wrong with it; undefined: nothing. */
+function breachIn(
+  header: Header,
+  opened: Extract<Opened, { kind: 'message' | 'malformed' }>,
+): string | undefined {
+  if (opened.kind === 'malformed') return opened.text;
+  const isResponse = (header.flags & HeaderFlag.RESPONSE) !== 0;
+  return checkMessage(header.exchangeType, isResponse, opened.payloads)?.text;
+}
+
+function decodePlain(datagram: Uint8Array, header: Header): readonly Payload[] | undefined {
+  try {
+    const { payloads, encrypted } = decodeMessage(datagram, header);
+    return encrypted !== undefined || unknownCritical(payloads) !== undefined ? undefined : payloads;
+  } catch (error) {
+    if (error instanceof Malformed) return undefined;
+    throw error;
+  }
+}

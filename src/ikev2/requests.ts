@@ -1,0 +1,73 @@
+import { ExchangeType } from '../iana/ikev2.ts';
+import type { EngineSettings } from '../ike/output.ts';
+import type { Instant } from '../lib/time.ts';
+
+type Schedule = Pick<EngineSettings, 'retransmitTimeout' | 'retransmitBase' | 'retransmitTries'>;
+
+interface Outstanding {
+  readonly messageId: number;
+  readonly exchange: number;
+  /** As first sent: a retransmission is bit-identical (RFC 7296 §2.1). */
+  readonly datagrams: readonly Uint8Array[];
+  /** How often it was sent again. */
+  resent: number;
+  due: Instant;
+}
+
+/** Message IDs are 32 bits and never wrap (RFC 7296 §2.2): from here on the SA wants new keys, at the end it closes. */
+export const MESSAGE_ID_WORN = 2 ** 31;
+export const MESSAGE_ID_LAST = 2 ** 32 - 1;
+
+/**
+ * Our side's requests: one at a time (a window of 1 is all that a peer must offer, RFC 7296 §2.3), sent again with
+ * growing pauses until its answer comes or patience ends.
+ */
+export class Requests {
+  #next = 0;
+  #outstanding: Outstanding | undefined;
+
+  /** The Message ID that a request of `exchange` will have. IKE_SA_INIT is 0, however often it is begun anew. */
+  idFor(exchange: number): number {
+    return exchange === ExchangeType.IKE_SA_INIT ? 0 : this.#next;
+  }
+
+  /** The request that awaits its answer: its exchange type. */
+  get exchange(): number | undefined {
+    return this.#outstanding?.exchange;
+  }
+
+  get datagrams(): readonly Uint8Array[] {
+    return this.#outstanding?.datagrams ?? [];
+  }
+
+  /** When the outstanding request is to be sent again, or given up. */
+  get due(): Instant | undefined {
+    return this.#outstanding?.due;
+  }
+
+  /** A request with the ID `idFor` gave was sent for the first time. */
+  sent(exchange: number, datagrams: readonly Uint8Array[], schedule: Schedule, now: Instant): void {
+    const messageId = this.idFor(exchange);
+    this.#next = messageId + 1;
+    this.#outstanding = { messageId, exchange, datagrams, resent: 0, due: now + schedule.retransmitTimeout };
+  }
+
+  /** Whether a response with these fields of the header answers the outstanding request. */
+  answeredBy(messageId: number, exchange: number): boolean {
+    return this.#outstanding?.messageId === messageId && this.#outstanding.exchange === exchange;
+  }
+
+  /** The request has its answer. */
+  done(): void {
+    this.#outstanding = undefined;
+  }
+
+  /** The datagrams to send once more now that `due` has come; undefined when patience has ended. */
+  again(schedule: Schedule, now: Instant): readonly Uint8Array[] | undefined {
+    const outstanding = this.#outstanding;
+    if (outstanding === undefined || outstanding.resent >= schedule.retransmitTries) return undefined;
+    outstanding.resent++;
+    outstanding.due = now + schedule.retransmitTimeout * schedule.retransmitBase ** outstanding.resent;
+    return outstanding.datagrams;
+  }
+}

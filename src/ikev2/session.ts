@@ -1,0 +1,463 @@
+import { ExchangeType } from '../iana/ikev2.ts';
+import { activateOutbound, type ChildSa, childStatus } from '../ike/child.ts';
+import type { IkeSaStatus } from '../ike/output.ts';
+import type { Host, Session } from '../ike/session.ts';
+import { Timers } from '../ike/timers.ts';
+import { equal } from '../lib/bytes.ts';
+import { formatIp } from '../lib/ip.ts';
+import { type Duration, type Instant, SECOND } from '../lib/time.ts';
+import type { ChildConfig, Connection } from '../policy/connection.ts';
+import { Failed, type Failure } from '../policy/failure.ts';
+import { formatIdentity, type Identity } from '../policy/identity.ts';
+import { ikeLifetimes } from '../policy/lifetimes.ts';
+import type { BackendEvent, Path } from '../policy/sa.ts';
+import { type Header, HeaderFlag } from '../wire/header.ts';
+import type { VerifiedPeer } from './auth/verified-peer.ts';
+import { announceDown } from './child-events.ts';
+import { Children } from './children.ts';
+import { Collisions } from './collisions.ts';
+import { Exchanges } from './exchanges.ts';
+import type { Flow, Message, Reply } from './flow.ts';
+import { createChild, serveCreateChildSa } from './flows/create-child.ts';
+import { deleteChild, deleteIke } from './flows/delete.ts';
+import { childExpired } from './flows/expiry.ts';
+import { liveness, serveInformational } from './flows/informational.ts';
+import { rekeyChild } from './flows/rekey-child.ts';
+import { rekeyIke } from './flows/rekey-ike.ts';
+import type { EmergingSa, IkeKeys, IkeSa, IkeState, PeerFacts, Role, Succession, Task } from './ike-sa.ts';
+import { Protection } from './protection.ts';
+import { Tasks } from './tasks.ts';
+
+type TimerName = 'half-open' | 'keepalive' | 'liveness' | 'rekey' | 'reauth' | 'expire' | 'fragments';
+
+/** How long the rest of a fragmented message is waited for. */
+const FRAGMENTS_LIFE: Duration = 30 * SECOND;
+
+export interface Beginning {
+  readonly host: Host;
+  readonly connection: Connection;
+  readonly path: Path;
+  readonly role: Role;
+  readonly initiatorSpi: bigint;
+  readonly responderSpi: bigint;
+}
+
+/** One IKE SA of version 2: what is agreed, what is to be done, and when. Its messages are in `Exchanges`. */
+export class Ikev2Session implements Session, EmergingSa {
+  readonly id: number;
+  readonly host: Host;
+  readonly role: Role;
+  readonly peer: PeerFacts = noFacts();
+  readonly exchanges: Exchanges;
+  connection: Connection;
+  path: Path;
+  state: IkeState = 'CONNECTING';
+  initiatorSpi: bigint;
+  responderSpi: bigint;
+  #keys: IkeKeys | undefined;
+  #localId: Identity | undefined;
+  #remoteId: Identity | undefined;
+  #establishedAt: Instant | undefined;
+  readonly #children: Children;
+  readonly #tasks = new Tasks();
+  running: Task | undefined;
+  readonly collisions = new Collisions();
+  readonly #timers = new Timers<TimerName>();
+  /** Established, and no other SA has taken its children over: it is the one that events speak of. */
+  #inCharge = false;
+  #gone = false;
+
+  constructor({ host, connection, path, role, initiatorSpi, responderSpi }: Beginning) {
+    this.host = host;
+    this.id = host.newId();
+    this.connection = connection;
+    this.path = path;
+    this.role = role;
+    this.initiatorSpi = initiatorSpi;
+    this.responderSpi = responderSpi;
+    this.exchanges = new Exchanges(this);
+    this.#children = new Children(host);
+  }
+
+  // ── what the engine does with it ──
+
+  get spi(): bigint {
+    return this.role === 'initiator' ? this.initiatorSpi : this.responderSpi;
+  }
+
+  get deadline(): Instant | undefined {
+    const tasks = this.exchanges.free ? this.#tasks.deadline : undefined;
+    let soonest: Instant | undefined;
+    for (const at of [this.#timers.deadline, this.exchanges.deadline, tasks, this.#children.deadline])
+      if (at !== undefined && (soonest === undefined || at < soonest)) soonest = at;
+    return soonest;
+  }
+
+  receive(datagram: Uint8Array, header: Header, path: Path): void {
+    const fromInitiator = (header.flags & HeaderFlag.INITIATOR) !== 0;
+    // Our own message, sent back to us, has the wrong role.
+    if (fromInitiator === (this.role === 'initiator')) return;
+    const theirs = fromInitiator ? header.initiatorSpi : header.responderSpi;
+    const expected = this.role === 'initiator' ? this.responderSpi : this.initiatorSpi;
+    if (theirs !== expected && header.exchangeType !== ExchangeType.IKE_SA_INIT) return;
+    this.exchanges.receive(datagram, header, path);
+    if (this.exchanges.pending > 0 && this.#timers.get('fragments') === undefined)
+      this.#timers.set('fragments', this.host.now + FRAGMENTS_LIFE);
+    this.settle();
+  }
+
+  tick(): void {
+    this.exchanges.tick();
+    for (
+      let due = this.#timers.take(this.host.now);
+      due !== undefined;
+      due = this.#timers.take(this.host.now)
+    )
+      if (!this.#gone) this.#elapsed(due);
+    this.#children.tick((child, hard) => childExpired(this, child, hard));
+    this.settle();
+  }
+
+  initiateChild(config: ChildConfig): void {
+    this.start(createChild(config));
+    this.settle();
+  }
+
+  rekeyIke(): void {
+    this.start(rekeyIke());
+    this.settle();
+  }
+
+  rekeyChild(id: number): void {
+    const child = this.#children.find(id);
+    if (child !== undefined) this.start(rekeyChild(child));
+    this.settle();
+  }
+
+  terminateChild(id: number): void {
+    const child = this.#children.find(id);
+    if (child !== undefined) this.start(deleteChild(child));
+    this.settle();
+  }
+
+  terminate(reason: Failure): void {
+    if (this.state === 'CONNECTING') this.broken(reason);
+    else if (this.state !== 'DELETING') {
+      this.state = 'DELETING';
+      this.withdraw(() => true);
+      this.start(deleteIke(reason));
+    }
+    this.settle();
+  }
+
+  backendEvent(event: Exclude<BackendEvent, { kind: 'acquire' }>): void {
+    const child = this.#children.find(event.id);
+    if (child === undefined) return;
+    if (event.kind === 'expire') childExpired(this, child, event.hard);
+    else if (event.kind === 'inbound') activateOutbound(this.host, child);
+    else this.#follow(event.path);
+    this.settle();
+  }
+
+  /** Every way in ends here: the next task begins if it can, and the engine learns when to come back. */
+  settle(): void {
+    while (!this.#gone && this.exchanges.free) {
+      const task = this.#tasks.take(this.host.now);
+      if (task === undefined) break;
+      this.running = task;
+      this.exchanges.run(task.run(this), outcome => {
+        this.running = undefined;
+        if (outcome.kind === 'failed') this.#failed(task, outcome.failure);
+      });
+    }
+    this.host.reschedule(this);
+  }
+
+  status(): IkeSaStatus {
+    const phase = this.exchanges.phase;
+    const [rekeyAt, reauthAt] = [this.#timers.get('rekey'), this.#timers.get('reauth')];
+    return {
+      id: this.id,
+      connection: this.connection.name,
+      version: 2,
+      state: this.state,
+      ...(phase === undefined ? {} : { phase }),
+      role: this.role,
+      path: this.path,
+      ...(this.#localId === undefined ? {} : { localId: formatIdentity(this.#localId) }),
+      ...(this.#remoteId === undefined ? {} : { remoteId: formatIdentity(this.#remoteId) }),
+      initiatorSpi: this.initiatorSpi,
+      responderSpi: this.responderSpi,
+      natLocal: this.peer.natLocal,
+      natRemote: this.peer.natRemote,
+      ...(this.#keys === undefined ? {} : { proposal: this.#keys.proposal }),
+      ...(this.#establishedAt === undefined ? {} : { establishedAt: this.#establishedAt }),
+      ...(rekeyAt === undefined ? {} : { rekeyAt }),
+      ...(reauthAt === undefined ? {} : { reauthAt }),
+      children: this.children.map(childStatus),
+      tasksQueued: this.#tasks.list.map(nameOfTask),
+      tasksActive: this.running === undefined ? [] : [nameOfTask(this.running)],
+    };
+  }
+
+  // ── what flows see: IkeSa and EmergingSa ──
+
+  get keys(): IkeKeys {
+    return present(this.#keys, 'keys');
+  }
+
+  get localId(): Identity {
+    return present(this.#localId, 'our identity');
+  }
+
+  get remoteId(): Identity {
+    return present(this.#remoteId, "the peer's identity");
+  }
+
+  get children(): readonly ChildSa[] {
+    return this.#children.list;
+  }
+
+  agree(peerSpi: bigint, keys: IkeKeys): void {
+    if (this.role === 'initiator') this.responderSpi = peerSpi;
+    else this.initiatorSpi = peerSpi;
+    this.#keys = keys;
+    this.exchanges.protect(new Protection(keys.outgoing, keys.incoming));
+  }
+
+  establish(localId: Identity, peer: VerifiedPeer): void {
+    this.#localId = localId;
+    this.#remoteId = peer.identity;
+    this.#live();
+    this.#inCharge = true;
+    this.host.established(this);
+    this.host.event({ kind: 'ike-up', ike: this.status() });
+  }
+
+  start(task: Task, delay: Duration = 0): void {
+    this.#tasks.add(task, this.host.now + delay);
+  }
+
+  withdraw(which: (task: Task) => boolean): void {
+    this.#tasks.remove(which);
+    if (this.running === undefined || !which(this.running)) return;
+    this.running = undefined;
+    this.exchanges.dropTask();
+  }
+
+  has(which: (task: Task) => boolean): boolean {
+    return (this.running !== undefined && which(this.running)) || this.#tasks.list.some(which);
+  }
+
+  addChild(child: ChildSa): void {
+    this.#children.add(child);
+  }
+
+  releaseChild(child: ChildSa): void {
+    this.#children.release(child);
+  }
+
+  removeChild(child: ChildSa, delay: Duration = 0): void {
+    this.#children.remove(child, delay);
+  }
+
+  succeed({ role, initiatorSpi, responderSpi, keys }: Succession): IkeSa {
+    const { host, connection, path } = this;
+    const successor = new Ikev2Session({ host, connection, path, role, initiatorSpi, responderSpi });
+    successor.agree(role === 'initiator' ? responderSpi : initiatorSpi, keys);
+    successor.#localId = this.#localId;
+    successor.#remoteId = this.#remoteId;
+    Object.assign(successor.peer, this.peer);
+    successor.#live();
+    const reauthAt = this.#timers.get('reauth');
+    if (reauthAt !== undefined) successor.#timers.set('reauth', reauthAt);
+    host.add(successor);
+    return successor;
+  }
+
+  handOver(to: IkeSa): void {
+    const successor = to as Ikev2Session;
+    const old = this.status();
+    this.#children.moveTo(successor.#children);
+    for (const task of this.#tasks.remove(({ kind }) => CHILD_TASKS.has(kind))) successor.start(task);
+    successor.#inCharge = true;
+    this.#inCharge = false;
+    this.state = 'REKEYED';
+    for (const name of ['rekey', 'reauth', 'liveness', 'keepalive'] as const) this.#timers.clear(name);
+    this.host.event({ kind: 'ike-rekey', old, new: successor.status() });
+    successor.settle();
+  }
+
+  close(failure?: Failure): void {
+    if (this.#gone) return;
+    this.#gone = true;
+    const wasUp = this.#inCharge;
+    const queued = this.#tasks.remove(() => true);
+    this.running = undefined;
+    this.exchanges.close();
+    for (const child of this.children) announceDown(this, child, failure);
+    this.#children.clear();
+    for (const task of queued) {
+      task.failed?.(failure ?? STOPPED);
+      if (task.kind === 'create-child') this.#tellFailed(failure ?? STOPPED, task.child);
+    }
+    this.#keys?.skD.wipe();
+    this.host.freeSpi(this.spi);
+    this.host.remove(this, failure);
+    const because = failure === undefined ? {} : { failure };
+    if (wasUp) this.host.event({ kind: 'ike-down', ike: this.status(), ...because });
+  }
+
+  // ── what Exchanges asks: Owner ──
+
+  get connectionName(): string {
+    return this.connection.name;
+  }
+
+  get fragments(): boolean {
+    const { fragmentation } = this.connection;
+    return this.peer.fragmentation && (fragmentation === 'yes' || fragmentation === 'force');
+  }
+
+  serve(request: Message): Flow<Reply> {
+    return request.header.exchangeType === ExchangeType.CREATE_CHILD_SA
+      ? serveCreateChildSa(this, request)
+      : serveInformational(this, request);
+  }
+
+  heard(path: Path): void {
+    if (this.#establishedAt === undefined) return;
+    this.#watch();
+    this.#follow(path);
+  }
+
+  silent(failure: Failure): void {
+    this.close({ ...failure, code: 'peer/dead' });
+  }
+
+  broken(failure: Failure): void {
+    if (this.#establishedAt === undefined) this.#tellFailed(failure);
+    this.close(failure);
+  }
+
+  refused(failure: Failure, child: string | undefined): void {
+    this.#tellFailed(failure, child);
+  }
+
+  // ── inside ──
+
+  /** Established: by its peer's proof, or as successor of an SA that is. */
+  #live(): void {
+    const { host, connection } = this;
+    this.state = 'ESTABLISHED';
+    this.#establishedAt = host.now;
+    this.#timers.clear('half-open');
+    const fractions = { rekey: host.jitter(1), reauth: host.jitter(1) };
+    const { rekey, reauth, expire } = ikeLifetimes(connection, fractions);
+    if (rekey !== undefined) this.#timers.set('rekey', host.now + rekey);
+    if (reauth !== undefined) this.#timers.set('reauth', host.now + reauth);
+    if (expire !== undefined) this.#timers.set('expire', host.now + expire);
+    this.#watch();
+    if (this.peer.natLocal && host.settings.natKeepAlive > 0)
+      this.#timers.set('keepalive', host.now + host.settings.natKeepAlive);
+  }
+
+  #watch(): void {
+    const { dpdDelay } = this.connection;
+    if (dpdDelay > 0) this.#timers.set('liveness', this.host.now + dpdDelay);
+  }
+
+  #elapsed(timer: TimerName): void {
+    const { host } = this;
+    switch (timer) {
+      case 'half-open':
+        this.broken({ code: 'peer/silent', summary: 'the peer began and did not go on' });
+        return;
+      case 'fragments':
+        this.exchanges.discardFragments();
+        return;
+      case 'keepalive':
+        host.keepalive(this.path);
+        this.#timers.set('keepalive', host.now + host.settings.natKeepAlive);
+        return;
+      case 'liveness':
+        this.#watch();
+        if (this.running === undefined) this.start(liveness());
+        return;
+      case 'rekey':
+        this.start(rekeyIke());
+        return;
+      case 'reauth':
+        host.reauthenticate(this);
+        return;
+      case 'expire':
+        this.terminate({ code: 'local/expired', summary: 'the lifetime of the IKE SA has ended' });
+    }
+  }
+
+  /**
+   * The address of a peer behind a NAT may change at any time: it is where its last authentic packet came from. Whoever is behind a NAT
+   * itself does not follow (RFC 7296 §2.23), and with MOBIKE the peer says so when it moves (RFC 4555 §3.8).
+   */
+  #follow(path: Path): void {
+    const { natLocal, natRemote, mobike } = this.peer;
+    if (!natRemote || natLocal || mobike || samePath(path, this.path)) return;
+    this.path = path;
+    this.#children.follow(path);
+  }
+
+  #failed(task: Task, failure: Failure): void {
+    if (this.#gone) return;
+    task.failed?.(failure);
+    if (task.kind === 'establish') this.broken(failure);
+    else this.#tellFailed(failure, task.child);
+  }
+
+  #tellFailed(failure: Failure, child?: string): void {
+    this.host.event({
+      kind: 'failed',
+      connection: this.connection.name,
+      ...(child === undefined ? {} : { child }),
+      role: this.role,
+      remote: `${formatIp(this.path.remote.address)}[${this.path.remote.port}]`,
+      failure,
+    });
+  }
+}
+
+const CHILD_TASKS: ReadonlySet<Task['kind']> = new Set(['create-child', 'rekey-child', 'delete-child']);
+
+const STOPPED: Failure = { code: 'local/stopped', summary: 'the IKE SA was closed' };
+
+function noFacts(): PeerFacts {
+  return {
+    natLocal: false,
+    natRemote: false,
+    encapsulate: false,
+    fragmentation: false,
+    childless: false,
+    mobike: false,
+    signatureHashes: [],
+    initialContact: false,
+  };
+}
+
+function samePath(a: Path, b: Path): boolean {
+  return (
+    a.remote.port === b.remote.port &&
+    a.local.port === b.local.port &&
+    equal(a.remote.address, b.remote.address) &&
+    equal(a.local.address, b.local.address)
+  );
+}
+
+function nameOfTask({ kind, subject }: Task): string {
+  return subject === '' ? kind : `${kind} ${subject}`;
+}
+
+/** What only an SA that came so far has. */
+function present<Value>(value: Value | undefined, what: string): Value {
+  if (value === undefined)
+    throw new Failed({ code: 'local/internal', summary: `the IKE SA has no ${what} yet` });
+  return value;
+}

@@ -1,0 +1,265 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { Encr, Integ } from '../iana/transforms.ts';
+import { ip } from '../lib/ip.ts';
+import { Secret } from '../lib/secret.ts';
+import { Failed } from '../policy/failure.ts';
+import type { ChildSaParameters, DirectionKeys, Path } from '../policy/sa.ts';
+import type { IpsecBackend } from './backend.ts';
+
+/** What a conformance run needs of a back end besides itself. */
+export interface ConformanceSubject {
+  readonly backend: IpsecBackend;
+  /** Undone after `backend.close()`: sockets, threads, namespaces. */
+  dispose?(): Promise<void> | void;
+}
+
+/** A path on documentation addresses, with the NAT traversal ports. */
+export const SAMPLE_PATH: Path = {
+  local: { address: ip('192.0.2.1'), port: 4500 },
+  remote: { address: ip('192.0.2.2'), port: 4500 },
+};
+
+const ANY = { protocol: 0, startPort: 0, endPort: 65535 };
+
+/** An SA in tunnel mode with AES-GCM that any back end should take; fresh keys of fixed octets. */
+export function sampleSa(overrides: Partial<ChildSaParameters> = {}): ChildSaParameters {
+  return {
+    id: 1,
+    name: 'net',
+    protocol: 'esp',
+    mode: 'tunnel',
+    algorithms: { encryption: Encr.ENCR_AES_GCM_16, keyLength: 128, integrity: Integ.NONE, esn: false },
+    spiIn: 0xc1000001,
+    spiOut: 0xc2000001,
+    keysIn: sampleKeys(1),
+    keysOut: sampleKeys(2),
+    path: SAMPLE_PATH,
+    udpEncapsulation: true,
+    localTs: [{ start: ip('10.1.0.0'), end: ip('10.1.255.255'), ...ANY }],
+    remoteTs: [{ start: ip('10.2.0.0'), end: ip('10.2.255.255'), ...ANY }],
+    replayWindow: 128,
+    tfcPadding: 0,
+    reqid: 1,
+    lifetimes: {
+      rekeyTime: 0,
+      lifeTime: 0,
+      rekeyBytes: 0n,
+      lifeBytes: 0n,
+      rekeyPackets: 0n,
+      lifePackets: 0n,
+    },
+    ...overrides,
+  };
+}
+
+/** 16 octets of AES key and four of salt. */
+function sampleKeys(octet: number): DirectionKeys {
+  return {
+    encryption: new Secret(new Uint8Array(20).fill(octet)),
+    integrity: new Secret(new Uint8Array(0)),
+  };
+}
+
+/** A Failed with a code of those that a back end may use. */
+function refused(error: unknown): boolean {
+  return error instanceof Failed && /^(kernel|local)\//.test(error.failure.code);
+}
+
+/** The contract of `IpsecBackend` as tests: every back end runs them. `makeBackend` is called once a test. */
+export function backendConformance(
+  name: string,
+  makeBackend: () => Promise<ConformanceSubject> | ConformanceSubject,
+  options: { readonly skip?: string | false } = {},
+): void {
+  const conforms = (what: string, body: (backend: IpsecBackend) => Promise<void>): void => {
+    test(what, async () => {
+      const { backend, dispose } = await makeBackend();
+      try {
+        await body(backend);
+      } finally {
+        await backend.close();
+        await dispose?.();
+      }
+    });
+  };
+
+  /** An SA whose inbound SPI was allocated, as the core does it. */
+  const prepared = async (
+    backend: IpsecBackend,
+    overrides: Partial<ChildSaParameters> = {},
+  ): Promise<ChildSaParameters> => {
+    const spiIn = await backend.allocateSpi('esp', SAMPLE_PATH);
+    return sampleSa({ spiIn, mode: backend.features.modes[0] ?? 'tunnel', ...overrides });
+  };
+
+  describe(`${name} keeps the contract of a back end`, { skip: options.skip ?? false }, () => {
+    conforms('it says what it can do', async ({ name: own, features }) => {
+      assert.match(own, /^[a-z]/);
+      assert.ok(features.modes.length > 0);
+      assert.ok(features.protocols.length > 0);
+      assert.ok(features.maximumReplayWindow >= 32);
+    });
+
+    conforms('SPIs are above 255, below 2^32 and all different', async backend => {
+      const spis = new Set<number>();
+      for (let i = 0; i < 20; i++) {
+        const spi = await backend.allocateSpi('esp', SAMPLE_PATH);
+        assert.ok(Number.isInteger(spi) && spi >= 256 && spi <= 0xffff_ffff, String(spi));
+        assert.ok(!spis.has(spi));
+        spis.add(spi);
+      }
+      for (const spi of spis) backend.releaseSpi('esp', spi);
+    });
+
+    conforms('an SA can be put in, asked about and taken out', async backend => {
+      const sa = await prepared(backend);
+      assert.equal(await backend.usage(sa.id), undefined);
+      await backend.install(sa, { outbound: true });
+      assert.deepEqual(await backend.usage(sa.id), {
+        bytesIn: 0n,
+        packetsIn: 0n,
+        bytesOut: 0n,
+        packetsOut: 0n,
+        usedIn: 0,
+        usedOut: 0,
+      });
+      await backend.remove(sa.id);
+      assert.equal(await backend.usage(sa.id), undefined);
+    });
+
+    conforms('the same number and SPI may be used again after removal', async backend => {
+      const sa = await prepared(backend);
+      await backend.install(sa, { outbound: true });
+      await backend.remove(sa.id);
+      await backend.install({ ...sa, keysIn: sampleKeys(3), keysOut: sampleKeys(4) }, { outbound: true });
+      assert.notEqual(await backend.usage(sa.id), undefined);
+    });
+
+    conforms('a number that is in use is refused, and the SA that has it stays', async backend => {
+      const sa = await prepared(backend);
+      await backend.install(sa, { outbound: true });
+      const again = await prepared(backend);
+      await assert.rejects(backend.install(again, { outbound: true }), refused);
+      assert.notEqual(await backend.usage(sa.id), undefined);
+    });
+
+    conforms('an inbound SPI that is in use is refused and leaves nothing behind', async backend => {
+      const sa = await prepared(backend);
+      await backend.install(sa, { outbound: true });
+      await assert.rejects(backend.install({ ...sa, id: 2 }, { outbound: true }), refused);
+      assert.equal(await backend.usage(2), undefined);
+      assert.notEqual(await backend.usage(sa.id), undefined);
+    });
+
+    conforms('a rekey: inbound first, then outbound, then the old one goes step by step', async backend => {
+      const old = await prepared(backend);
+      await backend.install(old, { outbound: true });
+      const young = await prepared(backend, { id: 2, spiOut: 0xc2000002, replaces: old.id });
+      await backend.install(young, { outbound: false });
+      await backend.activateOutbound(young.id);
+      await backend.deactivateOutbound(old.id);
+      assert.notEqual(await backend.usage(old.id), undefined);
+      await backend.remove(old.id);
+      assert.equal(await backend.usage(old.id), undefined);
+      assert.notEqual(await backend.usage(young.id), undefined);
+    });
+
+    conforms('a rekey that both sides begin: three SAs at once, in any order of removal', async backend => {
+      const sas = [];
+      for (const id of [1, 2, 3]) {
+        const sa = await prepared(backend, { id, spiOut: 0xc2000000 + id, ...(id > 1 && { replaces: 1 }) });
+        await backend.install(sa, { outbound: id === 1 });
+        sas.push(sa);
+      }
+      await backend.activateOutbound(3);
+      await backend.deactivateOutbound(1);
+      await backend.remove(2);
+      await backend.remove(1);
+      assert.notEqual(await backend.usage(3), undefined);
+    });
+
+    conforms('an outbound direction can be made active twice, and inactive twice', async backend => {
+      const sa = await prepared(backend);
+      await backend.install(sa, { outbound: true });
+      await backend.activateOutbound(sa.id);
+      await backend.deactivateOutbound(sa.id);
+      await backend.deactivateOutbound(sa.id);
+      assert.notEqual(await backend.usage(sa.id), undefined);
+    });
+
+    conforms('the peer may move', async backend => {
+      const sa = await prepared(backend);
+      await backend.install(sa, { outbound: true });
+      const remote = { address: ip('192.0.2.77'), port: 31000 };
+      await backend.updatePath(sa.id, { ...SAMPLE_PATH, remote }, true);
+      assert.notEqual(await backend.usage(sa.id), undefined);
+      await backend.remove(sa.id);
+    });
+
+    conforms(
+      'what names an SA that is not there is refused, but removal and questions are not',
+      async backend => {
+        await assert.rejects(backend.activateOutbound(9), refused);
+        await assert.rejects(backend.deactivateOutbound(9), refused);
+        await assert.rejects(backend.updatePath(9, SAMPLE_PATH, true), refused);
+        await backend.remove(9);
+        assert.equal(await backend.usage(9), undefined);
+      },
+    );
+
+    conforms('what its features exclude is refused and leaves nothing behind', async backend => {
+      const { modes, protocols, maximumReplayWindow, forceUdpEncapsulation } = backend.features;
+      const excluded: Partial<ChildSaParameters>[] = [{ replayWindow: maximumReplayWindow + 1 }];
+      for (const mode of ['tunnel', 'transport', 'beet'] as const)
+        if (!modes.includes(mode)) excluded.push({ mode });
+      for (const protocol of ['esp', 'ah'] as const)
+        if (!protocols.includes(protocol)) excluded.push({ protocol });
+      if (forceUdpEncapsulation) excluded.push({ udpEncapsulation: false });
+      const sa = await prepared(backend);
+      for (const overrides of excluded) {
+        await assert.rejects(backend.install({ ...sa, ...overrides }, { outbound: true }), refused);
+        assert.equal(await backend.usage(sa.id), undefined);
+      }
+      await backend.install(sa, { outbound: true });
+    });
+
+    conforms('every mode it claims can be installed', async backend => {
+      for (const [i, mode] of backend.features.modes.entries()) {
+        const host = (address: string) => [{ start: ip(address), end: ip(address), ...ANY }];
+        // Transport mode protects the very addresses that packets travel between.
+        const selectors =
+          mode === 'transport' ? { localTs: host('192.0.2.1'), remoteTs: host('192.0.2.2') } : {};
+        const sa = await prepared(backend, {
+          id: i + 1,
+          mode,
+          spiOut: 0xc2000010 + i,
+          reqid: i + 1,
+          ...selectors,
+        });
+        await backend.install(sa, { outbound: true });
+        assert.notEqual(await backend.usage(sa.id), undefined);
+      }
+    });
+
+    conforms('ESN and large windows can be installed where it claims them', async backend => {
+      const { esn, maximumReplayWindow } = backend.features;
+      const sa = await prepared(backend, { replayWindow: maximumReplayWindow });
+      await backend.install({ ...sa, algorithms: { ...sa.algorithms, esn } }, { outbound: true });
+      assert.notEqual(await backend.usage(sa.id), undefined);
+    });
+
+    conforms(
+      'closing takes all out; it may be done twice, and nothing can be put in afterwards',
+      async backend => {
+        const sa = await prepared(backend);
+        await backend.install(sa, { outbound: true });
+        await backend.close();
+        await backend.close();
+        assert.equal(await backend.usage(sa.id), undefined);
+        await assert.rejects(backend.install({ ...sa, id: 2 }, { outbound: true }), refused);
+        await assert.rejects(backend.allocateSpi('esp', SAMPLE_PATH), refused);
+      },
+    );
+  });
+}

@@ -1,0 +1,243 @@
+import type { CryptoProvider } from '../../crypto/provider.ts';
+import { propagateEcn, trafficClassOf } from '../../esp/ecn.ts';
+import { ESP_HEADER_LENGTH, NextHeader, spiOf } from '../../esp/header.ts';
+import type { OpenRefusal } from '../../esp/inbound.ts';
+import { IpPacket } from '../../esp/ip-packet.ts';
+import { Spd } from '../../esp/spd.ts';
+import { transportPacket, transportPayload } from '../../esp/transport-mode.ts';
+import type { Instant } from '../../lib/time.ts';
+import { Failed, type FailureCode } from '../../policy/failure.ts';
+import type { BackendEvent, ChildSaParameters, ChildSaUsage, Path } from '../../policy/sa.ts';
+import { PlaneSa } from './plane-sa.ts';
+
+export interface DataPlaneOptions<Route> {
+  readonly provider: CryptoProvider;
+  readonly now: () => Instant;
+  /** What the carrier keeps for sending along a path: made once per path, handed back with every packet. */
+  readonly routeOf: (path: Path) => Route;
+  readonly modes: readonly ('tunnel' | 'transport')[];
+  readonly onEvent: (event: BackendEvent) => void;
+}
+
+/** An ESP packet ready to go, in the buffer it was made in. */
+export interface Protected<Route> {
+  readonly start: number;
+  readonly length: number;
+  readonly route: Route;
+  /** For the outer header: DSCP and ECN of the inner one (RFC 4301 §5.1.2, RFC 6040 §4.1). */
+  readonly trafficClass: number;
+}
+
+/** An inner packet, decrypted and found fit for its SA. */
+export interface Unprotected {
+  readonly packet: Uint8Array;
+  readonly offset: number;
+  readonly length: number;
+}
+
+/** Where an ESP packet came from, looked at only once it proved authentic. */
+export interface Arrival<Route> {
+  cameBy(route: Route): boolean;
+  path(): Path;
+  /** ECN field of the outer header. */
+  readonly ecn: number;
+}
+
+/** Why a packet went nowhere; each is counted (RFC 4301 §5 calls them auditable). */
+export type Refusal =
+  | OpenRefusal
+  /** Outbound: no IP packet, no SA for it, too long or a fragment in transport mode. */
+  | 'no-packet'
+  | 'no-sa'
+  | 'unsuitable'
+  /** Both ways: the SA's life is over. */
+  | 'expired'
+  /** Inbound. */
+  | 'unknown-spi'
+  | 'dummy'
+  | 'next-header'
+  | 'inner-header'
+  | 'selectors'
+  | 'congestion';
+
+/** Octets before an inner packet in a buffer given to `protect`: ESP header and the longest IV. */
+export const HEADROOM = 24;
+/** Octets after it without TFC padding: padding, trailer and the longest ICV. */
+export const TAILROOM = 64;
+
+/**
+ * ESP as packets see it: the SAs of one host, the choice among them, and all checks. It owns no socket and no
+ * thread; buffers are the caller's.
+ */
+export class DataPlane<Route> {
+  readonly drops = new Map<Refusal, number>();
+  readonly #options: DataPlaneOptions<Route>;
+  readonly #byId = new Map<number, PlaneSa<Route>>();
+  readonly #bySpi = new Map<number, PlaneSa<Route>>();
+  readonly #spd = new Spd<PlaneSa<Route>>();
+  readonly #packet = new IpPacket();
+  #tfcPadding = 0;
+
+  constructor(options: DataPlaneOptions<Route>) {
+    this.#options = options;
+  }
+
+  /** Throws Failed, and leaves nothing behind. */
+  install(parameters: ChildSaParameters, outbound: boolean): void {
+    const { id, spiIn, mode, path } = parameters;
+    if (this.#byId.has(id)) refuse('kernel/install', `an SA with the number ${id} is installed already`);
+    if (this.#bySpi.has(spiIn)) refuse('kernel/install', `the SPI ${spiIn.toString(16)} is in use already`);
+    if (!this.#options.modes.some(known => known === mode))
+      refuse('local/unsupported', `${mode} mode cannot be carried here`);
+    requireEncapsulation(parameters.udpEncapsulation);
+    const sa = new PlaneSa(this.#options.provider, parameters, this.#options.routeOf(path));
+    this.#byId.set(id, sa);
+    this.#bySpi.set(spiIn, sa);
+    this.#tfcPadding = Math.max(this.#tfcPadding, sa.tfcPadding);
+    if (outbound) this.#spd.insert(sa, sa.selectors);
+  }
+
+  activateOutbound(id: number): void {
+    const sa = this.#of(id);
+    this.#spd.insert(sa, sa.selectors);
+  }
+
+  deactivateOutbound(id: number): void {
+    this.#spd.delete(this.#of(id));
+  }
+
+  /** Nothing happens where there is no such SA (any more). */
+  remove(id: number): void {
+    const sa = this.#byId.get(id);
+    if (sa === undefined) return;
+    this.#byId.delete(id);
+    this.#bySpi.delete(sa.inbound.spi);
+    this.#spd.delete(sa);
+    sa.wipe();
+  }
+
+  updatePath(id: number, path: Path, udpEncapsulation: boolean): void {
+    const sa = this.#of(id);
+    requireEncapsulation(udpEncapsulation);
+    sa.move(path, this.#options.routeOf(path));
+  }
+
+  usage(id: number): ChildSaUsage | undefined {
+    return this.#byId.get(id)?.usage();
+  }
+
+  /** The inbound SPI of an SA that is here. */
+  spiOf(id: number): number | undefined {
+    return this.#byId.get(id)?.inbound.spi;
+  }
+
+  holdsSpi(spi: number): boolean {
+    return this.#bySpi.has(spi);
+  }
+
+  clear(): void {
+    for (const id of [...this.#byId.keys()]) this.remove(id);
+  }
+
+  /** Octets that should be free after an inner packet, whichever SA takes it. */
+  get tailroom(): number {
+    return TAILROOM + this.#tfcPadding;
+  }
+
+  /**
+   * Protects the inner IP packet of `length` octets at `start` of `buffer`, in place: HEADROOM octets before it
+   * and TAILROOM after it are needed, and more with TFC padding.
+   */
+  protect(buffer: Uint8Array, start: number, length: number): Protected<Route> | Refusal {
+    const fields = this.#packet;
+    if (!fields.read(buffer, start, start + length)) return this.#drop('no-packet');
+    const sa = this.#spd.find(fields);
+    if (sa === undefined) return this.#drop('no-sa');
+    if (sa.spent) return this.#drop('expired');
+    let at = start;
+    let inner = fields.length;
+    let nextHeader: number = fields.version === 4 ? NextHeader.IPV4 : NextHeader.IPV6;
+    const trafficClass = trafficClassOf(buffer, start);
+    if (sa.mode === 'transport') {
+      const payload = transportPayload(buffer, start, fields);
+      if (payload === undefined) return this.#drop('unsuitable');
+      at += payload.offset;
+      inner = payload.length;
+      nextHeader = payload.nextHeader;
+    }
+    const first = at - sa.outbound.headerLength;
+    if (first < 0 || first + sa.outbound.sealedLength(inner) > buffer.length) return this.#drop('unsuitable');
+    const sealed = sa.outbound.seal(buffer, first, inner, nextHeader);
+    if (sealed === 0) return this.#drop('expired');
+    const now = this.#options.now();
+    sa.usedOut = now;
+    sa.spend(sa.outbound, sa.lifetimeOut, now, this.#options.onEvent);
+    return { start: first, length: sealed, route: sa.route, trafficClass };
+  }
+
+  /** Opens an ESP packet in place and says where its inner packet lies. */
+  unprotect(packet: Uint8Array, arrival: Arrival<Route>): Unprotected | Refusal {
+    if (packet.length < ESP_HEADER_LENGTH) return this.#drop('malformed');
+    const sa = this.#bySpi.get(spiOf(packet));
+    if (sa === undefined) return this.#drop('unknown-spi');
+    if (sa.spent) return this.#drop('expired');
+    const opened = sa.inbound.open(packet);
+    if (typeof opened === 'string') return this.#drop(opened);
+    const now = this.#options.now();
+    sa.usedIn = now;
+    sa.noticeFirst(this.#options.onEvent);
+    // Only an authentic packet that is no replay may tell where the peer is now (RFC 7296 §2.23).
+    sa.noticePath(arrival, this.#options.onEvent);
+    sa.spend(sa.inbound, sa.lifetimeIn, now, this.#options.onEvent);
+    if (opened.nextHeader === NextHeader.DUMMY) return this.#drop('dummy');
+    return sa.mode === 'transport'
+      ? this.#rebuilt(sa, packet.subarray(opened.offset, opened.offset + opened.length), opened.nextHeader)
+      : this.#tunnelled(sa, packet, opened.offset, opened.length, opened.nextHeader, arrival.ecn);
+  }
+
+  #tunnelled(
+    sa: PlaneSa<Route>,
+    packet: Uint8Array,
+    offset: number,
+    length: number,
+    nextHeader: number,
+    ecn: number,
+  ): Unprotected | Refusal {
+    if (nextHeader !== NextHeader.IPV4 && nextHeader !== NextHeader.IPV6) return this.#drop('next-header');
+    const fields = this.#packet;
+    if (!fields.read(packet, offset, offset + length)) return this.#drop('inner-header');
+    if ((fields.version === 4) !== (nextHeader === NextHeader.IPV4)) return this.#drop('inner-header');
+    if (!sa.selectors.admitsInbound(fields)) return this.#drop('selectors');
+    if (!propagateEcn(packet, offset, ecn)) return this.#drop('congestion');
+    // What lies behind the inner packet's own length is TFC padding (RFC 4303 §2.7).
+    return { packet, offset, length: fields.length };
+  }
+
+  #rebuilt(sa: PlaneSa<Route>, payload: Uint8Array, nextHeader: number): Unprotected | Refusal {
+    const { remote, local } = sa.path;
+    const packet = transportPacket(payload, nextHeader, remote.address, local.address, true);
+    const fields = this.#packet;
+    if (!fields.read(packet, 0, packet.length)) return this.#drop('inner-header');
+    if (fields.fragment) return this.#drop('inner-header');
+    if (!sa.selectors.admitsInbound(fields)) return this.#drop('selectors');
+    return { packet, offset: 0, length: fields.length };
+  }
+
+  #of(id: number): PlaneSa<Route> {
+    return this.#byId.get(id) ?? refuse('kernel/install', `there is no SA with the number ${id}`);
+  }
+
+  #drop(refusal: Refusal): Refusal {
+    this.drops.set(refusal, (this.drops.get(refusal) ?? 0) + 1);
+    return refusal;
+  }
+}
+
+function requireEncapsulation(udpEncapsulation: boolean): void {
+  if (!udpEncapsulation)
+    refuse('local/unsupported', 'plain ESP cannot be carried here: it must travel in UDP');
+}
+
+function refuse(code: FailureCode, summary: string): never {
+  throw new Failed({ code, summary });
+}

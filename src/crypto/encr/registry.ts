@@ -50,7 +50,7 @@ const AES = { cipher: 'aes', strength: 256, keyLengthAttribute: true } as const;
 const GCM = { ...AES, mode: 'gcm', uses: ['ike', 'esp'], salt: 4, iv: 8, block: 1 } as const;
 const CCM = { ...AES, mode: 'ccm', uses: ['ike', 'esp'], salt: 3, iv: 8, block: 1 } as const;
 const CAMELLIA = { cipher: 'camellia', strength: 256, keyLengthAttribute: true } as const;
-const CAMELLIA_CCM = { ...CAMELLIA, mode: 'ccm', uses: ['ike', 'esp'], salt: 3, iv: 8, block: 1 } as const;
+const CAMELLIA_CCM = { ...CAMELLIA, mode: 'ccm', uses: ['esp'], salt: 3, iv: 8, block: 1 } as const;
 
 export const ENCRYPTION: readonly EncryptionAlgorithm[] = [
   // RFC 4106 for ESP, RFC 5282 for IKE
@@ -148,7 +148,7 @@ export const ENCRYPTION: readonly EncryptionAlgorithm[] = [
     icv: 0,
     block: 1,
   },
-  // RFC 5529; RFC 4312
+  // RFC 4312; RFC 5529, whose CTR and CCM are for ESP alone in IANA's table
   {
     ...CAMELLIA,
     id: Encr.ENCR_CAMELLIA_CBC,
@@ -168,7 +168,7 @@ export const ENCRYPTION: readonly EncryptionAlgorithm[] = [
     name: 'ENCR_CAMELLIA_CTR',
     mode: 'ctr',
     keywords: sized('camellia', ['ctr']),
-    uses: ['ike', 'esp'],
+    uses: ['esp'],
     status: 'allowed',
     salt: 4,
     iv: 8,

@@ -1,4 +1,5 @@
 import { CryptoFailure, type CryptoProvider, type KeyExchangePrimitive } from '../provider.ts';
+import { checkNotZero, checkPublicValue } from './public-value.ts';
 import { keyExchangeRow } from './registry.ts';
 
 /** A key exchange method, ready for use. Lengths in octets. */
@@ -25,6 +26,7 @@ export function keyExchangeOf(provider: CryptoProvider, method: number): KeyExch
   const primitive = row && provider.keyExchange(row.primitive);
   if (row === undefined || primitive === undefined) return undefined;
   const keyword = row.keywords[0];
+  const kem = row.primitive.kind === 'mlkem';
   const checkLength = (value: Uint8Array, length: number): void => {
     if (value.length !== length) {
       throw new CryptoFailure(`${keyword}: public value of ${value.length} octets, ${length} wanted`);
@@ -36,20 +38,26 @@ export function keyExchangeOf(provider: CryptoProvider, method: number): KeyExch
     publicLength: row.publicLength,
     responseLength: row.responseLength,
     secretLength: row.secretLength,
-    kem: row.primitive.kind === 'mlkem',
+    kem,
     initiate() {
       const half = primitive.initiate();
       return {
         publicValue: half.publicValue,
         finish(peer) {
           checkLength(peer, row.responseLength);
-          return half.finish(peer);
+          if (!kem) checkPublicValue(row.primitive, peer);
+          const secret = half.finish(peer);
+          if (row.primitive.kind === 'montgomery') checkNotZero(secret.reveal());
+          return secret;
         },
       };
     },
     respond(peer) {
       checkLength(peer, row.publicLength);
-      return primitive.respond(peer);
+      checkPublicValue(row.primitive, peer);
+      const answer = primitive.respond(peer);
+      if (row.primitive.kind === 'montgomery') checkNotZero(answer.sharedSecret.reveal());
+      return answer;
     },
   };
 }

@@ -1,0 +1,68 @@
+import {
+  constants,
+  privateEncrypt,
+  publicDecrypt,
+  type SignKeyObjectInput,
+  sign,
+  timingSafeEqual,
+  type VerifyKeyObjectInput,
+  verify,
+} from 'node:crypto';
+import { CryptoFailure, type PrivateKey, type PublicKey, type SignatureScheme } from '../provider.ts';
+import { privateKeyObject, publicKeyObject } from './keys.ts';
+import { octets } from './octets.ts';
+import { refusing } from './refusal.ts';
+
+/** A signature of `data`. Throws CryptoFailure when the key cannot make one of this scheme. */
+export function makeSignature(key: PrivateKey, scheme: SignatureScheme, data: Uint8Array): Uint8Array {
+  if (key.type !== scheme.keyType) throw new CryptoFailure(`${scheme.name} with a key of type ${key.type}`);
+  const object = privateKeyObject(key);
+  return refusing(() =>
+    octets(
+      isBare(scheme)
+        ? privateEncrypt({ key: object, padding: constants.RSA_PKCS1_PADDING }, data)
+        : sign(scheme.hash, data, { key: object, ...parameters(scheme) } satisfies SignKeyObjectInput),
+    ),
+  );
+}
+
+/** Whether `signature` is one of `data`; false for whatever is not, malformed signatures and unfit keys too. */
+export function checkSignature(
+  key: PublicKey,
+  scheme: SignatureScheme,
+  data: Uint8Array,
+  signature: Uint8Array,
+): boolean {
+  if (key.type !== scheme.keyType) return false;
+  try {
+    const object = publicKeyObject(key);
+    if (isBare(scheme)) {
+      const covered = publicDecrypt({ key: object, padding: constants.RSA_PKCS1_PADDING }, signature);
+      return covered.length === data.length && timingSafeEqual(covered, data);
+    }
+    const input: VerifyKeyObjectInput = { key: object, ...parameters(scheme) };
+    return verify(scheme.hash, data, input, signature);
+  } catch {
+    return false;
+  }
+}
+
+/** RSA over the data itself in PKCS #1 padding, no DigestInfo around it (RFC 2409 §5.1). */
+function isBare(scheme: SignatureScheme): boolean {
+  return scheme.keyType === 'rsa' && scheme.hash === undefined;
+}
+
+function parameters({ padding, saltLength, encoding }: SignatureScheme): {
+  padding?: number;
+  saltLength?: number;
+  dsaEncoding?: 'der' | 'ieee-p1363';
+} {
+  if (padding === 'pss') {
+    return {
+      padding: constants.RSA_PKCS1_PSS_PADDING,
+      saltLength: saltLength ?? constants.RSA_PSS_SALTLEN_DIGEST,
+    };
+  }
+  if (padding === 'pkcs1') return { padding: constants.RSA_PKCS1_PADDING };
+  return encoding === undefined ? {} : { dsaEncoding: encoding === 'raw' ? 'ieee-p1363' : 'der' };
+}

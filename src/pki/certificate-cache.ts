@@ -1,0 +1,98 @@
+import type { CryptoProvider, PublicKey } from '../crypto/provider.ts';
+import { toHex } from '../lib/bytes.ts';
+import { type Certificate, parseCertificate } from './certificate.ts';
+import { type Crl, parseCrl } from './crl.ts';
+import type { SignatureAlgorithm } from './signature-algorithm.ts';
+
+/**
+ * Certificates and revocation lists that were read, and signatures that were found good, by their hashes: what is
+ * used for most peers is read and verified once. Holds a bounded number; what was used longest ago goes first.
+ */
+export class CertificateCache {
+  readonly provider: CryptoProvider;
+  readonly #certificates: Recent<Certificate>;
+  readonly #crls: Recent<Crl>;
+  readonly #verified: Recent<true>;
+
+  constructor(provider: CryptoProvider, capacity = 256) {
+    this.provider = provider;
+    this.#certificates = new Recent(capacity);
+    this.#crls = new Recent(Math.max(1, capacity >> 3));
+    this.#verified = new Recent(4 * capacity);
+  }
+
+  /** As `parseCertificate`. Throws Malformed. */
+  certificate(der: Uint8Array): Certificate {
+    // A flood of large certificates must not push the useful ones out, nor fill memory.
+    if (der.length > MAX_KEPT) return parseCertificate(der, this.provider);
+    const key = toHex(this.provider.hash('sha256', der));
+    return this.#certificates.get(key) ?? this.#certificates.put(key, parseCertificate(der, this.provider));
+  }
+
+  /** As `parseCrl`. Throws Malformed. Only for lists that the configuration or a checked fetch brought. */
+  crl(der: Uint8Array): Crl {
+    const key = toHex(this.provider.hash('sha256', der));
+    return this.#crls.get(key) ?? this.#crls.put(key, parseCrl(der, this.provider));
+  }
+
+  /** Whether `signed` was signed with `key`. Only good signatures are remembered. */
+  verify(signed: SignedOctets, key: PublicKey): boolean {
+    const { scheme } = signed.signatureAlgorithm;
+    if (scheme === undefined || scheme.keyType !== key.type) return false;
+    const name = `${signed.fingerprint}${toHex(this.provider.hash('sha256', key.spki))}`;
+    if (this.#verified.get(name) === true) return true;
+    if (!this.provider.verify(key, scheme, signed.tbs, signed.signature)) return false;
+    this.#verified.put(name, true);
+    return true;
+  }
+
+  /** Forgets everything. */
+  clear(): void {
+    this.#certificates.clear();
+    this.#crls.clear();
+    this.#verified.clear();
+  }
+}
+
+/** What certificates and revocation lists have in common. */
+export interface SignedOctets {
+  readonly fingerprint: string;
+  readonly tbs: Uint8Array;
+  readonly signatureAlgorithm: SignatureAlgorithm;
+  readonly signature: Uint8Array;
+}
+
+const MAX_KEPT = 8192;
+
+/** A map that remembers its `capacity` most recently used entries: iteration order of Map is order of insertion. */
+class Recent<T> {
+  readonly #capacity: number;
+  readonly #entries = new Map<string, T>();
+
+  constructor(capacity: number) {
+    this.#capacity = capacity;
+  }
+
+  get(key: string): T | undefined {
+    const value = this.#entries.get(key);
+    if (value === undefined) return undefined;
+    this.#entries.delete(key);
+    this.#entries.set(key, value);
+    return value;
+  }
+
+  put(key: string, value: T): T {
+    this.#entries.set(key, value);
+    if (this.#entries.size > this.#capacity) {
+      for (const oldest of this.#entries.keys()) {
+        this.#entries.delete(oldest);
+        break;
+      }
+    }
+    return value;
+  }
+
+  clear(): void {
+    this.#entries.clear();
+  }
+}

@@ -1,0 +1,87 @@
+import type { Answer, Command, Question } from '../ike/output.ts';
+import type { IpsecBackend } from '../ipsec/backend.ts';
+import { Failed, type Failure } from '../policy/failure.ts';
+
+type InstallOrSpi = Exclude<Question, { kind: 'resolve' }>;
+
+/**
+ * Carries the core's questions and commands to the IPsec back end. What concerns one SA happens strictly in
+ * the order in which the core said it (a removal never overtakes its installation); different SAs do not wait
+ * for each other.
+ */
+export class BackendQueue {
+  readonly #backend: IpsecBackend;
+  readonly #onFailure: (failure: Failure) => void;
+  readonly #tails = new Map<number, Promise<unknown>>();
+
+  constructor(backend: IpsecBackend, onFailure: (failure: Failure) => void) {
+    this.#backend = backend;
+    this.#onFailure = onFailure;
+  }
+
+  async ask(question: InstallOrSpi): Promise<Answer> {
+    try {
+      switch (question.kind) {
+        case 'allocate-spi':
+          return { kind: 'spi', spi: await this.#backend.allocateSpi(question.protocol, question.path) };
+        case 'install':
+          await this.#inOrder(question.sa.id, () =>
+            this.#backend.install(question.sa, { outbound: question.outbound }),
+          );
+          return { kind: 'done' };
+      }
+    } catch (error) {
+      return { kind: 'failed', failure: failureOf(error) };
+    }
+  }
+
+  command(command: Command): void {
+    if (command.kind === 'release-spi') {
+      this.#backend.releaseSpi(command.protocol, command.spi);
+      return;
+    }
+    this.#inOrder(command.id, () => this.#perform(command)).catch((error: unknown) =>
+      this.#onFailure(failureOf(error)),
+    );
+  }
+
+  /** Resolves when everything asked so far has been carried out. */
+  async settled(): Promise<void> {
+    while (this.#tails.size > 0) await Promise.allSettled(this.#tails.values());
+  }
+
+  #perform(command: Exclude<Command, { kind: 'release-spi' }>): Promise<void> {
+    switch (command.kind) {
+      case 'activate-outbound':
+        return this.#backend.activateOutbound(command.id);
+      case 'deactivate-outbound':
+        return this.#backend.deactivateOutbound(command.id);
+      case 'remove':
+        return this.#backend.remove(command.id);
+      case 'update-path':
+        return this.#backend.updatePath(command.id, command.path, command.udpEncapsulation);
+    }
+  }
+
+  #inOrder<T>(id: number, work: () => Promise<T>): Promise<T> {
+    const before = this.#tails.get(id);
+    const result = before === undefined ? work() : before.then(work, work);
+    const tail = result.then(ignore, ignore).then(() => {
+      if (this.#tails.get(id) === tail) this.#tails.delete(id);
+    });
+    this.#tails.set(id, tail);
+    return result;
+  }
+}
+
+function ignore(): void {}
+
+/** What a thrown value says, as a failure: what is not `Failed` is a defect of ours and says so. */
+export function failureOf(error: unknown): Failure {
+  if (error instanceof Failed) return error.failure;
+  return {
+    code: 'local/internal',
+    summary: error instanceof Error ? error.message : String(error),
+    remedy: 'please report this with the log',
+  };
+}

@@ -1,0 +1,41 @@
+import { parseProposals } from '../../crypto/proposal.ts';
+import { TransformType } from '../../iana/ikev2.ts';
+import { knownName, type Registry } from '../../iana/name.ts';
+import { Encr, Integ, KeMethod, PrfId, type Transform } from '../../iana/transforms.ts';
+
+/** Algorithms by the names that swanctl and the programs built on it expect (`AES_GCM_16`, `CURVE_25519`). */
+export interface AlgorithmNames {
+  readonly encr?: string;
+  readonly keySize?: number;
+  readonly integ?: string;
+  readonly prf?: string;
+  readonly ke?: string;
+}
+
+/** Of a chosen proposal in keywords. */
+export function algorithmNames(proposal: string, protocol: 'ike' | 'esp' | 'ah'): AlgorithmNames {
+  const transforms = parseProposals(proposal, protocol)[0]?.transforms ?? [];
+  const of = (type: number): Transform | undefined =>
+    transforms.find(transform => transform.type === type && transform.id !== 0);
+  const encr = of(TransformType.ENCR);
+  const integ = of(TransformType.INTEG);
+  const prf = of(TransformType.PRF);
+  const ke = of(TransformType.KE);
+  return {
+    ...(encr === undefined ? {} : { encr: name(Encr, encr.id).replace(/^ENCR_/, '') }),
+    ...(encr?.keyLength === undefined ? {} : { keySize: encr.keyLength }),
+    ...(integ === undefined ? {} : { integ: name(Integ, integ.id).replace(/^AUTH_/, '') }),
+    ...(prf === undefined ? {} : { prf: name(PrfId, prf.id) }),
+    ...(ke === undefined
+      ? {}
+      : {
+          ke: name(KeMethod, ke.id)
+            .replace(/^(MODP|ECP|CURVE)(\d)/, '$1_$2')
+            .replace(/^BRAINPOOL(\d+)$/, 'ECP_$1_BP'),
+        }),
+  };
+}
+
+function name(registry: Registry, id: number): string {
+  return knownName(registry, id) ?? String(id);
+}

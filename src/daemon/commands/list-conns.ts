@@ -1,0 +1,74 @@
+import type { Message } from '../../control/vici/message.ts';
+import type { AuthMethodName, ChildConfig, Connection } from '../../policy/connection.ts';
+import { formatIdentity } from '../../policy/identity.ts';
+import { formatIdentityPattern } from '../../policy/identity-match.ts';
+import { formatSelector } from '../../policy/selector-text.ts';
+
+const VERSION = { 0: 'IKEv1/2', 1: 'IKEv1', 2: 'IKEv2' } as const;
+const CLASS: Readonly<Record<AuthMethodName, string>> = {
+  psk: 'pre-shared key',
+  pubkey: 'public key',
+  eap: 'EAP',
+  xauth: 'XAuth',
+  never: 'any',
+};
+const UNIQUE = {
+  never: 'UNIQUE_NEVER',
+  no: 'UNIQUE_NO',
+  keep: 'UNIQUE_KEEP',
+  replace: 'UNIQUE_REPLACE',
+} as const;
+
+/** One `list-conn` event. `subjects` reads the subject out of a certificate in DER. */
+export function listConn(connection: Connection, subjects: (der: Uint8Array) => string): Message {
+  const section: Record<string, Message[string]> = {
+    local_addrs: connection.localAddresses.length === 0 ? ['%any'] : connection.localAddresses,
+    remote_addrs: connection.remoteAddresses.length === 0 ? ['%any'] : connection.remoteAddresses,
+    version: VERSION[connection.version],
+    reauth_time: seconds(connection.reauthTime),
+    rekey_time: seconds(connection.rekeyTime),
+    unique: UNIQUE[connection.unique],
+  };
+  connection.local.forEach((auth, i) => {
+    section[`local-${i + 1}`] = {
+      id: auth.id === undefined ? '%any' : formatIdentity(auth.id),
+      class: CLASS[auth.method],
+      groups: [],
+      cert_policy: [],
+      certs: auth.certificates.map(subjects),
+      cacerts: [],
+    };
+  });
+  connection.remote.forEach((auth, i) => {
+    section[`remote-${i + 1}`] = {
+      id: formatIdentityPattern(auth.id),
+      class: CLASS[auth.method],
+      groups: [],
+      cert_policy: [],
+      certs: auth.certificates.map(subjects),
+      cacerts: auth.authorities.map(subjects),
+    };
+  });
+  section['children'] = Object.fromEntries(
+    connection.children.map(child => [child.name, childSection(child)]),
+  );
+  return { [connection.name]: section };
+}
+
+function childSection(child: ChildConfig): Message {
+  return {
+    mode: child.mode.toUpperCase(),
+    rekey_time: seconds(child.rekeyTime),
+    rekey_bytes: String(child.rekeyBytes),
+    rekey_packets: String(child.rekeyPackets),
+    dpd_action:
+      child.dpdAction === 'clear' ? 'none' : child.dpdAction === 'restart' ? 'start' : child.dpdAction,
+    close_action: child.closeAction,
+    'local-ts': child.localTs.map(formatSelector),
+    'remote-ts': child.remoteTs.map(formatSelector),
+  };
+}
+
+function seconds(duration: number): string {
+  return String(Math.floor(duration / 1000));
+}

@@ -1,0 +1,107 @@
+import { type Message, messageOf } from '../../control/vici/message.ts';
+import type { ChildSaStatus, IkeSaStatus } from '../../ike/output.ts';
+import { formatIp } from '../../lib/ip.ts';
+import type { ChildSaUsage } from '../../policy/sa.ts';
+import { algorithmNames } from './algorithm-names.ts';
+
+/** One `list-sa` event: the IKE SA under its connection's name, with the fields and words that swanctl reads. */
+export function listSa(ike: IkeSaStatus, usage: ReadonlyMap<number, ChildSaUsage>, now: number): Message {
+  return { [ike.connection]: { ...ikeSaFields(ike, now), 'child-sas': childSas(ike.children, usage, now) } };
+}
+
+/** The IKE SA's own fields, as list-sa, ike-updown and child-updown carry them. */
+export function ikeSaFields(ike: IkeSaStatus, now: number): Message {
+  const names = ike.proposal === undefined ? {} : algorithmNames(ike.proposal, 'ike');
+  return messageOf({
+    uniqueid: String(ike.id),
+    version: String(ike.version),
+    state: ike.state,
+    'local-host': formatIp(ike.path.local.address),
+    'local-port': String(ike.path.local.port),
+    'local-id': ike.localId ?? '%any',
+    'remote-host': formatIp(ike.path.remote.address),
+    'remote-port': String(ike.path.remote.port),
+    'remote-id': ike.remoteId ?? '%any',
+    initiator: yes(ike.role === 'initiator'),
+    'initiator-spi': ike.initiatorSpi.toString(16).padStart(16, '0'),
+    'responder-spi': ike.responderSpi.toString(16).padStart(16, '0'),
+    'nat-local': yes(ike.natLocal),
+    'nat-remote': yes(ike.natRemote),
+    'nat-any': yes(ike.natLocal || ike.natRemote),
+    'encr-alg': names.encr,
+    'encr-keysize': decimal(names.keySize),
+    'integ-alg': names.integ,
+    'prf-alg': names.prf,
+    'dh-group': names.ke,
+    established: since(ike.establishedAt, now),
+    'rekey-time': until(ike.rekeyAt, now),
+    'reauth-time': until(ike.reauthAt, now),
+    'tasks-queued': some(ike.tasksQueued),
+    'tasks-active': some(ike.tasksActive),
+  });
+}
+
+/** The `child-sas` section: each child under its name and number. */
+export function childSas(
+  children: readonly ChildSaStatus[],
+  usage: ReadonlyMap<number, ChildSaUsage>,
+  now: number,
+): Message {
+  return Object.fromEntries(
+    children.map(child => [`${child.name}-${child.id}`, childFields(child, usage.get(child.id), now)]),
+  );
+}
+
+function childFields(child: ChildSaStatus, usage: ChildSaUsage | undefined, now: number): Message {
+  const names = algorithmNames(child.proposal, child.protocol);
+  return messageOf({
+    name: child.name,
+    uniqueid: String(child.id),
+    reqid: String(child.reqid),
+    state: child.state,
+    mode: child.mode.toUpperCase(),
+    protocol: child.protocol.toUpperCase(),
+    encap: yes(child.udpEncapsulation),
+    'spi-in': child.spiIn.toString(16).padStart(8, '0'),
+    'spi-out': child.spiOut.toString(16).padStart(8, '0'),
+    'encr-alg': names.encr,
+    'encr-keysize': decimal(names.keySize),
+    'integ-alg': names.integ,
+    'dh-group': names.ke,
+    esn: child.esn ? '1' : undefined,
+    'bytes-in': String(usage?.bytesIn ?? 0n),
+    'packets-in': String(usage?.packetsIn ?? 0n),
+    'use-in': usage === undefined || usage.usedIn === 0 ? undefined : since(usage.usedIn, now),
+    'bytes-out': String(usage?.bytesOut ?? 0n),
+    'packets-out': String(usage?.packetsOut ?? 0n),
+    'use-out': usage === undefined || usage.usedOut === 0 ? undefined : since(usage.usedOut, now),
+    'rekey-time': until(child.rekeyAt, now),
+    'life-time': until(child.expiresAt, now),
+    'install-time': since(child.installedAt, now),
+    'local-ts': child.localTs,
+    'remote-ts': child.remoteTs,
+  });
+}
+
+/** swanctl leaves a false flag out. */
+function yes(value: boolean): string | undefined {
+  return value ? 'yes' : undefined;
+}
+
+function decimal(value: number | undefined): string | undefined {
+  return value === undefined ? undefined : String(value);
+}
+
+function some(list: readonly string[]): readonly string[] | undefined {
+  return list.length === 0 ? undefined : list;
+}
+
+/** Whole seconds since `at`. */
+function since(at: number | undefined, now: number): string | undefined {
+  return at === undefined ? undefined : String(Math.max(0, Math.floor((now - at) / 1000)));
+}
+
+/** Whole seconds until `at`. */
+function until(at: number | undefined, now: number): string | undefined {
+  return at === undefined ? undefined : String(Math.floor((at - now) / 1000));
+}

@@ -1,0 +1,314 @@
+import type { CryptoProvider } from '../crypto/provider.ts';
+import { Engine } from '../engine/engine.ts';
+import type {
+  Answer,
+  ChildSaStatus,
+  EngineSettings,
+  IkeEvent,
+  IkeSaStatus,
+  Output,
+  Question,
+} from '../ike/output.ts';
+import type { IpsecBackend } from '../ipsec/backend.ts';
+import type { Instant } from '../lib/time.ts';
+import type { UdpTransport } from '../net/transport.ts';
+import type { Connection } from '../policy/connection.ts';
+import type { Credentials } from '../policy/credentials.ts';
+import { Failed, type Failure } from '../policy/failure.ts';
+import type { ChildSaUsage, Path } from '../policy/sa.ts';
+import { BackendQueue, failureOf } from './backend-queue.ts';
+import { now } from './clock.ts';
+
+export interface GatewayOptions {
+  readonly provider: CryptoProvider;
+  readonly transport: UdpTransport;
+  readonly backend: IpsecBackend;
+  readonly connections: readonly Connection[];
+  readonly credentials: Credentials;
+  readonly settings?: Partial<EngineSettings>;
+  /** From where to where a connection's first message goes: names looked up, a local address chosen. Rejects with `Failed`. */
+  readonly resolve: (connection: Connection) => Promise<Path>;
+}
+
+/** Names an SA by connection, child or number; what is left out matches all. */
+export interface SaTarget {
+  readonly connection?: string;
+  readonly ike?: number;
+  readonly child?: string;
+  readonly childId?: number;
+}
+
+/**
+ * One host's IKE: an engine, the sockets it speaks through and the IPsec back end it fills. The gateway performs
+ * what the engine asks for and turns its events into promises; it makes no protocol decision of its own.
+ */
+export class Gateway {
+  readonly #engine: Engine;
+  readonly #options: GatewayOptions;
+  readonly #queue: BackendQueue;
+  readonly #listeners = new Set<(event: IkeEvent) => void>();
+  readonly #waiting = new Set<() => void>();
+  #connections: ReadonlyMap<string, Connection>;
+  #timer: NodeJS.Timeout | undefined;
+  #timerAt: Instant | undefined;
+  #closed = false;
+
+  constructor(options: GatewayOptions) {
+    this.#options = options;
+    this.#connections = byName(options.connections);
+    this.#engine = new Engine({
+      provider: options.provider,
+      connections: options.connections,
+      credentials: options.credentials,
+      features: options.backend.features,
+      settings: { port: options.transport.port, natPort: options.transport.natPort, ...options.settings },
+    });
+    this.#queue = new BackendQueue(options.backend, failure => this.#report(failure));
+    options.transport.onDatagram((datagram, path) =>
+      this.#enter(at => this.#engine.receive(datagram, path, at)),
+    );
+    options.backend.onEvent(event => this.#enter(at => this.#engine.backendEvent(event, at)));
+  }
+
+  /**
+   * Brings a connection up, or one child of it. Resolves once the child is installed; rejects with `Failed`, whose
+   * `failure` says what would have to change. `signal` gives the wait up, not the negotiation.
+   */
+  up(
+    connection: string,
+    child?: string,
+    signal?: AbortSignal,
+  ): Promise<{ ike: IkeSaStatus; child: ChildSaStatus | undefined }> {
+    return new Promise((resolve, reject) => {
+      let ike = -1;
+      const early: IkeEvent[] = [];
+      const finish = (settle: () => void): void => {
+        this.#listeners.delete(listen);
+        signal?.removeEventListener('abort', abort);
+        settle();
+      };
+      const abort = (): void =>
+        finish(() =>
+          reject(new Failed({ code: 'local/stopped', summary: `waiting for ${connection} was given up` })),
+        );
+      const wanted = child ?? this.#connections.get(connection)?.children[0]?.name;
+      const listen = (event: IkeEvent): void => {
+        if (ike < 0) {
+          early.push(event);
+          return;
+        }
+        if (event.kind === 'child-up' && event.ike.connection === connection && event.child.name === wanted) {
+          finish(() => resolve({ ike: event.ike, child: event.child }));
+        } else if (event.kind === 'ike-up' && event.ike.id === ike && wanted === undefined) {
+          finish(() => resolve({ ike: event.ike, child: undefined }));
+        } else if (
+          event.kind === 'failed' &&
+          event.connection === connection &&
+          event.role === 'initiator' &&
+          (event.child === undefined || event.child === wanted)
+        ) {
+          finish(() => reject(new Failed(event.failure)));
+        } else if (event.kind === 'ike-down' && event.ike.id === ike) {
+          const failure = event.failure ?? {
+            code: 'local/stopped',
+            summary: `${connection} was taken down while it came up`,
+          };
+          finish(() => reject(new Failed(failure)));
+        }
+      };
+      this.#listeners.add(listen);
+      signal?.addEventListener('abort', abort, { once: true });
+      try {
+        this.#enter(at => {
+          const started = this.#engine.initiate(
+            child === undefined ? { connection } : { connection, child },
+            at,
+          );
+          ike = started.ike;
+          return started.outputs;
+        });
+        for (const event of early.splice(0)) listen(event);
+      } catch (error) {
+        finish(() => reject(error instanceof Error ? error : new Failed(failureOf(error))));
+      }
+    });
+  }
+
+  /** Deletes what matches, peers told. Resolves with how many matched once the last of them is gone. */
+  async down(target: SaTarget): Promise<number> {
+    let matched = 0;
+    const before = this.#match(target);
+    this.#enter(at => {
+      const result = this.#engine.terminate(target, at);
+      matched = result.matched;
+      return result.outputs;
+    });
+    if (matched > 0) await this.#until(() => !this.#match(target).some(id => before.includes(id)));
+    return matched;
+  }
+
+  /** Starts rekeying what matches and answers how many do. */
+  rekey(target: SaTarget): number {
+    let matched = 0;
+    this.#enter(at => {
+      const result = this.#engine.rekey(target, at);
+      matched = result.matched;
+      return result.outputs;
+    });
+    return matched;
+  }
+
+  status(): readonly IkeSaStatus[] {
+    return this.#engine.status();
+  }
+
+  usage(childId: number): Promise<ChildSaUsage | undefined> {
+    return this.#options.backend.usage(childId);
+  }
+
+  get connections(): readonly Connection[] {
+    return [...this.#connections.values()];
+  }
+
+  /** Replaces connections and credentials; live SAs stay as they are. */
+  configure(connections: readonly Connection[], credentials: Credentials): void {
+    this.#connections = byName(connections);
+    this.#enter(at => this.#engine.configure(connections, credentials, at));
+  }
+
+  /** Calls `listener` for everything that happens. Answers a function that ends it. */
+  on(listener: (event: IkeEvent) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  /** Deletes all SAs, tells the peers, and closes sockets and back end; waits at most `patience` milliseconds for answers. */
+  async close(patience = 2000): Promise<void> {
+    if (this.#closed) return;
+    this.#enter(at => this.#engine.shutdown(at));
+    await this.#until(() => this.#engine.status().length === 0, patience);
+    this.#closed = true;
+    clearTimeout(this.#timer);
+    await this.#queue.settled();
+    await this.#options.transport.close();
+    await this.#options.backend.close();
+    this.#listeners.clear();
+  }
+
+  /** The one way into the engine: performs all that comes out, then sets the timer for what is due next. */
+  #enter(way: (at: Instant) => readonly Output[]): void {
+    if (this.#closed) return;
+    for (const output of way(now())) this.#perform(output);
+    this.#schedule();
+    for (const check of [...this.#waiting]) check();
+  }
+
+  #perform(output: Output): void {
+    switch (output.kind) {
+      case 'transmit':
+        this.#options.transport.send(output.datagram, output.path);
+        return;
+      case 'keepalive':
+        this.#options.transport.sendKeepalive(output.path);
+        return;
+      case 'ask':
+        void this.#answer(output.id, output.question);
+        return;
+      case 'command':
+        this.#queue.command(output.command);
+        return;
+      case 'event':
+        this.#emit(output.event);
+        return;
+    }
+  }
+
+  async #answer(id: number, question: Question): Promise<void> {
+    const answer =
+      question.kind === 'resolve'
+        ? await this.#resolve(question.connection)
+        : await this.#queue.ask(question);
+    this.#enter(at => this.#engine.answer(id, answer, at));
+  }
+
+  async #resolve(name: string): Promise<Answer> {
+    const connection = this.#connections.get(name);
+    if (connection === undefined) {
+      return {
+        kind: 'failed',
+        failure: { code: 'config/unknown-name', summary: `there is no connection "${name}" any more` },
+      };
+    }
+    try {
+      return { kind: 'path', path: await this.#options.resolve(connection) };
+    } catch (error) {
+      return { kind: 'failed', failure: failureOf(error) };
+    }
+  }
+
+  #schedule(): void {
+    const deadline = this.#engine.deadline;
+    if (deadline === this.#timerAt) return;
+    clearTimeout(this.#timer);
+    this.#timerAt = deadline;
+    if (deadline === undefined || this.#closed) return;
+    const wait = Math.min(Math.max(0, Math.ceil(deadline - now())), LONGEST_TIMER);
+    this.#timer = setTimeout(() => {
+      this.#timerAt = undefined;
+      this.#enter(at => this.#engine.tick(at));
+    }, wait);
+  }
+
+  #emit(event: IkeEvent): void {
+    for (const listener of [...this.#listeners]) listener(event);
+  }
+
+  #report(failure: Failure): void {
+    this.#emit({ at: now(), kind: 'log', level: 'error', group: 'knl', text: failure.summary });
+  }
+
+  #match(target: SaTarget): number[] {
+    return this.#engine
+      .status()
+      .filter(
+        ike =>
+          (target.connection === undefined || ike.connection === target.connection) &&
+          (target.ike === undefined || ike.id === target.ike),
+      )
+      .flatMap(ike =>
+        target.child === undefined && target.childId === undefined
+          ? [ike.id]
+          : ike.children
+              .filter(
+                child =>
+                  (target.child === undefined || child.name === target.child) &&
+                  (target.childId === undefined || child.id === target.childId),
+              )
+              .map(child => child.id),
+      );
+  }
+
+  /** Resolves once `condition` holds, which is looked at after each thing the engine did, or when `patience` milliseconds are over. */
+  #until(condition: () => boolean, patience = 30_000): Promise<void> {
+    if (condition()) return Promise.resolve();
+    return new Promise(resolve => {
+      const check = (): void => {
+        if (condition()) done();
+      };
+      const done = (): void => {
+        this.#waiting.delete(check);
+        clearTimeout(limit);
+        resolve();
+      };
+      const limit = setTimeout(done, patience);
+      this.#waiting.add(check);
+    });
+  }
+}
+
+/** setTimeout takes 31 bits of milliseconds; a longer wait is waited in parts. */
+const LONGEST_TIMER = 2 ** 31 - 1;
+
+function byName(connections: readonly Connection[]): ReadonlyMap<string, Connection> {
+  return new Map(connections.map(connection => [connection.name, connection]));
+}

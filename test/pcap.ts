@@ -41,6 +41,23 @@ export function udpDatagrams(file: string): UdpDatagram[] {
   });
 }
 
+/** The payload of an IP packet found in a capture; IPv6 addresses as 32 hex digits. */
+export interface IpPayload {
+  readonly source: string;
+  readonly destination: string;
+  readonly payload: Uint8Array;
+}
+
+/** The payloads of all IP packets of one protocol (50 is ESP) that were captured whole, IP fragments put together. */
+export function ipPayloads(file: string, protocol: number): IpPayload[] {
+  const fragments = new Map<string, IpFragment[]>();
+  return packets(readFileSync(file), basename(file)).flatMap(packet => {
+    const ip = ipOf(packet);
+    const whole = ip === undefined ? undefined : reassemble(ip, fragments);
+    return whole?.protocol === protocol ? [{ ...whole, payload: Uint8Array.from(whole.payload) }] : [];
+  });
+}
+
 interface Packet {
   readonly linkType: number;
   readonly bytes: Buffer;

@@ -1,4 +1,5 @@
 import type {
+  CbcCipher,
   CryptoProvider,
   HashName,
   KePrimitive,
@@ -53,6 +54,10 @@ export class SeededProvider implements CryptoProvider {
 
   packetCipher(spec: PacketCipherSpec): PacketCipher | undefined {
     return this.#base.packetCipher(spec);
+  }
+
+  cbcCipher(encryption: number, key: Uint8Array): CbcCipher | undefined {
+    return this.#base.cbcCipher(encryption, key);
   }
 
   aesBlock(key: Uint8Array): (block: Uint8Array) => Uint8Array {

@@ -1,5 +1,5 @@
-import { Failed, type Failure } from '../policy/failure.ts';
 import { DEFAULT_CONTROL, ViciClient } from '../control/index.ts';
+import { Failed, type Failure } from '../policy/failure.ts';
 import { renderFailure, type Terminal, toJson } from './terminal.ts';
 
 /** Options that every command which speaks to a daemon has. */
@@ -19,7 +19,11 @@ export const EXIT_USAGE = 2;
  * Connects to the daemon, runs `work` and answers the exit code; whatever fails is told in one record, as text or
  * as JSON, never as a stack trace.
  */
-export async function withDaemon(terminal: Terminal, options: LinkOptions, work: (client: ViciClient) => Promise<number>): Promise<number> {
+export async function withDaemon(
+  terminal: Terminal,
+  options: LinkOptions,
+  work: (client: ViciClient) => Promise<number>,
+): Promise<number> {
   let client: ViciClient | undefined;
   try {
     client = await ViciClient.connect(options.control ?? process.env['CYGNET_CONTROL'] ?? DEFAULT_CONTROL);
@@ -32,7 +36,12 @@ export async function withDaemon(terminal: Terminal, options: LinkOptions, work:
 }
 
 /** Prints `failure` and answers the exit code for it. */
-export function tellFailure(terminal: Terminal, failure: Failure, options: { readonly json?: boolean }, subject?: string): number {
+export function tellFailure(
+  terminal: Terminal,
+  failure: Failure,
+  options: { readonly json?: boolean },
+  subject?: string,
+): number {
   if (options.json === true) terminal.out(toJson({ ok: false, failure }));
   else terminal.error(renderFailure(failure, subject));
   return EXIT_FAILED;
@@ -40,7 +49,11 @@ export function tellFailure(terminal: Terminal, failure: Failure, options: { rea
 
 export function failureIn(error: unknown): Failure {
   if (error instanceof Failed) return error.failure;
-  return { code: 'local/internal', summary: error instanceof Error ? error.message : String(error), remedy: 'please report this' };
+  return {
+    code: 'local/internal',
+    summary: error instanceof Error ? error.message : String(error),
+    remedy: 'please report this',
+  };
 }
 
 /** `NAME` or `NAME/CHILD` as the control protocol names them. */

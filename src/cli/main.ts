@@ -14,7 +14,9 @@ import { versionCommand } from './commands/version.ts';
 import { EXIT_USAGE } from './daemon-link.ts';
 import { TERMINAL } from './terminal.ts';
 
-const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { version: string };
+const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
+  version: string;
+};
 
 const program = new Command('cygnet')
   .description('Internet Key Exchange: negotiate and hold IPsec tunnels')
@@ -27,7 +29,17 @@ const program = new Command('cygnet')
 const exit = (code: number): void => {
   process.exitCode = code;
 };
-for (const add of [daemonCommand, upCommand, downCommand, rekeyCommand, statusCommand, explainCommand, logCommand, checkCommand, decodeCommand]) {
+for (const add of [
+  daemonCommand,
+  upCommand,
+  downCommand,
+  rekeyCommand,
+  statusCommand,
+  explainCommand,
+  logCommand,
+  checkCommand,
+  decodeCommand,
+]) {
   add(program, TERMINAL, exit);
 }
 versionCommand(program, TERMINAL, exit, version);

@@ -29,7 +29,11 @@ export function renderFailure(failure: Failure, subject?: string): string {
 
 /** JSON for programs: numbers too large for it become text. */
 export function toJson(value: unknown): string {
-  return JSON.stringify(value, (_key, item: unknown) => (typeof item === 'bigint' ? item.toString() : item), 2);
+  return JSON.stringify(
+    value,
+    (_key, item: unknown) => (typeof item === 'bigint' ? item.toString() : item),
+    2,
+  );
 }
 
 /** `3s`, `4m`, `2h10m`, `5d3h`: the two largest units. */

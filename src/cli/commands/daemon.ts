@@ -12,9 +12,20 @@ export function daemonCommand(program: Command, terminal: Terminal, exit: (code:
     .option('--listen <address...>', 'addresses to listen on; all of them by default', [])
     .option('--port <port>', 'IKE port', port, 500)
     .option('--nat-port <port>', 'port for NAT traversal and ESP in UDP', port, 4500)
-    .addOption(new Option('--backend <name>', 'what carries packets').choices(['userspace', 'memory', 'kernel']).default('userspace'))
-    .option('--save-keys <dir>', 'write the keys of all SAs for decryption with Wireshark: for a lab, never in production')
-    .addOption(new Option('--log-level <level>', 'how much is logged').choices(['trace', 'debug', 'info', 'warn', 'error']).default('info'))
+    .addOption(
+      new Option('--backend <name>', 'what carries packets')
+        .choices(['userspace', 'memory', 'kernel'])
+        .default('userspace'),
+    )
+    .option(
+      '--save-keys <dir>',
+      'write the keys of all SAs for decryption with Wireshark: for a lab, never in production',
+    )
+    .addOption(
+      new Option('--log-level <level>', 'how much is logged')
+        .choices(['trace', 'debug', 'info', 'warn', 'error'])
+        .default('info'),
+    )
     .action(async (_options: object, command: Command) => {
       const options = command.optsWithGlobals<DaemonOptions>();
       try {
@@ -29,6 +40,7 @@ export function daemonCommand(program: Command, terminal: Terminal, exit: (code:
 
 function port(text: string): number {
   const value = Number(text);
-  if (!/^\d{1,5}$/.test(text) || value > 65_535) throw new InvalidArgumentError('a port is a number from 0 to 65535.');
+  if (!/^\d{1,5}$/.test(text) || value > 65_535)
+    throw new InvalidArgumentError('a port is a number from 0 to 65535.');
   return value;
 }

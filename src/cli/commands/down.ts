@@ -8,14 +8,18 @@ export function downCommand(program: Command, terminal: Terminal, exit: (code: n
     .command('down')
     .argument('<name>', 'connection, or connection/child')
     .description('delete the SAs of a connection or child; the peer is told')
-    .action(async (name: string, _options: object, command: Command) => exit(await down(terminal, name, command.optsWithGlobals())));
+    .action(async (name: string, _options: object, command: Command) =>
+      exit(await down(terminal, name, command.optsWithGlobals())),
+    );
 }
 
 export function down(terminal: Terminal, name: string, options: LinkOptions): Promise<number> {
   return withDaemon(terminal, options, async client => {
     const answer = succeeded(await client.request('terminate', parseTarget(name)));
     const terminated = Number(textOf(answer, 'terminated') ?? 0);
-    terminal.out(options.json === true ? toJson({ ok: true, terminated }) : `${name} is down (${terminated} deleted)`);
+    terminal.out(
+      options.json === true ? toJson({ ok: true, terminated }) : `${name} is down (${terminated} deleted)`,
+    );
     return EXIT_OK;
   });
 }

@@ -8,12 +8,17 @@ export function explainCommand(program: Command, terminal: Terminal, exit: (code
     .command('explain')
     .argument('<name>', 'connection')
     .description('why a connection is down: what is configured, and the last attempts in both roles')
-    .action(async (name: string, _options: object, command: Command) => exit(await explain(terminal, name, command.optsWithGlobals())));
+    .action(async (name: string, _options: object, command: Command) =>
+      exit(await explain(terminal, name, command.optsWithGlobals())),
+    );
 }
 
 export function explain(terminal: Terminal, name: string, options: LinkOptions): Promise<number> {
   return withDaemon(terminal, options, async client => {
-    const view = explanationShape.decode(succeeded(await client.request('cygnet-explain', { connection: name })), 'explanation');
+    const view = explanationShape.decode(
+      succeeded(await client.request('cygnet-explain', { connection: name })),
+      'explanation',
+    );
     terminal.out(options.json === true ? toJson(view) : renderExplanation(view));
     return EXIT_OK;
   });
@@ -32,7 +37,12 @@ export function renderExplanation({ connection, now, facts, attempts }: Explanat
   for (const attempt of attempts) {
     const head = `    ${duration(now - attempt.at)} ago as ${attempt.role}${attempt.child === undefined ? '' : ` (${attempt.child})`}${attempt.remote === '' ? '' : ` with ${attempt.remote}`}: ${attempt.outcome}`;
     lines.push(head);
-    if (attempt.failure !== undefined) lines.push(...renderFailure(attempt.failure).split('\n').map(line => `      ${line}`));
+    if (attempt.failure !== undefined)
+      lines.push(
+        ...renderFailure(attempt.failure)
+          .split('\n')
+          .map(line => `      ${line}`),
+      );
   }
   return lines.join('\n');
 }

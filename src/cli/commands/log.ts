@@ -8,7 +8,9 @@ export function logCommand(program: Command, terminal: Terminal, exit: (code: nu
     .command('log')
     .description('follow what the daemon does, until interrupted')
     .option('-f, --follow', 'as it is always done; accepted for the habit')
-    .action(async (_options: object, command: Command) => exit(await log(terminal, command.optsWithGlobals())));
+    .action(async (_options: object, command: Command) =>
+      exit(await log(terminal, command.optsWithGlobals())),
+    );
 }
 
 /** Ends when the daemon does, or when the process is interrupted. */
@@ -17,8 +19,13 @@ export function log(terminal: Terminal, options: LinkOptions): Promise<number> {
     await client.subscribe('log', line => {
       const connection = textOf(line, 'ikesa-name');
       const number = textOf(line, 'ikesa-uniqueid');
-      const subject = connection === undefined ? '' : ` <${connection}${number === undefined ? '' : `|${number}`}>`;
-      terminal.out(options.json === true ? toJson(line) : `${new Date().toISOString()} [${textOf(line, 'group') ?? ''}]${subject} ${textOf(line, 'msg') ?? ''}`);
+      const subject =
+        connection === undefined ? '' : ` <${connection}${number === undefined ? '' : `|${number}`}>`;
+      terminal.out(
+        options.json === true
+          ? toJson(line)
+          : `${new Date().toISOString()} [${textOf(line, 'group') ?? ''}]${subject} ${textOf(line, 'msg') ?? ''}`,
+      );
     });
     await client.closed;
     return EXIT_OK;

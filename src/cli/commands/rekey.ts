@@ -8,7 +8,9 @@ export function rekeyCommand(program: Command, terminal: Terminal, exit: (code: 
     .command('rekey')
     .argument('<name>', 'connection for its IKE SA, connection/child for a Child SA')
     .description('replace the keys of an SA now')
-    .action(async (name: string, _options: object, command: Command) => exit(await rekey(terminal, name, command.optsWithGlobals())));
+    .action(async (name: string, _options: object, command: Command) =>
+      exit(await rekey(terminal, name, command.optsWithGlobals())),
+    );
 }
 
 export function rekey(terminal: Terminal, name: string, options: LinkOptions): Promise<number> {

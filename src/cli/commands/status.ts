@@ -11,7 +11,9 @@ export function statusCommand(program: Command, terminal: Terminal, exit: (code:
   program
     .command('status')
     .description('what is configured, what is up, and what failed last')
-    .action(async (_options: object, command: Command) => exit(await status(terminal, command.optsWithGlobals())));
+    .action(async (_options: object, command: Command) =>
+      exit(await status(terminal, command.optsWithGlobals())),
+    );
 }
 
 export function status(terminal: Terminal, options: LinkOptions): Promise<number> {
@@ -23,19 +25,25 @@ export function status(terminal: Terminal, options: LinkOptions): Promise<number
 }
 
 export function renderStatus(view: DaemonStatus): string {
-  const up = view.connections.filter(connection => connection.ikeSas.some(ike => ike.state === 'ESTABLISHED')).length;
+  const up = view.connections.filter(connection =>
+    connection.ikeSas.some(ike => ike.state === 'ESTABLISHED'),
+  ).length;
   const head = `${view.daemon} ${view.version}, up ${duration(view.now - view.startedAt)}, ${view.backend} back end, listening on ${view.listening.join(' ')}`;
   const connections = view.connections.flatMap(connection => renderConnection(connection, view.now));
   return [head, `${view.connections.length} configured, ${up} up`, ...connections].join('\n');
 }
 
 function renderConnection(connection: ConnectionView, now: number): string[] {
-  const lines = [`${connection.name}: ${connection.localId ?? connection.localAddresses.join(',') ?? '%any'} … ${connection.remoteId ?? (connection.remoteAddresses.join(',') || '%any')}`];
+  const lines = [
+    `${connection.name}: ${connection.localId ?? connection.localAddresses.join(',') ?? '%any'} … ${connection.remoteId ?? (connection.remoteAddresses.join(',') || '%any')}`,
+  ];
   if (connection.ikeSas.length === 0) lines.push('  down');
   for (const ike of connection.ikeSas) lines.push(...renderIke(ike, now));
   const { lastFailure } = connection;
   if (lastFailure?.failure !== undefined && !connection.ikeSas.some(ike => ike.state === 'ESTABLISHED')) {
-    lines.push(`  last failure ${duration(now - lastFailure.at)} ago as ${lastFailure.role}: ${lastFailure.failure.summary} (${lastFailure.failure.code}); see: cygnet explain ${connection.name}`);
+    lines.push(
+      `  last failure ${duration(now - lastFailure.at)} ago as ${lastFailure.role}: ${lastFailure.failure.summary} (${lastFailure.failure.code}); see: cygnet explain ${connection.name}`,
+    );
   }
   return lines;
 }
@@ -46,7 +54,8 @@ function renderIke(ike: IkeSaView, now: number): string[] {
     ike.rekeyAt === undefined ? undefined : `rekey in ${duration(ike.rekeyAt - now)}`,
     ike.phase,
   ].filter(part => part !== undefined);
-  const nat = ike.natLocal || ike.natRemote ? ` NAT${ike.natLocal ? ' here' : ''}${ike.natRemote ? ' there' : ''}` : '';
+  const nat =
+    ike.natLocal || ike.natRemote ? ` NAT${ike.natLocal ? ' here' : ''}${ike.natRemote ? ' there' : ''}` : '';
   return [
     `  #${ike.id} ${ike.state} IKEv${ike.version} ${ike.role} ${ike.local} [${ike.localId ?? '?'}] … ${ike.remote} [${ike.remoteId ?? '?'}]${nat}`,
     `     ${[ike.proposal, ...times].filter(part => part !== undefined).join(', ')}`,

@@ -1,0 +1,123 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { IpsecBackend } from '../ipsec/backend.ts';
+import { ip } from '../lib/ip.ts';
+import { Secret } from '../lib/secret.ts';
+import { Failed, type Failure } from '../policy/failure.ts';
+import type { ChildSaParameters } from '../policy/sa.ts';
+import { BackendQueue } from './backend-queue.ts';
+
+const PATH = {
+  local: { address: ip('192.0.2.1'), port: 4500 },
+  remote: { address: ip('192.0.2.2'), port: 4500 },
+};
+
+function sa(id: number): ChildSaParameters {
+  const keys = { encryption: new Secret(new Uint8Array(20)), integrity: new Secret(new Uint8Array(0)) };
+  return {
+    id,
+    name: 'net',
+    protocol: 'esp',
+    mode: 'tunnel',
+    algorithms: { encryption: 20, keyLength: 128, integrity: 0, esn: false },
+    spiIn: 0x1000 + id,
+    spiOut: 0x2000 + id,
+    keysIn: keys,
+    keysOut: keys,
+    path: PATH,
+    udpEncapsulation: true,
+    localTs: [],
+    remoteTs: [],
+    replayWindow: 64,
+    tfcPadding: 0,
+    reqid: 1,
+    lifetimes: {
+      rekeyTime: 0,
+      lifeTime: 0,
+      rekeyBytes: 0n,
+      lifeBytes: 0n,
+      rekeyPackets: 0n,
+      lifePackets: 0n,
+    },
+  };
+}
+
+/** A back end whose calls end when the test says so. */
+function slowBackend(): {
+  backend: IpsecBackend;
+  started: string[];
+  finish: (call: string, failure?: Failure) => void;
+} {
+  const started: string[] = [];
+  const open = new Map<string, { resolve: () => void; reject: (error: Error) => void }>();
+  const call = (name: string): Promise<void> => {
+    started.push(name);
+    return new Promise((resolve, reject) => open.set(name, { resolve, reject }));
+  };
+  const backend = {
+    install: (parameters: ChildSaParameters) => call(`install ${parameters.id}`),
+    remove: (id: number) => call(`remove ${id}`),
+    activateOutbound: (id: number) => call(`activate ${id}`),
+    allocateSpi: async () => 4711,
+  } as unknown as IpsecBackend;
+  return {
+    backend,
+    started,
+    finish: (name, failure) => {
+      const one = open.get(name);
+      assert.ok(one, `${name} is not under way`);
+      if (failure === undefined) one.resolve();
+      else one.reject(new Failed(failure));
+    },
+  };
+}
+
+const turn = (): Promise<void> => new Promise(resolve => setImmediate(resolve));
+
+test('what concerns one SA keeps its order; other SAs do not wait for it', async () => {
+  const { backend, started, finish } = slowBackend();
+  const queue = new BackendQueue(backend, failure => assert.fail(failure.summary));
+  const installed = queue.ask({ kind: 'install', sa: sa(1), outbound: false });
+  queue.command({ kind: 'activate-outbound', id: 1 });
+  queue.command({ kind: 'remove', id: 1 });
+  queue.command({ kind: 'remove', id: 2 });
+  await turn();
+  assert.deepEqual(started, ['install 1', 'remove 2']);
+  finish('install 1');
+  assert.deepEqual(await installed, { kind: 'done' });
+  await turn();
+  assert.deepEqual(started.slice(2), ['activate 1']);
+  finish('activate 1');
+  await turn();
+  assert.deepEqual(started.slice(3), ['remove 1']);
+  finish('remove 1');
+  finish('remove 2');
+  await queue.settled();
+});
+
+test('a refused installation is answered with its reason, and what follows still happens', async () => {
+  const { backend, started, finish } = slowBackend();
+  const told: Failure[] = [];
+  const queue = new BackendQueue(backend, failure => told.push(failure));
+  const failure: Failure = { code: 'kernel/install', summary: 'no room' };
+  const installed = queue.ask({ kind: 'install', sa: sa(1), outbound: true });
+  queue.command({ kind: 'remove', id: 1 });
+  finish('install 1', failure);
+  assert.deepEqual(await installed, { kind: 'failed', failure });
+  await turn();
+  assert.deepEqual(started, ['install 1', 'remove 1']);
+  finish('remove 1', { code: 'kernel/install', summary: 'never was' });
+  await queue.settled();
+  assert.deepEqual(
+    told.map(one => one.summary),
+    ['never was'],
+  );
+});
+
+test('an SPI is asked for and answered', async () => {
+  const queue = new BackendQueue(slowBackend().backend, () => undefined);
+  assert.deepEqual(await queue.ask({ kind: 'allocate-spi', protocol: 'esp', path: PATH }), {
+    kind: 'spi',
+    spi: 4711,
+  });
+});

@@ -1,5 +1,5 @@
 import type { ChildProcess } from 'node:child_process';
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import type { CertificateSet } from './certificates.ts';
 import { type Lab, type Run, run, until } from './lab.ts';
@@ -22,10 +22,17 @@ export class Cygnet {
 
   async start(
     configuration: Section,
-    options: { certificates?: CertificateSet; who?: 'alice' | 'bob'; args?: readonly string[] } = {},
+    options: {
+      certificates?: CertificateSet;
+      who?: 'alice' | 'bob';
+      args?: readonly string[];
+      settings?: string;
+    } = {},
   ): Promise<void> {
     mkdirSync(this.directory, { recursive: true });
     writeSwanctl(join(this.directory, 'swanctl'), configuration, options.certificates, options.who);
+    const settings = join(this.directory, 'strongswan.conf');
+    writeFileSync(settings, `charon {\n ${options.settings ?? ''}\n}\n`);
     this.#process = this.#lab.start(this.#namespace, `${this.#label}.log`, [
       process.execPath,
       MAIN,
@@ -34,6 +41,8 @@ export class Cygnet {
       join(this.directory, 'swanctl'),
       '--control',
       this.socket,
+      '--settings',
+      settings,
       '--backend',
       'userspace',
       ...(options.args ?? []),
@@ -53,7 +62,8 @@ export class Cygnet {
   async status(): Promise<StatusJson> {
     const { stdout, stderr, code } = await this.cli('status', '--json');
     if (code !== 0) throw new Error(`status failed: ${stderr}`);
-    return JSON.parse(stdout) as StatusJson;
+    const { connections } = JSON.parse(stdout) as { connections: { ikeSas: IkeSaJson[] }[] };
+    return { sas: connections.flatMap(connection => connection.ikeSas) };
   }
 
   get process(): ChildProcess {
@@ -74,21 +84,19 @@ export class Cygnet {
   }
 }
 
-/** What the tests read of `cygnet status --json`. */
+/** What the tests read of `cygnet status --json`, all connections together. */
 export interface StatusJson {
-  readonly sas: readonly {
+  readonly sas: readonly IkeSaJson[];
+}
+
+interface IkeSaJson {
+  readonly id: number;
+  readonly state: string;
+  readonly proposal?: string;
+  readonly children: readonly {
     readonly id: number;
-    readonly connection: string;
+    readonly name: string;
     readonly state: string;
-    readonly proposal?: string;
-    readonly children: readonly {
-      readonly id: number;
-      readonly name: string;
-      readonly state: string;
-      readonly spiIn: number;
-      readonly spiOut: number;
-      readonly localTs: readonly string[];
-      readonly remoteTs: readonly string[];
-    }[];
+    readonly spiIn: string;
   }[];
 }

@@ -131,11 +131,11 @@ export async function until<T>(
   what: string,
   probe: () => T | Promise<T>,
   patience = 8000,
-): Promise<NonNullable<T>> {
+): Promise<Exclude<T, false | null | undefined>> {
   const start = performance.now();
   for (;;) {
     const value = await probe();
-    if (value) return value as NonNullable<T>;
+    if (value) return value as Exclude<T, false | null | undefined>;
     if (performance.now() - start > patience) throw new Error(`waited ${patience} ms in vain: ${what}`);
     await pause(25);
   }

@@ -19,9 +19,13 @@ export interface PeerOptions {
   readonly bob: (configuration: Section) => Section;
   readonly cygnetArgs: readonly string[];
   readonly bobSettings: string;
+  /** charon's own keys and authorities, where they differ from cygnet's. */
+  readonly bobCertificates?: CertificateSet;
+  /** cygnet's strongswan.conf, what stands in its charon section. */
+  readonly cygnetSettings: string;
 }
 
-const DEFAULTS: Omit<PeerOptions, 'certificates'> = {
+const DEFAULTS: Omit<PeerOptions, 'certificates' | 'bobCertificates'> = {
   ike: 'aes128gcm16-prfsha256-x25519',
   esp: 'aes128gcm16',
   secondChild: false,
@@ -31,7 +35,15 @@ const DEFAULTS: Omit<PeerOptions, 'certificates'> = {
   bob: configuration => configuration,
   cygnetArgs: [],
   bobSettings: '',
+  cygnetSettings: '',
 };
+
+/** A failure as `--json` prints it. */
+export interface FailureJson {
+  readonly code: string;
+  readonly summary: string;
+  readonly remedy?: string;
+}
 
 /** Two namespaces, a daemon in each, and what a test does with them. Everything is gone at the end of the test's scope. */
 export class Scene implements AsyncDisposable {
@@ -157,6 +169,34 @@ export class Scene implements AsyncDisposable {
       0,
       `${result.stdout}\n${result.stderr}\n--- cygnet\n${this.cygnet.log}\n--- charon\n${this.charon.log.split('\n').slice(-40).join('\n')}`,
     );
+  }
+
+  /** `cygnet up` that has to fail: the record it prints. */
+  async refusedUp(): Promise<FailureJson> {
+    const { code, stdout, stderr } = await this.cygnet.cli('up', 'lab/net', '--json');
+    assert.equal(code, 1, `it came up: ${stdout}${stderr}`);
+    const { failure } = JSON.parse(stdout) as { failure: FailureJson };
+    const text = await this.cygnet.cli('up', 'lab/net');
+    assert.equal(text.code, 1);
+    assert.match(text.stderr, new RegExp(failure.code), 'the text form names the same failure');
+    return failure;
+  }
+
+  /** charon's attempt is refused by cygnet: the record that cygnet kept of attempt number `nth`. */
+  async refusedByCygnet(nth: number): Promise<FailureJson> {
+    await this.charon.swanctl('--initiate', '--child', 'net', '--timeout', '4');
+    await this.charon.swanctl('--terminate', '--ike', 'lab', '--force', '--timeout', '2');
+    const failures = await until(`cygnet recorded failure ${nth}`, async () => {
+      const { stdout } = await this.cygnet.cli('explain', 'lab', '--json');
+      const { attempts } = JSON.parse(stdout) as {
+        attempts: { outcome: string; role: string; failure?: FailureJson }[];
+      };
+      const failed = attempts.filter(attempt => attempt.outcome === 'failed' && attempt.role === 'responder');
+      return failed.length >= nth && failed;
+    });
+    const failure = failures.at(-1)?.failure;
+    assert.ok(failure);
+    return failure;
   }
 
   async rekey(starter: 'cygnet' | 'charon', what: 'child' | 'ike'): Promise<void> {

@@ -1,0 +1,44 @@
+import type { ChildSa } from '../../ike/child.ts';
+import type { Failure } from '../../policy/failure.ts';
+import type { IkeSa, Task } from '../ike-sa.ts';
+import { stopOutbound, successorOf, switchTo } from '../succession.ts';
+import { createChild } from './create-child-new.ts';
+import { deleteChildSa } from './delete.ts';
+import { rekeyChild } from './rekey-child.ts';
+
+/**
+ * A lifetime of `child` has ended, in time, octets or packets, by our clock or the back end's.
+ *
+ * @param hard it must not be used any more (RFC 7296 §2.8); otherwise it wants a successor.
+ */
+export function childExpired(sa: IkeSa, child: ChildSa, hard: boolean): void {
+  if (!hard) {
+    // One that is being replaced or deleted needs nothing more.
+    if (child.state === 'INSTALLED') sa.start(rekeyChild(child));
+    return;
+  }
+  const next = successorOf(sa, child);
+  if (next !== undefined && child.state !== 'DELETING') {
+    // The peer made `next` and deletes `child` in a moment: that will find nothing, and is answered so.
+    switchTo(sa, child, next);
+    return;
+  }
+  stopOutbound(sa, child);
+  sa.start(deleteExpired(child));
+}
+
+const EXPIRED: Failure = { code: 'kernel/expired', summary: 'the Child SA has expired' };
+
+/** Waits for a rekey that is under way; where that came to nothing, another SA is made from scratch. */
+function deleteExpired(child: ChildSa): Task {
+  return {
+    kind: 'delete-child',
+    subject: `expired ${child.id}`,
+    child: child.config.name,
+    *run(sa) {
+      if (!sa.children.includes(child) || child.state === 'DELETING') return;
+      yield* deleteChildSa(sa, child, { reason: EXPIRED });
+      sa.start(createChild(child.config));
+    },
+  };
+}

@@ -1,0 +1,36 @@
+import { activateOutbound, type ChildSa } from '../ike/child.ts';
+import type { Duration } from '../lib/time.ts';
+import { announceRekey } from './child-events.ts';
+import type { IkeSa } from './ike-sa.ts';
+
+/** Traffic goes by `next` from now on; `old` still receives for a while what is on its way (RFC 7296 §2.8). */
+export function switchTo(sa: IkeSa, old: ChildSa, next: ChildSa): void {
+  activateOutbound(sa.host, next);
+  announceRekey(sa, old, next);
+  stopOutbound(sa, old);
+  dropChild(sa, old, sa.host.settings.deleteRekeyedDelay);
+}
+
+/** The SA that a rekey of `child` made, while it lives. */
+export function successorOf(sa: IkeSa, child: ChildSa): ChildSa | undefined {
+  const next = child.successor?.child;
+  return next !== undefined && sa.children.includes(next) ? next : undefined;
+}
+
+/** Takes `child` away, after `delay` from the back end too. An SA that it should have replaced stands on its own again. */
+export function dropChild(sa: IkeSa, child: ChildSa, delay?: Duration): void {
+  if (!sa.children.includes(child)) return;
+  for (const other of sa.children) {
+    if (other.successor?.child !== child) continue;
+    other.successor = undefined;
+    if (other.state === 'REKEYED') other.state = 'INSTALLED';
+  }
+  sa.removeChild(child, delay);
+}
+
+/** No packet goes out by `child` any more; it still receives. */
+export function stopOutbound(sa: IkeSa, child: ChildSa): void {
+  if (!child.outbound) return;
+  child.outbound = false;
+  sa.host.command({ kind: 'deactivate-outbound', id: child.id });
+}

@@ -239,3 +239,50 @@ test('a provider gets the fast ciphers and keeps its own for the rest', { skip }
   assert.ok(provider.packetCipher(rare)?.open(packet, 8));
   assert.equal(provider.packetCipher({ ...rare, encryption: 4711 }), undefined);
 });
+
+test('HMAC agrees with the portable one for every hash, key and number of parts', { skip }, () => {
+  const portable = nodeProvider();
+  const fast = withOpenssl(portable);
+  const octets = generator(6);
+  for (const hash of ['md5', 'sha1', 'sha256', 'sha384', 'sha512'] as const) {
+    for (const keyLength of [0, 1, 32, 64, 65, 200]) {
+      const key = octets(keyLength);
+      for (const parts of [[], [octets(0)], [octets(1), octets(299)], [octets(9000)]])
+        assert.deepEqual(
+          fast.hmac(hash, key, ...parts),
+          portable.hmac(hash, key, ...parts),
+          `${hash} ${keyLength}`,
+        );
+    }
+  }
+});
+
+test('X25519: RFC 7748 §5.2, both ways with the portable one, and what it refuses', { skip }, () => {
+  const hex = (text: string): Uint8Array => Uint8Array.from(Buffer.from(text, 'hex'));
+  const primitive = { kind: 'montgomery', curve: 'x25519' } as const;
+  const scalar = hex('a546e36bf0527c9d3b16154b82465edd62144c0ac1fc5a18506a2244ba449ac4');
+  const point = hex('e6db6867583030db3594c1a424b15f7c726624ec26b3353b10a903a6d0ab1c4c');
+  const known = withOpenssl(nodeProvider({ random: () => scalar.slice() }))
+    .keyExchange(primitive)
+    ?.respond(point);
+  assert.deepEqual(
+    known?.sharedSecret.reveal(),
+    hex('c3da55379de9c6908e94ea4df28d084f32eccf03491c71f754b4075577a28552'),
+  );
+  const portable = nodeProvider().keyExchange(primitive);
+  const fast = withOpenssl(nodeProvider()).keyExchange(primitive);
+  assert.ok(portable !== undefined && fast !== undefined);
+  for (const [a, b] of [
+    [portable, fast],
+    [fast, portable],
+  ] as const) {
+    const initiator = a.initiate();
+    const responder = b.respond(initiator.publicValue);
+    assert.deepEqual(initiator.finish(responder.publicValue).reveal(), responder.sharedSecret.reveal());
+    // An answer that came to nothing does not spend the key.
+    assert.throws(() => initiator.finish(new Uint8Array(32)), { name: 'CryptoFailure' });
+    assert.deepEqual(initiator.finish(responder.publicValue).reveal(), responder.sharedSecret.reveal());
+  }
+  for (const bad of [new Uint8Array(32), new Uint8Array(31), new Uint8Array(33), new Uint8Array(0)])
+    assert.throws(() => fast.respond(bad), { name: 'CryptoFailure' });
+});

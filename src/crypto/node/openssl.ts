@@ -5,6 +5,8 @@ import { openssl } from '../../sys/openssl.ts';
 import type { CryptoProvider, PacketCipher, PacketCipherSpec } from '../provider.ts';
 import { cipherSizes } from '../sizes.ts';
 import { opensslPacketCipher } from './openssl-cipher.ts';
+import { opensslHmac } from './openssl-hmac.ts';
+import { opensslX25519 } from './openssl-x25519.ts';
 import { nodePacketCipher } from './packet-cipher.ts';
 
 /**
@@ -21,12 +23,22 @@ export function fastPacketCipher(
   return opensslPacketCipher(functions, spec, random);
 }
 
-/** The same provider with fast packet ciphers where there are any. */
+/**
+ * The same provider on OpenSSL's own functions wherever that pays: packet ciphers, HMAC (a third of the time) and
+ * X25519 (half). The provider itself where there are none.
+ */
 export function withOpenssl(provider: CryptoProvider): CryptoProvider {
-  if (openssl() === undefined) return provider;
+  const functions = openssl();
+  if (functions === undefined) return provider;
   return {
     ...provider,
     name: `${provider.name}+openssl`,
+    hmac: (name, key, ...parts) =>
+      opensslHmac(functions, name, key, parts) ?? provider.hmac(name, key, ...parts),
+    keyExchange: primitive =>
+      primitive.kind === 'montgomery' && primitive.curve === 'x25519'
+        ? opensslX25519(functions, provider.random)
+        : provider.keyExchange(primitive),
     packetCipher: spec => fastPacketCipher(spec, provider.random) ?? provider.packetCipher(spec),
   };
 }

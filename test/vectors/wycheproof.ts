@@ -7,7 +7,7 @@ import { dataPath } from '../data.ts';
 export interface Case {
   readonly tcId: number;
   readonly comment?: string;
-  readonly flags: readonly string[];
+  readonly flags?: readonly string[];
   readonly result: 'valid' | 'invalid' | 'acceptable';
   readonly [field: string]: unknown;
 }
@@ -39,5 +39,5 @@ export function hexOf(of: Case | Group, field: string): Uint8Array {
 
 /** Names a case in a failure. */
 export function nameOf(file: string, { tcId, comment, flags, result }: Case): string {
-  return `${file} #${tcId} (${result}): ${comment ?? ''} ${flags.join(' ')}`;
+  return `${file} #${tcId} (${result}): ${comment ?? ''} ${flags?.join(' ') ?? ''}`;
 }

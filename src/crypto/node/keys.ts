@@ -105,6 +105,8 @@ function kindOf(key: KeyObject): { type: KeyType; bits: number; curve?: string }
   const details = key.asymmetricKeyDetails;
   switch (key.asymmetricKeyType) {
     case 'rsa':
+    // A key whose AlgorithmIdentifier restricts it to PSS: OpenSSL then refuses everything else (RFC 4055 §1.2)
+    case 'rsa-pss':
       return { type: 'rsa', bits: details?.modulusLength ?? 0 };
     case 'dsa':
       return { type: 'dsa', bits: details?.modulusLength ?? 0 };

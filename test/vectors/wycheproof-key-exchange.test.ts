@@ -179,7 +179,7 @@ test('curves have the parameters of their names', {
     secp224r1: KeMethod.ECP224,
     secp256r1: KeMethod.ECP256,
     secp384r1: KeMethod.ECP384,
-    secp521r1: '30819b301006072a8648ce3d020106052b8104002303818600',
+    secp521r1: KeMethod.ECP521,
     brainpoolP224r1: KeMethod.BRAINPOOL224,
     brainpoolP256r1: KeMethod.BRAINPOOL256,
     brainpoolP384r1: KeMethod.BRAINPOOL384,

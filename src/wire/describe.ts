@@ -1,6 +1,8 @@
 import { Malformed } from '../lib/reader.ts';
 import { decodeHeader, type Header } from './header.ts';
 import { spis } from './phrase.ts';
+import { detailV1, summarizeV1 } from './v1/describe.ts';
+import { decodeV1Message } from './v1/message.ts';
 import { detailV2, summarizeV2 } from './v2/describe.ts';
 import { decodeMessage } from './v2/message.ts';
 
@@ -18,6 +20,10 @@ type Read = (datagram: Uint8Array, header: Header) => string;
 
 /** For each major version how a message reads in short and at length. */
 const VERSIONS: Readonly<Record<number, readonly [Read, Read]>> = {
+  1: [
+    (datagram, header) => summarizeV1(decodeV1Message(datagram, header)),
+    (datagram, header) => detailV1(decodeV1Message(datagram, header)),
+  ],
   2: [
     (datagram, header) => summarizeV2(decodeMessage(datagram, header)),
     (datagram, header) => detailV2(decodeMessage(datagram, header)),

@@ -15,6 +15,7 @@ import {
 import { nameOf, type Registry } from '../../iana/name.ts';
 import { NotifyError, NotifyStatus } from '../../iana/notify.ts';
 import { Encr, Integ, KeMethod, PrfId, SequenceNumbers } from '../../iana/transforms.ts';
+import { vendorNameOf } from '../../iana/vendor-ids.ts';
 import { toHex } from '../../lib/bytes.ts';
 import { HeaderFlag } from '../header.ts';
 import { address, octets, paragraph, quoted, sentence, spis } from '../phrase.ts';
@@ -93,7 +94,7 @@ function wordFor(payload: Payload, response: boolean): string {
     case PayloadType.Delete:
       return 'D';
     case PayloadType.VendorID:
-      return 'V';
+      return vendorWord(payload.data);
     case PayloadType.CP:
       return `CP(${nameOf(CfgType, payload.cfgType, 128)})`;
     case PayloadType.EAP:
@@ -101,6 +102,11 @@ function wordFor(payload: Payload, response: boolean): string {
     default:
       return nameOf(PayloadType, payload.type);
   }
+}
+
+function vendorWord(data: Uint8Array): string {
+  const name = vendorNameOf(data);
+  return name === undefined ? 'V' : `V(${name})`;
 }
 
 /** What a payload holds: the first line stands behind its word, the others below. */

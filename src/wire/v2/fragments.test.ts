@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { PayloadType } from '../../iana/ikev2.ts';
+import type { PayloadChain } from '../chain.ts';
 import { type Header, HeaderFlag } from '../header.ts';
 import { Reassembly, split } from './fragments.ts';
-import type { PayloadChain } from './message.ts';
 
 function header(messageId: number, flags = 0): Header {
   return {

@@ -1,7 +1,7 @@
 import { concat } from '../../lib/bytes.ts';
+import type { PayloadChain } from '../chain.ts';
 import type { Header } from '../header.ts';
 import { HeaderFlag } from '../header.ts';
-import type { PayloadChain } from './message.ts';
 import type { EncryptedFragmentPayload } from './payload.ts';
 
 /** What one IKE SA may hold of unfinished messages. */

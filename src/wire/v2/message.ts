@@ -1,6 +1,7 @@
 import { PayloadType } from '../../iana/ikev2.ts';
 import { Malformed, Reader } from '../../lib/reader.ts';
 import { Writer } from '../../lib/writer.ts';
+import type { PayloadChain } from '../chain.ts';
 import { decodeHeader, encodeHeader, HEADER_LENGTH, type Header, HeaderMalformed } from '../header.ts';
 import type { EncryptedFragmentPayload, EncryptedPayload, KnownPayload, Payload } from './payload.ts';
 import { codecFor } from './payloads/index.ts';
@@ -19,13 +20,6 @@ export type MessageFields = Pick<
   Header,
   'initiatorSpi' | 'responderSpi' | 'exchangeType' | 'flags' | 'messageId'
 >;
-
-/** A chain of payloads as octets: the type of the first, which the payload or header before it names. */
-export interface PayloadChain {
-  /** 0 when there is none. */
-  readonly first: number;
-  readonly bytes: Uint8Array;
-}
 
 /** Payloads in one chain; the outer and the inner chain of a message each have this bound. */
 export const MAX_PAYLOADS = 128;
@@ -80,6 +74,13 @@ export function encodeMessage(fields: MessageFields, payloads: readonly Payload[
   const message = out.finish();
   writeHeader(fields, firstType(payloads), message);
   return message;
+}
+
+/** The body of a payload, without its generic header, such as IDi' and IDr' (RFC 7296 §2.15). */
+export function encodeBody(payload: KnownPayload): Uint8Array {
+  const out = new Writer();
+  codecFor(payload.type)?.encode(payload, out);
+  return out.finish();
 }
 
 /** Puts the header in front of a message of which all else is written. */

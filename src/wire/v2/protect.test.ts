@@ -3,15 +3,10 @@ import { test } from 'node:test';
 import { toyCipher } from '../../../test/toy-cipher.ts';
 import { counting, V2_SAMPLES } from '../../../test/wire-samples.ts';
 import { ExchangeType, PayloadType } from '../../iana/ikev2.ts';
+import type { PayloadChain } from '../chain.ts';
 import { HeaderFlag } from '../header.ts';
 import { Reassembly } from './fragments.ts';
-import {
-  decodeMessage,
-  decodePayloads,
-  encodePayloads,
-  type MessageFields,
-  type PayloadChain,
-} from './message.ts';
+import { decodeMessage, decodePayloads, encodePayloads, type MessageFields } from './message.ts';
 import type { EncryptedFragmentPayload, Payload } from './payload.ts';
 import { openMessage, sealMessage, unprotectedHead } from './protect.ts';
 

@@ -1,13 +1,8 @@
 import { PayloadType } from '../../iana/ikev2.ts';
+import type { PayloadChain } from '../chain.ts';
 import { HEADER_LENGTH } from '../header.ts';
 import { split } from './fragments.ts';
-import {
-  encodePayloads,
-  type Message,
-  type MessageFields,
-  type PayloadChain,
-  writeHeader,
-} from './message.ts';
+import { encodePayloads, type Message, type MessageFields, writeHeader } from './message.ts';
 import type { Payload } from './payload.ts';
 
 /** What this room asks of a cipher; the packet ciphers of the crypto room are such. */

@@ -1,8 +1,8 @@
 import { PayloadType } from '../../../iana/ikev2.ts';
+import type { Codec } from '../../codec.ts';
 import type { KnownPayload } from '../payload.ts';
 import { auth } from './auth.ts';
 import { cert, certReq } from './cert.ts';
-import type { Codec } from './codec.ts';
 import { cp } from './cp.ts';
 import { del } from './delete.ts';
 import { eap } from './eap.ts';

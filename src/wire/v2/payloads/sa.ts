@@ -1,7 +1,7 @@
 import { Malformed, type Reader } from '../../../lib/reader.ts';
 import type { Writer } from '../../../lib/writer.ts';
+import type { Codec } from '../../codec.ts';
 import type { SaPayload, WireProposal, WireTransform } from '../payload.ts';
-import type { Codec } from './codec.ts';
 import { decodeTransform, encodeTransform } from './transform.ts';
 
 /** More than any configuration offers; 64 KiB could hold 8000 of either. */

@@ -1,7 +1,7 @@
 import { Malformed, type Reader } from '../../../lib/reader.ts';
 import type { Writer } from '../../../lib/writer.ts';
+import type { Codec } from '../../codec.ts';
 import type { TsPayload, WireSelector } from '../payload.ts';
-import type { Codec } from './codec.ts';
 
 //                      1                   2                   3
 //  0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1

@@ -1,5 +1,5 @@
+import type { Codec } from '../../codec.ts';
 import type { VendorIdPayload } from '../payload.ts';
-import type { Codec } from './codec.ts';
 
 //                      1                   2                   3
 //  0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1

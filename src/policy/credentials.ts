@@ -40,7 +40,7 @@ export function findSharedKey(
     if (key.use !== use) continue;
     const local = ownership(key, localId);
     const remote = ownership(key, remoteId);
-    if (local === NO_MATCH && remote === NO_MATCH) continue;
+    if (key.owners.length > 0 && local === NO_MATCH && remote === NO_MATCH) continue;
     if (best === undefined || remote > best.remote || (remote === best.remote && local > best.local)) {
       best = { key, local, remote };
     }
@@ -56,7 +56,7 @@ export function findPrivateKey(credentials: Credentials, publicKey: PublicKey): 
 }
 
 function ownership(key: SharedKey, identity: Identity | undefined): number {
-  if (key.owners.length === 0) return ANY_MATCH;
   if (identity === undefined) return NO_MATCH;
+  if (key.owners.length === 0) return ANY_MATCH;
   return key.owners.reduce((best, owner) => Math.max(best, matchIdentities(owner, identity)), NO_MATCH);
 }

@@ -33,12 +33,12 @@ export const MAX_IDENTITY = 4096;
  */
 export function parseIdentity(text: string): Identity {
   const trimmed = text.trim();
-  const prefix = /^(?:([a-z0-9]+)|\{(\d{1,3})\}):(?=(.?))/i.exec(trimmed);
+  const prefix = /^(?:([a-z0-9]+)|\{(\d{1,3})\}):/i.exec(trimmed);
   if (prefix === null) return guess(trimmed);
   const type = prefix[2] === undefined ? PREFIXES[(prefix[1] as string).toLowerCase()] : Number(prefix[2]);
   if (type === undefined || type > 255) return guess(trimmed);
-  const rest = trimmed.slice(prefix[0].length);
-  const data = prefix[3] === '#' ? fromHex(rest.slice(1).replace(/[\s:]/g, '')) : fromText(type, rest);
+  const rest = trimmed.slice(prefix[0].length).trim();
+  const data = rest.startsWith('#') ? fromHex(rest.slice(1).replace(/[\s:]/g, '')) : fromText(type, rest);
   if (data === undefined)
     throw new Malformed(`identity "${trimmed.slice(0, 128)}": ${wanted(type)}`, prefix[0].length);
   return checkIdentity(type, data);
@@ -72,15 +72,11 @@ export function checkIdentity(type: number, data: Uint8Array): Identity {
 
 /** The text of an identity, which `parseIdentity` reads back as the same: with a prefix where the form alone would mislead. */
 export function formatIdentity(identity: Identity): string {
-  const text = plainText(identity);
-  if (text !== undefined) {
-    if (readsAs(text, identity)) return text;
-    const prefix = PRINTED[identity.type];
-    if (prefix !== undefined && !text.startsWith('#') && text.trim() === text) return `${prefix}:${text}`;
-  }
   if (identity.type === 0) return '%any';
+  const text = plainText(identity);
   const prefix = PRINTED[identity.type] ?? `{${identity.type}}`;
-  return `${prefix}:#${toHex(identity.data)}`;
+  const forms = text === undefined ? [] : [text, `${prefix}:${text}`];
+  return forms.find(form => readsAs(form, identity)) ?? `${prefix}:#${toHex(identity.data)}`;
 }
 
 /** Whether both are the same identity: names by RFC 5280 §7.1, host and user names without regard to case. */

@@ -66,42 +66,28 @@ function refused(error: unknown): boolean {
   return error instanceof Failed && /^(kernel|local)\//.test(error.failure.code);
 }
 
-/** The contract of `IpsecBackend` as tests: every back end runs them. `makeBackend` is called once a test. */
-export function backendConformance(
-  name: string,
-  makeBackend: () => Promise<ConformanceSubject> | ConformanceSubject,
-  options: { readonly skip?: string | false } = {},
-): void {
-  const conforms = (what: string, body: (backend: IpsecBackend) => Promise<void>): void => {
-    test(what, async () => {
-      const { backend, dispose } = await makeBackend();
-      try {
-        await body(backend);
-      } finally {
-        await backend.close();
-        await dispose?.();
-      }
-    });
-  };
+/** One clause of the contract. */
+export interface ConformanceCase {
+  readonly what: string;
+  /** The back end is closed afterwards; the other clauses use SAs 1 to 9 and leave some of them. */
+  readonly closes?: true;
+  run(backend: IpsecBackend): Promise<void>;
+}
 
-  /** An SA whose inbound SPI was allocated, as the core does it. */
-  const prepared = async (
-    backend: IpsecBackend,
-    overrides: Partial<ChildSaParameters> = {},
-  ): Promise<ChildSaParameters> => {
-    const spiIn = await backend.allocateSpi('esp', SAMPLE_PATH);
-    return sampleSa({ spiIn, mode: backend.features.modes[0] ?? 'tunnel', ...overrides });
-  };
-
-  describe(`${name} keeps the contract of a back end`, { skip: options.skip ?? false }, () => {
-    conforms('it says what it can do', async ({ name: own, features }) => {
+/** The contract of `IpsecBackend`, clause by clause; each wants an empty back end, which the caller closes. */
+export const CONFORMANCE: readonly ConformanceCase[] = [
+  {
+    what: 'it says what it can do',
+    run: async ({ name: own, features }) => {
       assert.match(own, /^[a-z]/);
       assert.ok(features.modes.length > 0);
       assert.ok(features.protocols.length > 0);
       assert.ok(features.maximumReplayWindow >= 32);
-    });
-
-    conforms('SPIs are above 255, below 2^32 and all different', async backend => {
+    },
+  },
+  {
+    what: 'SPIs are above 255, below 2^32 and all different',
+    run: async backend => {
       const spis = new Set<number>();
       for (let i = 0; i < 20; i++) {
         const spi = await backend.allocateSpi('esp', SAMPLE_PATH);
@@ -110,9 +96,11 @@ export function backendConformance(
         spis.add(spi);
       }
       for (const spi of spis) backend.releaseSpi('esp', spi);
-    });
-
-    conforms('an SA can be put in, asked about and taken out', async backend => {
+    },
+  },
+  {
+    what: 'an SA can be put in, asked about and taken out',
+    run: async backend => {
       const sa = await prepared(backend);
       assert.equal(await backend.usage(sa.id), undefined);
       await backend.install(sa, { outbound: true });
@@ -126,33 +114,41 @@ export function backendConformance(
       });
       await backend.remove(sa.id);
       assert.equal(await backend.usage(sa.id), undefined);
-    });
-
-    conforms('the same number and SPI may be used again after removal', async backend => {
+    },
+  },
+  {
+    what: 'the same number and SPI may be used again after removal',
+    run: async backend => {
       const sa = await prepared(backend);
       await backend.install(sa, { outbound: true });
       await backend.remove(sa.id);
       await backend.install({ ...sa, keysIn: sampleKeys(3), keysOut: sampleKeys(4) }, { outbound: true });
       assert.notEqual(await backend.usage(sa.id), undefined);
-    });
-
-    conforms('a number that is in use is refused, and the SA that has it stays', async backend => {
+    },
+  },
+  {
+    what: 'a number that is in use is refused, and the SA that has it stays',
+    run: async backend => {
       const sa = await prepared(backend);
       await backend.install(sa, { outbound: true });
       const again = await prepared(backend);
       await assert.rejects(backend.install(again, { outbound: true }), refused);
       assert.notEqual(await backend.usage(sa.id), undefined);
-    });
-
-    conforms('an inbound SPI that is in use is refused and leaves nothing behind', async backend => {
+    },
+  },
+  {
+    what: 'an inbound SPI that is in use is refused and leaves nothing behind',
+    run: async backend => {
       const sa = await prepared(backend);
       await backend.install(sa, { outbound: true });
       await assert.rejects(backend.install({ ...sa, id: 2 }, { outbound: true }), refused);
       assert.equal(await backend.usage(2), undefined);
       assert.notEqual(await backend.usage(sa.id), undefined);
-    });
-
-    conforms('a rekey: inbound first, then outbound, then the old one goes step by step', async backend => {
+    },
+  },
+  {
+    what: 'a rekey: inbound first, then outbound, then the old one goes step by step',
+    run: async backend => {
       const old = await prepared(backend);
       await backend.install(old, { outbound: true });
       const young = await prepared(backend, { id: 2, spiOut: 0xc2000002, replaces: old.id });
@@ -163,9 +159,11 @@ export function backendConformance(
       await backend.remove(old.id);
       assert.equal(await backend.usage(old.id), undefined);
       assert.notEqual(await backend.usage(young.id), undefined);
-    });
-
-    conforms('a rekey that both sides begin: three SAs at once, in any order of removal', async backend => {
+    },
+  },
+  {
+    what: 'a rekey that both sides begin: three SAs at once, in any order of removal',
+    run: async backend => {
       const sas = [];
       for (const id of [1, 2, 3]) {
         const sa = await prepared(backend, { id, spiOut: 0xc2000000 + id, ...(id > 1 && { replaces: 1 }) });
@@ -177,38 +175,43 @@ export function backendConformance(
       await backend.remove(2);
       await backend.remove(1);
       assert.notEqual(await backend.usage(3), undefined);
-    });
-
-    conforms('an outbound direction can be made active twice, and inactive twice', async backend => {
+    },
+  },
+  {
+    what: 'an outbound direction can be made active twice, and inactive twice',
+    run: async backend => {
       const sa = await prepared(backend);
       await backend.install(sa, { outbound: true });
       await backend.activateOutbound(sa.id);
       await backend.deactivateOutbound(sa.id);
       await backend.deactivateOutbound(sa.id);
       assert.notEqual(await backend.usage(sa.id), undefined);
-    });
-
-    conforms('the peer may move', async backend => {
+    },
+  },
+  {
+    what: 'the peer may move',
+    run: async backend => {
       const sa = await prepared(backend);
       await backend.install(sa, { outbound: true });
       const remote = { address: ip('192.0.2.77'), port: 31000 };
       await backend.updatePath(sa.id, { ...SAMPLE_PATH, remote }, true);
       assert.notEqual(await backend.usage(sa.id), undefined);
       await backend.remove(sa.id);
-    });
-
-    conforms(
-      'what names an SA that is not there is refused, but removal and questions are not',
-      async backend => {
-        await assert.rejects(backend.activateOutbound(9), refused);
-        await assert.rejects(backend.deactivateOutbound(9), refused);
-        await assert.rejects(backend.updatePath(9, SAMPLE_PATH, true), refused);
-        await backend.remove(9);
-        assert.equal(await backend.usage(9), undefined);
-      },
-    );
-
-    conforms('what its features exclude is refused and leaves nothing behind', async backend => {
+    },
+  },
+  {
+    what: 'what names an SA that is not there is refused, but removal and questions are not',
+    run: async backend => {
+      await assert.rejects(backend.activateOutbound(9), refused);
+      await assert.rejects(backend.deactivateOutbound(9), refused);
+      await assert.rejects(backend.updatePath(9, SAMPLE_PATH, true), refused);
+      await backend.remove(9);
+      assert.equal(await backend.usage(9), undefined);
+    },
+  },
+  {
+    what: 'what its features exclude is refused and leaves nothing behind',
+    run: async backend => {
       const { modes, protocols, maximumReplayWindow, forceUdpEncapsulation } = backend.features;
       const excluded: Partial<ChildSaParameters>[] = [{ replayWindow: maximumReplayWindow + 1 }];
       for (const mode of ['tunnel', 'transport', 'beet'] as const)
@@ -222,9 +225,11 @@ export function backendConformance(
         assert.equal(await backend.usage(sa.id), undefined);
       }
       await backend.install(sa, { outbound: true });
-    });
-
-    conforms('every mode it claims can be installed', async backend => {
+    },
+  },
+  {
+    what: 'every mode it claims can be installed',
+    run: async backend => {
       for (const [i, mode] of backend.features.modes.entries()) {
         const host = (address: string) => [{ start: ip(address), end: ip(address), ...ANY }];
         // Transport mode protects the very addresses that packets travel between.
@@ -240,26 +245,57 @@ export function backendConformance(
         await backend.install(sa, { outbound: true });
         assert.notEqual(await backend.usage(sa.id), undefined);
       }
-    });
-
-    conforms('ESN and large windows can be installed where it claims them', async backend => {
+    },
+  },
+  {
+    what: 'ESN and large windows can be installed where it claims them',
+    run: async backend => {
       const { esn, maximumReplayWindow } = backend.features;
       const sa = await prepared(backend, { replayWindow: maximumReplayWindow });
       await backend.install({ ...sa, algorithms: { ...sa.algorithms, esn } }, { outbound: true });
       assert.notEqual(await backend.usage(sa.id), undefined);
-    });
+    },
+  },
+  {
+    what: 'closing takes all out; it may be done twice, and nothing can be put in afterwards',
+    closes: true,
+    run: async backend => {
+      const sa = await prepared(backend);
+      await backend.install(sa, { outbound: true });
+      await backend.close();
+      await backend.close();
+      assert.equal(await backend.usage(sa.id), undefined);
+      await assert.rejects(backend.install({ ...sa, id: 2 }, { outbound: true }), refused);
+      await assert.rejects(backend.allocateSpi('esp', SAMPLE_PATH), refused);
+    },
+  },
+];
 
-    conforms(
-      'closing takes all out; it may be done twice, and nothing can be put in afterwards',
-      async backend => {
-        const sa = await prepared(backend);
-        await backend.install(sa, { outbound: true });
-        await backend.close();
-        await backend.close();
-        assert.equal(await backend.usage(sa.id), undefined);
-        await assert.rejects(backend.install({ ...sa, id: 2 }, { outbound: true }), refused);
-        await assert.rejects(backend.allocateSpi('esp', SAMPLE_PATH), refused);
-      },
-    );
+/** The contract as tests: every back end runs them. `makeBackend` is called once a test. */
+export function backendConformance(
+  name: string,
+  makeBackend: () => Promise<ConformanceSubject> | ConformanceSubject,
+): void {
+  describe(`${name} keeps the contract of a back end`, () => {
+    for (const { what, run } of CONFORMANCE) {
+      test(what, async () => {
+        const { backend, dispose } = await makeBackend();
+        try {
+          await run(backend);
+        } finally {
+          await backend.close();
+          await dispose?.();
+        }
+      });
+    }
   });
+}
+
+/** An SA whose inbound SPI was allocated, as the core does it. */
+async function prepared(
+  backend: IpsecBackend,
+  overrides: Partial<ChildSaParameters> = {},
+): Promise<ChildSaParameters> {
+  const spiIn = await backend.allocateSpi('esp', SAMPLE_PATH);
+  return sampleSa({ spiIn, mode: backend.features.modes[0] ?? 'tunnel', ...overrides });
 }

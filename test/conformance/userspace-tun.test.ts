@@ -1,0 +1,429 @@
+import assert from 'node:assert/strict';
+import { createSocket } from 'node:dgram';
+import { once } from 'node:events';
+import { describe, test } from 'node:test';
+import { isMainThread } from 'node:worker_threads';
+import { nodeProvider } from '../../src/crypto/node/provider.ts';
+import type { IpsecBackend } from '../../src/ipsec/backend.ts';
+import { CONFORMANCE, sampleSa } from '../../src/ipsec/conformance.ts';
+import { UserspaceBackend } from '../../src/ipsec/userspace/backend.ts';
+import { openTunBackend, type TunBackend } from '../../src/ipsec/userspace/tun-backend.ts';
+import { formatIp, ip } from '../../src/lib/ip.ts';
+import { Failed, type Failure } from '../../src/policy/failure.ts';
+import type { BackendEvent, ChildSaParameters, Path } from '../../src/policy/sa.ts';
+import { type SystemCalls, systemCalls } from '../../src/sys/system-calls.ts';
+import type { UdpSocket } from '../../src/sys/udp-socket.ts';
+import { ipv4Packet, udpDatagram } from '../ip-packets.ts';
+import { inNetwork, insideNetwork, withoutNamespaces } from '../namespace.ts';
+
+/*
+ * A host with a TUN device and the data plane's thread, and its peer in the same process, over the loopback interface
+ * of an empty network namespace. What the host's own programs send to 10.2.0.0/16 comes out at the peer, and back.
+ */
+
+const HERE = ip('127.0.0.1');
+const THERE = ip('127.0.0.2');
+const INNER = ip('10.1.0.1');
+const BEYOND = ip('10.2.0.1');
+const TABLE = 220;
+const provider = nodeProvider();
+const now = (): number => performance.timeOrigin + performance.now();
+
+interface World {
+  readonly calls: SystemCalls;
+  readonly backend: TunBackend;
+  readonly events: BackendEvent[];
+  readonly peer: UserspaceBackend;
+  readonly peerEvents: BackendEvent[];
+  /** Inner packets that came out at the peer. */
+  readonly received: Uint8Array[];
+  /** From the host's side. */
+  readonly path: Path;
+  install(id: number, overrides?: Partial<ChildSaParameters>): Promise<void>;
+  /** Back to the beginning. */
+  reset(): Promise<void>;
+}
+
+/** Puts the world up, lets `body` look at it and takes it down again. */
+async function within(body: (world: World) => Promise<void>): Promise<void> {
+  const calls = systemCalls() as SystemCalls;
+  const routing = calls.routing();
+  routing.setLink(routing.link('lo')?.index ?? 1, { up: true });
+  const outside = calls.openUdp({ address: HERE, port: 0 });
+  const peerSocket = createSocket('udp4').bind(0, formatIp(THERE));
+  await once(peerSocket, 'listening');
+  const path: Path = {
+    local: outside.local,
+    remote: { address: THERE, port: peerSocket.address().port },
+  };
+  const backend = open(calls, [outside]);
+  routing.addAddress(backend.interface.index, INNER, 32);
+  const events: BackendEvent[] = [];
+  backend.onEvent(event => events.push(event));
+
+  const peer = new UserspaceBackend({
+    provider,
+    datagrams: {
+      send: (datagram, { remote }) => peerSocket.send(datagram, remote.port, formatIp(remote.address)),
+    },
+    now,
+  });
+  const received: Uint8Array[] = [];
+  const peerEvents: BackendEvent[] = [];
+  peer.onEvent(event => peerEvents.push(event));
+  peer.port.onPacket(packet => received.push(packet));
+  peerSocket.on('message', (datagram, { address, port }) =>
+    peer.receiveEsp(Uint8Array.from(datagram), {
+      local: path.remote,
+      remote: { address: ip(address), port },
+    }),
+  );
+  const install = async (id: number, overrides: Partial<ChildSaParameters> = {}): Promise<void> => {
+    const sa = sampleSa({ id, spiIn: 0xc1000000 + id, spiOut: 0xc2000000 + id, path, ...overrides });
+    await backend.install(sa, { outbound: true });
+    await peer.install(
+      {
+        ...sa,
+        spiIn: sa.spiOut,
+        spiOut: sa.spiIn,
+        keysIn: sa.keysOut,
+        keysOut: sa.keysIn,
+        path: { local: path.remote, remote: path.local },
+        localTs: sa.remoteTs,
+        remoteTs: sa.localTs,
+      },
+      { outbound: true },
+    );
+  };
+  const reset = async (): Promise<void> => {
+    for (const side of [backend, peer]) await removeAll(side);
+    for (const list of [events, peerEvents, received]) list.length = 0;
+    assert.deepEqual(routing.routes(TABLE), [], 'no route is left behind');
+  };
+  try {
+    await body({ calls, backend, events, peer, peerEvents, received, path, install, reset });
+  } finally {
+    await backend.close();
+    outside.close();
+    peerSocket.close();
+  }
+  assert.equal(routing.link(backend.interface.name), undefined, 'no interface is left behind');
+  routing.close();
+}
+
+async function removeAll(backend: IpsecBackend): Promise<void> {
+  for (let id = 1; id <= 9; id++) await backend.remove(id);
+}
+
+function open(
+  calls: SystemCalls,
+  sockets: readonly UdpSocket[],
+  onFatal: (failure: Failure) => void = ({ summary }) => assert.fail(summary),
+): TunBackend {
+  return openTunBackend({
+    calls,
+    sockets,
+    random: length => provider.random(length),
+    now,
+    interface: 'cygt%d',
+    onFatal,
+  });
+}
+
+/** Waits for what other threads and the kernel do, but not for ever. */
+async function until(what: () => boolean | Promise<boolean>): Promise<void> {
+  const end = performance.now() + 10_000;
+  while (!(await what())) {
+    if (performance.now() > end) assert.fail(`waited in vain for ${what}`);
+    await new Promise(resolve => setImmediate(resolve));
+  }
+}
+
+/** A program on the host: a UDP socket on the inner address. */
+async function program(): Promise<{
+  readonly port: number;
+  readonly heard: Uint8Array[];
+  send(octets: Uint8Array, port: number): void;
+  close(): void;
+}> {
+  const socket = createSocket('udp4').bind(0, formatIp(INNER));
+  await once(socket, 'listening');
+  const heard: Uint8Array[] = [];
+  socket.on('message', octets => heard.push(Uint8Array.from(octets)));
+  return {
+    port: socket.address().port,
+    heard,
+    send: (octets, port) => socket.send(octets, port, formatIp(BEYOND)),
+    close: () => socket.close(),
+  };
+}
+
+const SCENARIOS: Readonly<Record<string, (world: World) => Promise<void>>> = {
+  'packets of the host go through the TUN device, the thread and ESP to the peer, and back': async ({
+    backend,
+    peer,
+    received,
+    events,
+    peerEvents,
+    install,
+  }) => {
+    await install(1);
+    const host = await program();
+    try {
+      host.send(Uint8Array.of(1, 2, 3), 9999);
+      await until(() => received.length > 0);
+      const [packet] = received as [Uint8Array];
+      assert.deepEqual([...packet.subarray(12, 20)], [...INNER, ...BEYOND]);
+      assert.deepEqual([...packet.subarray(28)], [1, 2, 3]);
+      assert.deepEqual(peerEvents, [{ kind: 'inbound', id: 1 }]);
+      const answer = udpDatagram(BEYOND, INNER, [9999, host.port], Uint8Array.of(4, 5));
+      peer.port.send(
+        ipv4Packet({ source: '10.2.0.1', destination: '10.1.0.1', protocol: 17, payload: answer }),
+      );
+      await until(() => host.heard.length > 0);
+      assert.deepEqual(host.heard, [Uint8Array.of(4, 5)]);
+      await until(() => events.length > 0);
+      assert.deepEqual(events, [{ kind: 'inbound', id: 1 }]);
+      const usage = await backend.usage(1);
+      assert.deepEqual(
+        [usage?.packetsIn, usage?.bytesIn, usage?.packetsOut, usage?.bytesOut],
+        [1n, 30n, 1n, 31n],
+      );
+      assert.ok(Math.abs((usage?.usedIn ?? 0) - now()) < 60_000, 'on the main thread’s clock');
+    } finally {
+      host.close();
+    }
+  },
+
+  'many packets, of all sizes, each arrive once and whole': async ({ received, install }) => {
+    await install(1);
+    const host = await program();
+    try {
+      // In batches below what any socket buffer holds.
+      for (let sent = 0; sent < 400; ) {
+        for (const end = sent + 40; sent < end; sent++) {
+          const octets = new Uint8Array(4 + ((sent * 37) % 1369)).fill(sent & 0xff);
+          new DataView(octets.buffer).setUint32(0, sent);
+          host.send(octets, 9999);
+        }
+        await until(() => received.length === sent);
+      }
+      const numbers = received.map(packet => new DataView(packet.buffer, packet.byteOffset).getUint32(28));
+      assert.deepEqual(
+        numbers.toSorted((a, b) => a - b),
+        [...numbers.keys()],
+      );
+      for (const [i, packet] of received.entries())
+        assert.ok(packet.subarray(32).every(octet => octet === ((numbers[i] as number) & 0xff)));
+    } finally {
+      host.close();
+    }
+  },
+
+  'a rekey loses nothing and leaves one set of routes': async ({
+    calls,
+    backend,
+    peer,
+    received,
+    install,
+  }) => {
+    await install(1);
+    const host = await program();
+    const routing = calls.routing();
+    try {
+      const exchange = async (octet: number): Promise<void> => {
+        const before = received.length;
+        host.send(Uint8Array.of(octet), 9999);
+        await until(() => received.length > before);
+      };
+      await exchange(1);
+      await install(2, { replaces: 1 });
+      await exchange(2);
+      await backend.deactivateOutbound(1);
+      await exchange(3);
+      assert.equal(routing.routes(TABLE).length, 1);
+      await backend.remove(1);
+      await peer.remove(1);
+      assert.equal(routing.routes(TABLE).length, 1);
+      await exchange(4);
+      assert.deepEqual((await backend.usage(2))?.packetsOut, 3n);
+      await backend.remove(2);
+      assert.deepEqual(routing.routes(TABLE), []);
+    } finally {
+      routing.close();
+      host.close();
+    }
+  },
+
+  'a peer that moved is told of, and followed when that is said': async ({
+    backend,
+    peer,
+    received,
+    events,
+    path,
+    install,
+  }) => {
+    await install(1);
+    const host = await program();
+    const elsewhere = createSocket('udp4').bind(0, '127.0.0.3');
+    await once(elsewhere, 'listening');
+    const moved: Path = { ...path, remote: { address: ip('127.0.0.3'), port: elsewhere.address().port } };
+    try {
+      // What the peer sends is carried off and leaves from another address.
+      const carried: Uint8Array[] = [];
+      elsewhere.on('message', octets => carried.push(Uint8Array.from(octets)));
+      await peer.updatePath(1, { local: path.remote, remote: moved.remote }, true);
+      peer.port.send(ipv4Packet({ source: '10.2.0.1', destination: '10.1.0.1', protocol: 17, payload: [] }));
+      await until(() => carried.length > 0);
+      elsewhere.send(carried[0] as Uint8Array, path.local.port, formatIp(HERE));
+      await until(() => events.length > 1);
+      assert.deepEqual(events, [
+        { kind: 'inbound', id: 1 },
+        { kind: 'mapping', id: 1, path: moved },
+      ]);
+      await backend.updatePath(1, moved, true);
+      host.send(Uint8Array.of(7), 9999);
+      await until(() => carried.length > 1);
+      assert.equal(received.length, 0);
+    } finally {
+      elsewhere.close();
+      host.close();
+    }
+  },
+
+  'a limit of packets ends the SA': async ({ backend, received, events, install }) => {
+    const lifetimes = { ...sampleSa().lifetimes, rekeyPackets: 1n, lifePackets: 2n };
+    await install(1, { lifetimes });
+    const host = await program();
+    try {
+      for (const octet of [1, 2, 3]) host.send(Uint8Array.of(octet), 9999);
+      await until(async () => ((await backend.drops()).get('expired') ?? 0) > 0);
+      assert.deepEqual(
+        events.map(event => event.kind === 'expire' && [event.id, event.hard]),
+        [
+          [1, false],
+          [1, true],
+        ],
+      );
+      await until(() => received.length === 2);
+    } finally {
+      host.close();
+    }
+  },
+
+  'the peer’s own address inside its selectors goes around the TUN device, or is refused': async ({
+    calls,
+    backend,
+    received,
+    path,
+    install,
+  }) => {
+    const everything = [
+      { start: ip('0.0.0.0'), end: ip('255.255.255.255'), protocol: 0, startPort: 0, endPort: 65535 },
+    ];
+    await install(1, { remoteTs: everything });
+    const routing = calls.routing();
+    const host = await program();
+    try {
+      assert.deepEqual(
+        routing.routes(TABLE).map(({ destination, prefix, kind }) => [formatIp(destination), prefix, kind]),
+        [
+          ['0.0.0.0', 0, 'unicast'],
+          ['127.0.0.2', 32, 'throw'],
+        ],
+      );
+      host.send(Uint8Array.of(1), 9999);
+      await until(() => received.length > 0);
+      await backend.updatePath(1, { ...path, remote: { address: ip('192.0.2.9'), port: 4500 } }, true);
+      assert.deepEqual(
+        routing.routes(TABLE).map(({ destination }) => formatIp(destination)),
+        ['0.0.0.0', '192.0.2.9'],
+      );
+      const own = [{ ...(everything[0] as (typeof everything)[number]), start: THERE, end: THERE }];
+      await assert.rejects(install(2, { remoteTs: own }), Failed);
+      assert.equal(await backend.usage(2), undefined, 'nothing is left of it');
+      assert.equal(routing.routes(TABLE).length, 2);
+    } finally {
+      routing.close();
+      host.close();
+    }
+  },
+};
+
+async function conformance(): Promise<readonly Outcome[]> {
+  const calls = systemCalls() as SystemCalls;
+  const socket = calls.openUdp({ address: ip('0.0.0.0'), port: 0 });
+  const outcomes: Outcome[] = [];
+  // A thread takes a while to start: one back end for all clauses but the one that closes it, which comes last.
+  const backend = open(calls, [socket]);
+  for (const { what, run } of CONFORMANCE.toSorted((a, b) => Number(a.closes ?? 0) - Number(b.closes ?? 0))) {
+    outcomes.push(await outcomeOf(what, () => run(backend)));
+    await removeAll(backend);
+  }
+  await backend.close();
+  socket.close();
+  return outcomes;
+}
+
+/** Somebody deletes the interface: the thread ends, that is told once, and every further request is refused. */
+async function death(): Promise<void> {
+  const calls = systemCalls() as SystemCalls;
+  const socket = calls.openUdp({ address: ip('0.0.0.0'), port: 0 });
+  const failures: Failure[] = [];
+  const backend = open(calls, [socket], failure => failures.push(failure));
+  const routing = calls.routing();
+  try {
+    await backend.install(sampleSa(), { outbound: true });
+    routing.deleteLink(backend.interface.index);
+    await until(() => failures.length > 0);
+    assert.deepEqual(
+      failures.map(({ code }) => code),
+      ['local/internal'],
+    );
+    await assert.rejects(backend.install(sampleSa({ id: 2, spiIn: 0xc1000002 }), { outbound: true }), Failed);
+    assert.equal(await backend.usage(1), undefined);
+    await backend.remove(1);
+    await backend.close();
+    assert.equal(failures.length, 1);
+  } finally {
+    await backend.close();
+    routing.close();
+    socket.close();
+  }
+}
+
+async function scenarios(): Promise<readonly Outcome[]> {
+  const outcomes: Outcome[] = [];
+  await within(async world => {
+    for (const [what, run] of Object.entries(SCENARIOS)) {
+      outcomes.push(await outcomeOf(what, () => run(world)));
+      await world.reset();
+    }
+  });
+  return outcomes;
+}
+
+type Outcome = readonly [what: string, complaint: string | undefined];
+
+async function outcomeOf(what: string, run: () => Promise<void>): Promise<Outcome> {
+  try {
+    await run();
+    return [what, undefined];
+  } catch (error) {
+    return [what, error instanceof Error ? (error.stack ?? error.message) : String(error)];
+  }
+}
+
+const DEATH = 'the end of the thread is told and survived';
+
+insideNetwork(async () => [...(await conformance()), ...(await scenarios()), await outcomeOf(DEATH, death)]);
+
+if (isMainThread) {
+  describe('user space with a TUN device and a thread', { skip: withoutNamespaces }, () => {
+    test('keeps the contract of a back end, and carries packets', { timeout: 60_000 }, async t => {
+      const outcomes = (await inNetwork(import.meta.filename)) as readonly Outcome[];
+      assert.equal(outcomes.length, CONFORMANCE.length + Object.keys(SCENARIOS).length + 1);
+      for (const [what, complaint] of outcomes) await t.test(what, () => assert.equal(complaint, undefined));
+    });
+  });
+}

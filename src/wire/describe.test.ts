@@ -1,10 +1,14 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { toyCipher } from '../../test/toy-cipher.ts';
-import { V2_SAMPLES } from '../../test/wire-samples.ts';
+import { V1_SAMPLES, V2_SAMPLES } from '../../test/wire-samples.ts';
+import { V1ExchangeType, V1HeaderFlag, V1PayloadType } from '../iana/ikev1.ts';
 import { ExchangeType, PayloadType } from '../iana/ikev2.ts';
+import { vendorIdOctets } from '../iana/vendor-ids.ts';
 import { detailDatagram, summarizeDatagram } from './describe.ts';
 import { HeaderFlag } from './header.ts';
+import { encodeV1Message, type V1MessageFields } from './v1/message.ts';
+import type { V1Payload } from './v1/payload.ts';
 import { encodeMessage, type MessageFields } from './v2/message.ts';
 import type { Payload } from './v2/payload.ts';
 import { sealMessage } from './v2/protect.ts';
@@ -146,4 +150,80 @@ test('what cannot be read is told as such, never thrown', () => {
   const later = encodeMessage(fields, []);
   later[17] = 0x31;
   assert.equal(detailDatagram(later), 'IKE 3.1 message of 28 octets, SPIs 0102030405060708:0000000000000000');
+});
+
+const v1Fields: V1MessageFields = {
+  initiatorSpi: 0x0102030405060708n,
+  responderSpi: 0n,
+  exchangeType: V1ExchangeType.MAIN_MODE,
+  flags: V1HeaderFlag.COMMIT,
+  messageId: 0xabc,
+};
+
+test('an IKEv1 message in one line', () => {
+  const { SA, VID, N, FRAGMENT } = V1PayloadType;
+  const natT: V1Payload = { type: VID, data: vendorIdOctets('RFC 3947') };
+  const payloads: V1Payload[] = [
+    V1_SAMPLES[SA][0],
+    natT,
+    V1_SAMPLES[VID][0],
+    V1_SAMPLES[N][0],
+    { type: 'unknown', number: 15, data: new Uint8Array(0) },
+    { type: 'unknown', number: 99, data: new Uint8Array(0) },
+  ];
+  assert.equal(
+    summarizeDatagram(encodeV1Message(v1Fields, payloads)),
+    'MAIN_MODE abc [SA V(RFC 3947) V N(R_U_THERE) SAK unassigned-99]',
+  );
+  assert.equal(
+    summarizeDatagram(encodeV1Message(v1Fields, [V1_SAMPLES[FRAGMENT][1] as V1Payload])),
+    'MAIN_MODE abc [FRAGMENT(255 last)]',
+  );
+  const sealed = encodeV1Message({ ...v1Fields, flags: V1HeaderFlag.ENCRYPTION }, [natT]);
+  assert.equal(summarizeDatagram(sealed), 'MAIN_MODE abc [{…}]');
+  assert.equal(detailDatagram(sealed).split('\n').at(-1), '  {…}');
+});
+
+test('an IKEv1 message in full, passwords left out', () => {
+  const { FRAGMENT, ID } = V1PayloadType;
+  const payloads = Object.values(V1_SAMPLES)
+    .filter(([sample]) => sample.type !== FRAGMENT)
+    .flatMap((samples): readonly V1Payload[] => (samples[0].type === ID ? samples : [samples[0]]));
+  assert.equal(
+    detailDatagram(encodeV1Message(v1Fields, payloads)),
+    `MAIN_MODE abc
+  cookies 0102030405060708:0000000000000000, version 1.0, flags COMMIT, 810 octets
+  SA
+    proposal 1 PROTO_ISAKMP SPI 0102030405060708
+      transform 1 KEY_IKE: ENCRYPTION_ALGORITHM AES_CBC, KEY_LENGTH 128, HASH_ALGORITHM SHA2_256, AUTHENTICATION_METHOD XAUTHInitPreShared, GROUP_DESCRIPTION MODP2048, LIFE_TYPE SECONDS, LIFE_DURATION 86400
+      transform 2 KEY_IKE: GROUP_PRIME 0102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f20… (40 octets)
+    proposal 2 PROTO_IPSEC_ESP SPI 01020304
+    proposal 2 PROTO_IPSEC_AH SPI 01020304
+      transform 1 AH_SHA2_256: ENCAPSULATION_MODE UDP_TUNNEL_DRAFT
+  KE: 0102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f20… (128 octets)
+  ID: ID_FQDN "abcde" protocol 17 port 500
+  ID: ID_IPV4_ADDR_SUBNET 1.2.3.4/5.6.7.8
+  ID: ID_IPV4_ADDR 1.2.3.4
+  ID: ID_IPV6_ADDR_RANGE 102:304:506:708:90a:b0c:d0e:f10-1112:1314:1516:1718:191a:1b1c:1d1e:1f20
+  ID: ID_IPV6_ADDR_RANGE "\\x01\\x02\\x03\\x04\\x05\\x06\\x07\\x08\\x09\\x0a\\x0b\\x0c\\x0d\\x0e\\x0f\\x10\\x11\\x12\\x13\\x14\\x15\\x16\\x17\\x18\\x19\\x1a\\x1b\\x1c\\x1d\\x1e\\x1f"
+  CERT: X509_SIGNATURE, 0102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f20… (60 octets)
+  CR: X509_SIGNATURE, ""
+  HASH: 0102030405060708090a0b0c0d0e0f1011121314 (20 octets)
+  SIG: 0102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f20… (64 octets)
+  NONCE: 0102030405060708 (8 octets)
+  N(R_U_THERE): PROTO_ISAKMP SPI 0102030405060708090a0b0c0d0e0f10, 00000007 (4 octets)
+  D: PROTO_IPSEC_ESP 01020304 05060708
+  V: "<=>?@ABCDEFGHIJK" 3c3d3e3f404142434445464748494a4b (16 octets)
+  ATTRIBUTES(ISAKMP_CFG_REPLY): identifier 43981
+    INTERNAL_IP4_ADDRESS 10.0.0.0
+    XAUTH_TYPE 0
+    XAUTH_USER_NAME "abcd"
+    XAUTH_USER_PASSWORD [secret]
+    INTERNAL_ADDRESS_EXPIRY 3600 s
+    UNITY_BANNER
+  NAT_D: 0102030405060708090a0b0c0d0e0f1011121314 (20 octets)
+  NAT_OA: ID_IPV4_ADDR 1.2.3.4
+  NAT_D_DRAFT: 0102030405060708090a0b0c0d0e0f10 (16 octets)
+  NAT_OA_DRAFT: ID_IPV6_ADDR 102:304:506:708:90a:b0c:d0e:f10`,
+  );
 });

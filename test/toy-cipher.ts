@@ -1,15 +1,10 @@
 import type { MessageCipher } from '../src/wire/v2/protect.ts';
 
-/** With `iv` given it is that IV and not a fresh one. */
-export interface ToyCipher extends MessageCipher {
-  seal(packet: Uint8Array, ivOffset: number, iv?: Uint8Array): void;
-}
-
 /**
  * A cipher whose arithmetic one can do in one's head: the text is XORed with the IV, the ICV is a checksum of
  * all before it. It has the shapes of the real ones (IV, block, ICV) and shows whether whoever uses it keeps to them.
  */
-export function toyCipher(ivLength = 8, icvLength = 4, blockLength = 1): ToyCipher {
+export function toyCipher(ivLength = 8, icvLength = 4, blockLength = 1): MessageCipher {
   let sealed = 0;
   const icv = (packet: Uint8Array): Uint8Array => {
     let sum = 0x811c9dc5;
@@ -30,10 +25,9 @@ export function toyCipher(ivLength = 8, icvLength = 4, blockLength = 1): ToyCiph
     ivLength,
     icvLength,
     blockLength,
-    seal(packet, ivOffset, iv) {
+    seal(packet, ivOffset) {
       sealed++;
-      if (iv === undefined) packet.fill(0x50 + sealed, ivOffset, ivOffset + ivLength);
-      else packet.set(iv, ivOffset);
+      packet.fill(0x50 + sealed, ivOffset, ivOffset + ivLength);
       crypt(packet, ivOffset);
       packet.set(icv(packet), packet.length - icvLength);
     },

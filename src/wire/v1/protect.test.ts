@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { toyCipher } from '../../../test/toy-cipher.ts';
 import { counting, V1_SAMPLES } from '../../../test/wire-samples.ts';
 import { V1ExchangeType, V1HeaderFlag, V1PayloadType } from '../../iana/ikev1.ts';
 import { decodeV1Message, decodeV1Payloads, encodeV1Payloads, type V1MessageFields } from './message.ts';
@@ -14,10 +13,24 @@ const fields: V1MessageFields = {
   messageId: 0xdeadbeef,
 };
 
-/** The toy cipher without an ICV, with the IV it is told. */
+/** CBC with a block cipher that adds a constant. */
 function v1Cipher(blockLength: number): V1Cipher {
-  const toy = toyCipher(blockLength, 0, blockLength);
-  return { ...toy, seal: (packet, ivOffset, { iv }) => toy.seal(packet, ivOffset, iv) };
+  const run = (iv: Uint8Array, text: Uint8Array, encrypt: boolean): Uint8Array => {
+    assert.equal(iv.length, blockLength);
+    assert.equal(text.length % blockLength, 0);
+    const out = new Uint8Array(text.length);
+    const before = (i: number): number =>
+      (i < blockLength ? iv[i] : (encrypt ? out : text)[i - blockLength]) as number;
+    text.forEach((octet, i) => {
+      out[i] = encrypt ? (octet ^ before(i)) + 77 : ((octet - 77) & 0xff) ^ before(i);
+    });
+    return out;
+  };
+  return {
+    blockLength,
+    encrypt: (iv, text) => run(iv, text, true),
+    decrypt: (iv, text) => run(iv, text, false),
+  };
 }
 
 const payloads = [V1_SAMPLES[V1PayloadType.HASH][0], V1_SAMPLES[V1PayloadType.SA][0]];
@@ -75,5 +88,4 @@ test('no whole number of blocks does not open', () => {
   for (const length of [28, 29, 43, datagram.length - 1]) {
     assert.equal(openV1Message(datagram.slice(0, length), cipher, counting(16)), undefined);
   }
-  assert.equal(openV1Message(datagram, { ...cipher, open: () => false }, counting(16)), undefined);
 });

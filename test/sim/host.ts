@@ -4,6 +4,7 @@ import type { Duration, Instant } from '../../src/lib/time.ts';
 import type { BackendEvent, Path } from '../../src/policy/sa.ts';
 import type { FakeBackEnd, InstalledSa } from './back-end.ts';
 import { assertPair } from './back-end.ts';
+import { Ledger } from './ledger.ts';
 import type { Network } from './network.ts';
 import type { Packet } from './packet.ts';
 import type { SeededProvider } from './provider.ts';
@@ -34,7 +35,12 @@ export interface Target {
 }
 
 /** Events of one kind. */
-export type EventOf<K extends IkeEvent['kind']> = Extract<IkeEvent, { kind: K }>;
+export type EventOf<K extends IkeEvent['kind']> = Of<IkeEvent, K>;
+type Of<E, K> = E extends { readonly kind: infer Kind }
+  ? K extends Kind
+    ? E & { readonly kind: K }
+    : never
+  : never;
 
 const MOST_TICKS_AT_ONE_INSTANT = 200;
 
@@ -56,6 +62,7 @@ export class Host<E extends HostEngine = HostEngine> {
   #wakeAt: Instant | undefined;
   #ticks = { at: -1, count: 0 };
   #asks = 0;
+  readonly #ledger: Ledger;
 
   constructor(options: {
     readonly name: string;
@@ -75,7 +82,13 @@ export class Host<E extends HostEngine = HostEngine> {
     this.resolve = options.resolve;
     this.#schedule = options.schedule;
     this.#network = options.network;
+    this.#ledger = new Ledger(this.name);
     this.#network.attach(this.name, this.address, this.#receive);
+  }
+
+  /** Children and IKE SAs that, to go by the events alone, are up. */
+  get up(): { readonly children: readonly number[]; readonly ikes: readonly number[] } {
+    return this.#ledger;
   }
 
   /** Whether something asked of the shell is unanswered. */
@@ -194,6 +207,7 @@ export class Host<E extends HostEngine = HostEngine> {
           break;
         case 'event':
           this.events.push(output.event);
+          this.#ledger.enter(output.event);
           if (output.event.kind !== 'message')
             this.#network.ladder.push(describeEvent(this.name, output.event));
       }

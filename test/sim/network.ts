@@ -1,7 +1,7 @@
 import { formatIp, type IpAddress, isV4 } from '../../src/lib/ip.ts';
 import type { Duration } from '../../src/lib/time.ts';
 import type { Endpoint, Path } from '../../src/policy/sa.ts';
-import { describePacket, type Packet } from './packet.ts';
+import { describePacket, labelOf, type Packet } from './packet.ts';
 import type { Random } from './random.ts';
 import type { Schedule } from './schedule.ts';
 
@@ -60,6 +60,35 @@ export class Direction {
     const packet = this.#take(index);
     this.#network.note(packet, 'dropped');
     return packet;
+  }
+
+  /** Releases the oldest held message of this kind; fails where none is held. */
+  pass(exchange: string, kind: 'request' | 'response'): Packet {
+    return this.release(this.#find(exchange, kind));
+  }
+
+  /** Loses the oldest held message of this kind. */
+  lose(exchange: string, kind: 'request' | 'response'): Packet {
+    return this.drop(this.#find(exchange, kind));
+  }
+
+  /** What is held at the moment, in words: `CREATE_CHILD_SA request`. */
+  get waiting(): readonly string[] {
+    return this.held.map(packet => {
+      const label = labelOf(packet);
+      return label === undefined
+        ? packet.content.kind
+        : `${label.exchange} ${label.response ? 'response' : 'request'}`;
+    });
+  }
+
+  #find(exchange: string, kind: 'request' | 'response'): number {
+    const at = this.waiting.indexOf(`${exchange} ${kind}`);
+    if (at < 0)
+      throw new Error(
+        `no ${exchange} ${kind} is held, but: ${this.waiting.join(', ')}\n  ${this.#network.ladder.slice(-30).join('\n  ')}`,
+      );
+    return at;
   }
 
   /** Delivers once more what was sent as number `number` (counted from 1). */

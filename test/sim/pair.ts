@@ -10,6 +10,7 @@ import { connection, mirrored, sharedKey } from './configuration.ts';
 import type { Host } from './host.ts';
 import type { Direction } from './network.ts';
 import { SeededProvider } from './provider.ts';
+import { ScriptedPeer } from './scripted-peer.ts';
 import { Simulation } from './simulation.ts';
 
 export const ADDRESS_A: IpAddress = ip('192.0.2.1');
@@ -31,7 +32,11 @@ export function addEngine(
   address: IpAddress,
   options: EngineHostOptions,
 ): Host<Engine> {
-  const provider = new SeededProvider(nodeProvider, sim.random.fork());
+  const random = sim.random.fork();
+  const provider = new SeededProvider(
+    nodeProvider({ random: length => random.octets(length) }),
+    sim.random.fork(),
+  );
   const features = options.features ?? ALL_FEATURES;
   const engine = new Engine({
     provider,
@@ -59,6 +64,8 @@ export interface PairOptions {
   /** As seen from a; b has them mirrored. */
   readonly children?: readonly ChildConfig[];
   readonly settings?: Partial<EngineSettings>;
+  /** Who begins the IKE SA; a where not said. */
+  readonly begunBy?: 'a' | 'b';
 }
 
 export interface Pair {
@@ -67,6 +74,25 @@ export interface Pair {
   readonly b: Host<Engine>;
   readonly ab: Direction;
   readonly ba: Direction;
+}
+
+/** An engine on host a and a scripted peer on host b; nothing is begun. */
+export function withScriptedPeer(options: PairOptions = {}): {
+  readonly sim: Simulation;
+  readonly a: Host<Engine>;
+  readonly peer: ScriptedPeer;
+} {
+  const sim = new Simulation(options.seed);
+  const one = { address: ADDRESS_A, port: 500 };
+  const other = { address: ADDRESS_B, port: 500 };
+  const children = options.children === undefined ? {} : { children: options.children };
+  const a = addEngine(sim, 'a', ADDRESS_A, {
+    connections: [connection('a', 'b', { ...children, ...options.both, ...options.a })],
+    path: { local: one, remote: other },
+    ...(options.settings === undefined ? {} : { settings: options.settings }),
+  });
+  const peer = new ScriptedPeer(sim, { name: 'b', address: ADDRESS_B, id: 'b', remote: one });
+  return { sim, a, peer };
 }
 
 /** Two hosts, a and b, that may talk to each other; nothing is begun. */
@@ -92,12 +118,12 @@ export function pair(options: PairOptions = {}): Pair {
   return { sim, a, b, ab: sim.between(a, b), ba: sim.between(b, a) };
 }
 
-/** A pair with an established IKE SA, begun by a, and its child `net`, or all of `children`. */
+/** A pair with an established IKE SA and its child `net`, or all of `children`. */
 export function connected(options: PairOptions = {}): Pair {
   const made = pair(options);
   const names = (options.children ?? [{ name: 'net' }]).map(({ name }) => name);
   for (const name of names) {
-    made.a.initiate('site', name);
+    made[options.begunBy ?? 'a'].initiate('site', name);
     made.sim.quiet();
   }
   return made;

@@ -218,6 +218,7 @@ function abandon(): Task {
   return {
     kind: 'delete-ike',
     subject: 'abandoned',
+    // biome-ignore lint/correctness/useYield: nobody else has a turn in it
     *run(sa) {
       sa.close();
     },

@@ -1,0 +1,524 @@
+import assert from 'node:assert/strict';
+import { keyExchangeOf } from '../../src/crypto/ke/key-exchange.ts';
+import {
+  type IkeSaKeys,
+  ikeSaKeys,
+  pskAuth,
+  rekeyedIkeSaKeys,
+  signedOctets,
+} from '../../src/crypto/keymat-v2.ts';
+import { nodeProvider } from '../../src/crypto/node/provider.ts';
+import { type Prf, prfOf } from '../../src/crypto/prf/prf.ts';
+import type { CryptoProvider, PacketCipher } from '../../src/crypto/provider.ts';
+import {
+  AuthMethod,
+  ExchangeType,
+  IdType,
+  PayloadType,
+  ProtocolId,
+  TransformType,
+} from '../../src/iana/ikev2.ts';
+import { NotifyStatus } from '../../src/iana/notify.ts';
+import { Encr, KeMethod, PrfId, SequenceNumbers, type Transform } from '../../src/iana/transforms.ts';
+import { concat, EMPTY, u64 } from '../../src/lib/bytes.ts';
+import type { IpAddress } from '../../src/lib/ip.ts';
+import { utf8 } from '../../src/lib/text.ts';
+import type { Endpoint, Path } from '../../src/policy/sa.ts';
+import { type TrafficSelector, toWireSelector } from '../../src/policy/traffic-selector.ts';
+import { type Header, HeaderFlag } from '../../src/wire/header.ts';
+import {
+  decodeMessage,
+  decodePayloads,
+  encodeMessage,
+  type MessageFields,
+} from '../../src/wire/v2/message.ts';
+import type { NotifyPayload, Payload, SaPayload, TsPayload } from '../../src/wire/v2/payload.ts';
+import { openMessage, sealMessage } from '../../src/wire/v2/protect.ts';
+import { subnet } from './configuration.ts';
+import type { Packet } from './packet.ts';
+import type { Simulation } from './simulation.ts';
+
+/** One IKE SA as the peer holds it: plain, and all of it open to a test. */
+export interface PeerSa {
+  readonly role: 'initiator' | 'responder';
+  readonly initiatorSpi: bigint;
+  readonly responderSpi: bigint;
+  readonly keys: IkeSaKeys;
+  readonly outgoing: PacketCipher;
+  readonly incoming: PacketCipher;
+  /** The Message ID of the next request. */
+  nextId: number;
+}
+
+/** A message that came, opened. */
+export interface Received {
+  readonly header: Header;
+  readonly datagram: Uint8Array;
+  readonly payloads: readonly Payload[];
+  readonly response: boolean;
+  /** Absent for IKE_SA_INIT. */
+  readonly sa?: PeerSa;
+  readonly path: Path;
+}
+
+/** How a message is made to differ from what it should be. */
+export interface Oddity {
+  readonly messageId?: number;
+  /** Instead of the flags it should have. */
+  readonly flags?: number;
+  /** Done to the datagram after all protection. */
+  readonly mangle?: (datagram: Uint8Array) => Uint8Array;
+  readonly initiatorSpi?: bigint;
+  readonly responderSpi?: bigint;
+}
+
+const SUITE = { encryption: Encr.ENCR_AES_GCM_16, keyLength: 128, integrity: 0 };
+const IKE_TRANSFORMS: readonly Transform[] = [
+  { type: TransformType.ENCR, id: Encr.ENCR_AES_GCM_16, keyLength: 128 },
+  { type: TransformType.PRF, id: PrfId.PRF_HMAC_SHA2_256 },
+  { type: TransformType.KE, id: KeMethod.CURVE25519 },
+];
+const ESP_TRANSFORMS: readonly Transform[] = [
+  { type: TransformType.ENCR, id: Encr.ENCR_AES_GCM_16, keyLength: 128 },
+  { type: TransformType.KE, id: KeMethod.CURVE25519 },
+  { type: TransformType.SN, id: SequenceNumbers.SEQUENTIAL_32 },
+];
+
+export interface PeerOptions {
+  readonly name: string;
+  readonly address: IpAddress;
+  /** FQDN. */
+  readonly id: string;
+  readonly secret?: string;
+  /** Where it sends to. */
+  readonly remote: Endpoint;
+}
+
+/**
+ * A peer that speaks IKEv2 by the wire and crypto rooms alone, knows the secret, and does exactly what a test
+ * says. Left to itself it answers every request as an honest peer would.
+ */
+export class ScriptedPeer {
+  readonly name: string;
+  readonly provider: CryptoProvider;
+  /** What it does with a request; the default is `honest`. */
+  answer: (request: Received) => void = request => this.honest(request);
+  /** Everything that came and could be opened, in order. */
+  readonly received: Received[] = [];
+  /** The newest SA, and all there were. */
+  sa: PeerSa | undefined;
+  readonly sas: PeerSa[] = [];
+  /** ESP SPIs of the children it took part in, own inbound one first. */
+  readonly children: { readonly spiIn: number; readonly spiOut: number }[] = [];
+  readonly localTs: readonly TrafficSelector[] = [subnet('10.2.0.0/16')];
+  readonly remoteTs: readonly TrafficSelector[] = [subnet('10.1.0.0/16')];
+  readonly #sim: Simulation;
+  readonly #options: PeerOptions;
+  readonly #prf: Prf;
+  readonly #secret: Uint8Array;
+  #inits:
+    | {
+        readonly request: Uint8Array;
+        readonly response: Uint8Array;
+        readonly ni: Uint8Array;
+        readonly nr: Uint8Array;
+      }
+    | undefined;
+  #spis = 0x5000_0000;
+
+  constructor(sim: Simulation, options: PeerOptions) {
+    this.#sim = sim;
+    this.#options = options;
+    this.name = options.name;
+    const random = sim.random.fork();
+    this.provider = nodeProvider({ random: length => random.octets(length) });
+    this.#prf = prfOf(this.provider, PrfId.PRF_HMAC_SHA2_256) as Prf;
+    this.#secret = utf8(options.secret ?? 'the secret of the simulation');
+    sim.network.attach(this.name, options.address, (content, path) => this.#receive(content, path));
+  }
+
+  /** Establishes an IKE SA with a child as initiator, with no more than an honest peer says. Fails unless it comes about. */
+  establish(): PeerSa {
+    const { provider } = this;
+    const ni = provider.random(32);
+    const half = this.#keyExchange().initiate();
+    const spi = this.#newIkeSpi();
+    const request = encodeMessage(
+      {
+        initiatorSpi: spi,
+        responderSpi: 0n,
+        exchangeType: ExchangeType.IKE_SA_INIT,
+        flags: HeaderFlag.INITIATOR,
+        messageId: 0,
+      },
+      [
+        saPayload(ProtocolId.IKE, EMPTY, IKE_TRANSFORMS),
+        { type: PayloadType.KE, method: KeMethod.CURVE25519, data: half.publicValue },
+        { type: PayloadType.Nonce, data: ni },
+      ],
+    );
+    this.transmit(request);
+    const response = this.awaitMessage(
+      ({ header, response }) => response && header.exchangeType === ExchangeType.IKE_SA_INIT,
+    );
+    const nr = find(response, PayloadType.Nonce).data;
+    const responderSpi = response.header.responderSpi;
+    const secret = half.finish(find(response, PayloadType.KE).data).reveal();
+    const keys = ikeSaKeys({
+      prf: this.#prf,
+      suite: SUITE,
+      spis: { initiator: spi, responder: responderSpi },
+      nonces: { initiator: ni, responder: nr },
+      sharedSecret: secret,
+    });
+    const sa = this.#adopt('initiator', spi, responderSpi, keys, 1);
+    this.#inits = { request, response: response.datagram, ni, nr };
+    const spiIn = this.newSpi();
+    const answer = this.exchange(ExchangeType.IKE_AUTH, [
+      { type: PayloadType.IDi, idType: IdType.ID_FQDN, data: utf8(this.#options.id) },
+      this.#authPayload(sa),
+      saPayload(ProtocolId.ESP, spiOctets(spiIn), withoutKe(ESP_TRANSFORMS)),
+      ...this.selectors('initiator'),
+    ]);
+    const spiOut = spiOf(find(answer, PayloadType.SA));
+    this.children.push({ spiIn, spiOut });
+    return sa;
+  }
+
+  /** Sends a request and lets time pass until its response is here. */
+  exchange(exchange: number, payloads: readonly Payload[], sa = this.current): Received {
+    const messageId = this.request(exchange, payloads, {}, sa);
+    return this.awaitMessage(
+      message => message.response && message.sa === sa && message.header.messageId === messageId,
+    );
+  }
+
+  /** Sends a request and no more; returns its Message ID. */
+  request(exchange: number, payloads: readonly Payload[], oddity: Oddity = {}, sa = this.current): number {
+    const messageId = oddity.messageId ?? sa.nextId++;
+    this.#send(sa, exchange, messageId, false, payloads, oddity);
+    return messageId;
+  }
+
+  respond(request: Received, payloads: readonly Payload[], oddity: Oddity = {}): void {
+    const { header, sa } = request;
+    this.#send(
+      sa ?? this.current,
+      header.exchangeType,
+      oddity.messageId ?? header.messageId,
+      true,
+      payloads,
+      oddity,
+    );
+  }
+
+  transmit(datagram: Uint8Array): void {
+    const local = { address: this.#options.address, port: 500 };
+    this.#sim.network.send({ kind: 'ike', datagram }, { local, remote: this.#options.remote });
+  }
+
+  /** The SA that messages go by where none is named. */
+  get current(): PeerSa {
+    assert.ok(this.sa !== undefined, 'the peer has no IKE SA');
+    return this.sa;
+  }
+
+  /** The oldest message not yet looked at for which `which` holds; waits for it. */
+  awaitMessage(which: (message: Received) => boolean): Received {
+    const start = this.received.findIndex(which);
+    if (start < 0) this.#sim.until(() => this.received.some(which));
+    const at = this.received.findIndex(which);
+    return this.received.splice(at, 1)[0] as Received;
+  }
+
+  /** What an honest peer does with `request`. */
+  honest(request: Received): void {
+    switch (request.header.exchangeType) {
+      case ExchangeType.IKE_SA_INIT:
+        this.#answerInit(request);
+        return;
+      case ExchangeType.IKE_AUTH:
+        this.#answerAuth(request);
+        return;
+      case ExchangeType.CREATE_CHILD_SA:
+        this.#answerCreateChild(request);
+        return;
+      case ExchangeType.INFORMATIONAL:
+        this.respond(request, this.#answerDeletes(request));
+    }
+  }
+
+  /** SA, Nonce, KE, TSi and TSr of a CREATE_CHILD_SA request for a child; what `finish` makes of the answer is recorded. */
+  childRequest(spiIn = this.newSpi(), nonce = this.provider.random(32)): readonly Payload[] {
+    return [
+      saPayload(ProtocolId.ESP, spiOctets(spiIn), ESP_TRANSFORMS),
+      { type: PayloadType.Nonce, data: nonce },
+      { type: PayloadType.KE, method: KeMethod.CURVE25519, data: this.#keyExchange().initiate().publicValue },
+      ...this.selectors('initiator'),
+    ];
+  }
+
+  /** N(REKEY_SA) for the SA whose packets come in here by `spiIn`. */
+  rekeyNotify(spiIn: number): NotifyPayload {
+    return {
+      type: PayloadType.Notify,
+      protocol: ProtocolId.ESP,
+      spi: spiOctets(spiIn),
+      notifyType: NotifyStatus.REKEY_SA,
+      data: EMPTY,
+    };
+  }
+
+  /** TSi and TSr with this peer as initiator or responder of the exchange. */
+  selectors(role: 'initiator' | 'responder'): readonly TsPayload[] {
+    const ours = this.localTs.map(toWireSelector);
+    const theirs = this.remoteTs.map(toWireSelector);
+    const initiator = role === 'initiator';
+    return [
+      { type: PayloadType.TSi, selectors: initiator ? ours : theirs },
+      { type: PayloadType.TSr, selectors: initiator ? theirs : ours },
+    ];
+  }
+
+  newSpi(): number {
+    return ++this.#spis;
+  }
+
+  #answerInit(request: Received): void {
+    const { provider } = this;
+    const nr = provider.random(32);
+    const ni = find(request, PayloadType.Nonce).data;
+    const { publicValue, sharedSecret } = this.#keyExchange().respond(find(request, PayloadType.KE).data);
+    const spi = this.#newIkeSpi();
+    const { initiatorSpi } = request.header;
+    const response = encodeMessage(
+      {
+        initiatorSpi,
+        responderSpi: spi,
+        exchangeType: ExchangeType.IKE_SA_INIT,
+        flags: HeaderFlag.RESPONSE,
+        messageId: 0,
+      },
+      [
+        saPayload(ProtocolId.IKE, EMPTY, IKE_TRANSFORMS),
+        { type: PayloadType.KE, method: KeMethod.CURVE25519, data: publicValue },
+        { type: PayloadType.Nonce, data: nr },
+      ],
+    );
+    const keys = ikeSaKeys({
+      prf: this.#prf,
+      suite: SUITE,
+      spis: { initiator: initiatorSpi, responder: spi },
+      nonces: { initiator: ni, responder: nr },
+      sharedSecret: sharedSecret.reveal(),
+    });
+    this.#adopt('responder', initiatorSpi, spi, keys, 0);
+    this.#inits = { request: request.datagram, response, ni, nr };
+    this.transmit(response);
+  }
+
+  #answerAuth(request: Received): void {
+    const spiIn = this.newSpi();
+    const sa = request.payloads.find(payload => payload.type === PayloadType.SA);
+    if (sa !== undefined) this.children.push({ spiIn, spiOut: spiOf(sa) });
+    this.respond(request, [
+      { type: PayloadType.IDr, idType: IdType.ID_FQDN, data: utf8(this.#options.id) },
+      this.#authPayload(this.current),
+      ...(sa === undefined
+        ? []
+        : [
+            saPayload(ProtocolId.ESP, spiOctets(spiIn), withoutKe(ESP_TRANSFORMS)),
+            ...request.payloads.filter(({ type }) => type === PayloadType.TSi || type === PayloadType.TSr),
+          ]),
+    ]);
+  }
+
+  #answerCreateChild(request: Received): void {
+    const sa = find(request, PayloadType.SA);
+    const nr = this.provider.random(32);
+    const { publicValue, sharedSecret } = this.#keyExchange().respond(find(request, PayloadType.KE).data);
+    const proposal = sa.proposals[0];
+    const answer: Payload[] = [
+      { type: PayloadType.Nonce, data: nr },
+      { type: PayloadType.KE, method: KeMethod.CURVE25519, data: publicValue },
+    ];
+    if (proposal?.protocol !== ProtocolId.IKE) {
+      const spiIn = this.newSpi();
+      this.children.push({ spiIn, spiOut: spiOf(sa) });
+      this.respond(request, [
+        saPayload(ProtocolId.ESP, spiOctets(spiIn), ESP_TRANSFORMS),
+        ...answer,
+        ...request.payloads.filter(({ type }) => type === PayloadType.TSi || type === PayloadType.TSr),
+      ]);
+      return;
+    }
+    const old = request.sa ?? this.current;
+    const spi = this.#newIkeSpi();
+    const initiatorSpi = new DataView(proposal.spi.buffer, proposal.spi.byteOffset, 8).getBigUint64(0);
+    this.respond(request, [saPayload(ProtocolId.IKE, u64(spi), IKE_TRANSFORMS), ...answer]);
+    const keys = rekeyedIkeSaKeys({
+      oldPrf: this.#prf,
+      oldSkD: old.keys.skD,
+      prf: this.#prf,
+      suite: SUITE,
+      spis: { initiator: initiatorSpi, responder: spi },
+      nonces: { initiator: find(request, PayloadType.Nonce).data, responder: nr },
+      sharedSecret: sharedSecret.reveal(),
+    });
+    this.#adopt('responder', initiatorSpi, spi, keys, 0);
+  }
+
+  #answerDeletes({ payloads }: Received): readonly Payload[] {
+    const spis: Uint8Array[] = [];
+    for (const payload of payloads) {
+      if (payload.type !== PayloadType.Delete || payload.protocol !== ProtocolId.ESP) continue;
+      for (const octets of payload.spis) {
+        const at = this.children.findIndex(({ spiOut }) => spiOut === spiNumber(octets));
+        const [child] = at < 0 ? [] : this.children.splice(at, 1);
+        if (child !== undefined) spis.push(spiOctets(child.spiIn));
+      }
+    }
+    return spis.length === 0
+      ? []
+      : [{ type: PayloadType.Delete, protocol: ProtocolId.ESP, spiSize: 4, spis }];
+  }
+
+  #authPayload(sa: PeerSa): Payload {
+    const inits = this.#inits;
+    assert.ok(inits !== undefined);
+    const initiator = sa.role === 'initiator';
+    const octets = signedOctets({
+      prf: this.#prf,
+      message: initiator ? inits.request : inits.response,
+      nonce: initiator ? inits.nr : inits.ni,
+      skP: initiator ? sa.keys.skPi : sa.keys.skPr,
+      idBody: concat(Uint8Array.of(IdType.ID_FQDN, 0, 0, 0), utf8(this.#options.id)),
+    });
+    const data = pskAuth({ prf: this.#prf, secret: this.#secret, signedOctets: octets });
+    return { type: PayloadType.AUTH, method: AuthMethod.SHARED_KEY_MIC, data };
+  }
+
+  #adopt(
+    role: PeerSa['role'],
+    initiatorSpi: bigint,
+    responderSpi: bigint,
+    keys: IkeSaKeys,
+    nextId: number,
+  ): PeerSa {
+    const cipher = (side: 'i' | 'r'): PacketCipher => {
+      const made = this.provider.packetCipher({
+        ...SUITE,
+        encryptionKey: side === 'i' ? keys.skEi : keys.skEr,
+        integrityKey: side === 'i' ? keys.skAi : keys.skAr,
+      });
+      assert.ok(made !== undefined);
+      return made;
+    };
+    const [i, r] = [cipher('i'), cipher('r')];
+    const initiator = role === 'initiator';
+    const sa: PeerSa = {
+      role,
+      initiatorSpi,
+      responderSpi,
+      keys,
+      outgoing: initiator ? i : r,
+      incoming: initiator ? r : i,
+      nextId,
+    };
+    this.sa = sa;
+    this.sas.push(sa);
+    return sa;
+  }
+
+  #send(
+    sa: PeerSa,
+    exchangeType: number,
+    messageId: number,
+    response: boolean,
+    payloads: readonly Payload[],
+    oddity: Oddity,
+  ): void {
+    const flags = (sa.role === 'initiator' ? HeaderFlag.INITIATOR : 0) | (response ? HeaderFlag.RESPONSE : 0);
+    const fields: MessageFields = {
+      initiatorSpi: oddity.initiatorSpi ?? sa.initiatorSpi,
+      responderSpi: oddity.responderSpi ?? sa.responderSpi,
+      exchangeType,
+      flags: oddity.flags ?? flags,
+      messageId,
+    };
+    const [datagram] = sealMessage(fields, payloads, sa.outgoing);
+    assert.ok(datagram !== undefined);
+    this.transmit(oddity.mangle?.(datagram) ?? datagram);
+  }
+
+  #receive(content: Packet['content'], path: Path): void {
+    if (content.kind !== 'ike') return;
+    const { datagram } = content;
+    const message = decodeMessage(datagram);
+    const { header } = message;
+    const response = (header.flags & HeaderFlag.RESPONSE) !== 0;
+    let received: Received;
+    if (message.encrypted === undefined) {
+      received = { header, datagram, payloads: message.payloads, response, path };
+    } else {
+      const sa = this.sas.find(
+        ({ initiatorSpi, responderSpi }) =>
+          initiatorSpi === header.initiatorSpi && responderSpi === header.responderSpi,
+      );
+      const chain = sa === undefined ? undefined : openMessage(datagram, message, sa.incoming);
+      if (sa === undefined || chain === undefined) return;
+      received = { header, datagram, payloads: decodePayloads(chain.first, chain.bytes), response, sa, path };
+    }
+    this.received.push(received);
+    if (!response) this.answer(received);
+  }
+
+  #keyExchange() {
+    const exchange = keyExchangeOf(this.provider, KeMethod.CURVE25519);
+    assert.ok(exchange !== undefined);
+    return exchange;
+  }
+
+  #newIkeSpi(): bigint {
+    const octets = this.provider.random(8);
+    octets[0] = 0x77;
+    return new DataView(octets.buffer, octets.byteOffset).getBigUint64(0);
+  }
+}
+
+/** The first payload of `type`; fails where there is none. */
+export function find<T extends Payload['type']>(
+  { payloads }: { readonly payloads: readonly Payload[] },
+  type: T,
+): Extract<Payload, { type: T }> {
+  const payload = payloads.find((payload): payload is Extract<Payload, { type: T }> => payload.type === type);
+  assert.ok(payload !== undefined, `no payload of type ${type}`);
+  return payload;
+}
+
+/** The notify types of a message, in order. */
+export function notifies({ payloads }: { readonly payloads: readonly Payload[] }): readonly number[] {
+  return payloads.filter(payload => payload.type === PayloadType.Notify).map(({ notifyType }) => notifyType);
+}
+
+export function spiOctets(spi: number): Uint8Array {
+  const octets = new Uint8Array(4);
+  new DataView(octets.buffer).setUint32(0, spi);
+  return octets;
+}
+
+export function saPayload(protocol: number, spi: Uint8Array, transforms: readonly Transform[]): SaPayload {
+  return { type: PayloadType.SA, proposals: [{ number: 1, protocol, spi, transforms }] };
+}
+
+function withoutKe(transforms: readonly Transform[]): readonly Transform[] {
+  return transforms.filter(({ type }) => type !== TransformType.KE);
+}
+
+function spiOf(payload: SaPayload): number {
+  return spiNumber(payload.proposals[0]?.spi ?? EMPTY);
+}
+
+function spiNumber(octets: Uint8Array): number {
+  return octets.length === 4 ? new DataView(octets.buffer, octets.byteOffset, 4).getUint32(0) : 0;
+}

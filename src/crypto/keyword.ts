@@ -57,7 +57,7 @@ export function meaningOf(transform: Transform): Keyword | undefined {
 /** The known keyword that `text` is most likely meant to be; undefined when none is near. */
 export function nearestKeyword(text: string, protocol: Protocol): string | undefined {
   let nearest: string | undefined;
-  let least = Math.max(2, Math.floor(text.length / 3)) + 1;
+  let least = Math.max(2, Math.floor(Math.min(text.length, LONGEST) / 3)) + 1;
   for (const [candidate, meanings] of byText) {
     if (!meanings.some(({ uses }) => uses.includes(protocol))) continue;
     const weak = meanings.every(({ status }) => status === 'weak');

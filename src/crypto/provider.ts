@@ -78,7 +78,8 @@ export interface PacketOptions {
   readonly iv?: Uint8Array;
 }
 
-/** The text must be whole blocks, the IV one block; the results are fresh. The caller takes care of padding and of the chain of IVs. */
+/** The text must be whole blocks, the IV one block (RangeError otherwise); the results are fresh. Padding and the
+ * chain of IVs are the caller's. */
 export interface CbcCipher {
   readonly blockLength: number;
   encrypt(iv: Uint8Array, text: Uint8Array): Uint8Array;

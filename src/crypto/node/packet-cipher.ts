@@ -32,10 +32,17 @@ export function nodeCbcCipher(encryption: number, key: Uint8Array): CbcCipher | 
   if (row?.mode !== 'cbc' || cipherKeyLength(encryption, 8 * key.length) !== key.length) return undefined;
   const blockwise = blockMode(row, key);
   if (blockwise === undefined) return undefined;
+  const checked = (iv: Uint8Array, text: Uint8Array, encrypt: boolean): Uint8Array => {
+    // OpenSSL would keep the octets of a last block that is not whole to itself
+    if (iv.length !== row.block || text.length % row.block !== 0) {
+      throw new RangeError(`CBC takes an IV of ${row.block} octets and whole blocks`);
+    }
+    return octets(blockwise(iv, text, encrypt));
+  };
   return {
     blockLength: row.block,
-    encrypt: (iv, text) => octets(blockwise(iv, text, true)),
-    decrypt: (iv, text) => octets(blockwise(iv, text, false)),
+    encrypt: (iv, text) => checked(iv, text, true),
+    decrypt: (iv, text) => checked(iv, text, false),
   };
 }
 

@@ -3,6 +3,8 @@ import { basename } from 'node:path';
 
 /** A UDP datagram found in a capture. */
 export interface UdpDatagram {
+  /** Of the packet that completed it, 1 for the first of the file. */
+  readonly frame: number;
   readonly source: string;
   readonly sourcePort: number;
   readonly destination: string;
@@ -33,11 +35,11 @@ export function ikeMessages(file: string): CapturedMessage[] {
 /** All UDP datagrams of a pcap or pcapng file that were captured whole, IP fragments put together. */
 export function udpDatagrams(file: string): UdpDatagram[] {
   const fragments = new Map<string, IpFragment[]>();
-  return packets(readFileSync(file), basename(file)).flatMap(packet => {
+  return packets(readFileSync(file), basename(file)).flatMap((packet, i) => {
     const ip = ipOf(packet);
     const whole = ip === undefined ? undefined : reassemble(ip, fragments);
     const udp = whole === undefined ? undefined : udpOf(whole);
-    return udp === undefined ? [] : [udp];
+    return udp === undefined ? [] : [{ frame: i + 1, ...udp }];
   });
 }
 
@@ -216,7 +218,12 @@ function reassemble(piece: IpFragment, fragments: Map<string, IpFragment[]>): Ip
   return { ...piece, protocol: (pieces[0] as IpFragment).protocol, payload };
 }
 
-function udpOf({ protocol, payload, source, destination }: IpFragment): UdpDatagram | undefined {
+function udpOf({
+  protocol,
+  payload,
+  source,
+  destination,
+}: IpFragment): Omit<UdpDatagram, 'frame'> | undefined {
   if (protocol !== 17 || payload.length < 8) return undefined;
   const length = payload.readUInt16BE(4);
   if (length < 8 || length > payload.length) return undefined;

@@ -46,6 +46,8 @@ export class Asks {
 function undo(question: Question, answer: Answer): readonly Command[] {
   if (question.kind === 'allocate-spi' && answer.kind === 'spi')
     return [{ kind: 'release-spi', protocol: question.protocol, spi: answer.spi }];
-  if (question.kind === 'install' && answer.kind === 'done') return [{ kind: 'remove', id: question.sa.id }];
-  return [];
+  if (question.kind !== 'install') return [];
+  const { id, protocol, spiIn } = question.sa;
+  // An SPI that was reserved for it stays so when the installation fails.
+  return [answer.kind === 'done' ? { kind: 'remove', id } : { kind: 'release-spi', protocol, spi: spiIn }];
 }

@@ -1,11 +1,14 @@
 import type { CryptoProvider } from '../crypto/provider.ts';
 import type { Duration, Instant } from '../lib/time.ts';
+import type { ResolvedNames } from '../policy/address-match.ts';
 import type { ChildConfig, Connection } from '../policy/connection.ts';
 import type { Credentials } from '../policy/credentials.ts';
 import type { Failure } from '../policy/failure.ts';
+import type { Identity } from '../policy/identity.ts';
 import type { BackendEvent, BackendFeatures, Path } from '../policy/sa.ts';
 import type { Header } from '../wire/header.ts';
 import type { Answer, Command, EngineSettings, IkeEvent, IkeSaStatus, Question } from './output.ts';
+import type { Trust } from './trust.ts';
 
 /**
  * What the engine knows of an IKE SA, whatever its version. A session never returns outputs: it gives them to
@@ -14,6 +17,11 @@ import type { Answer, Command, EngineSettings, IkeEvent, IkeSaStatus, Question }
 export interface Session {
   /** Unique while the daemon runs. */
   readonly id: number;
+  readonly version: 1 | 2;
+  readonly role: 'initiator' | 'responder';
+  readonly state: IkeSaStatus['state'];
+  /** Undefined until the peer has proved itself. */
+  readonly establishedAt: Instant | undefined;
   readonly connection: Connection;
   /** The SPI (IKEv1: cookie) we chose: datagrams find their session by it. */
   readonly spi: bigint;
@@ -21,13 +29,17 @@ export interface Session {
   readonly deadline: Instant | undefined;
   /** A datagram that names our SPI. Never throws on what the peer wrote. */
   receive(datagram: Uint8Array, header: Header, path: Path): void;
+  /** The first message came again, octet by octet: whatever answered it is sent again. */
+  repeat(path: Path): void;
   tick(): void;
   /** Begins a further child; on an SA under way it waits its turn. */
   initiateChild(config: ChildConfig): void;
   rekeyIke(): void;
   rekeyChild(child: number): void;
-  /** Tells the peer and goes once it has answered, or has had the time to. */
-  terminate(reason: Failure): void;
+  /** Tells the peer and goes once it has answered, or has had the time to. Without `reason` it is as wished. */
+  terminate(reason?: Failure): void;
+  /** Goes at once and tells nobody. */
+  close(reason?: Failure): void;
   terminateChild(child: number): void;
   /** An event about one of the session's children. */
   backendEvent(event: Exclude<BackendEvent, { kind: 'acquire' }>): void;
@@ -43,6 +55,9 @@ export interface Host {
   readonly features: BackendFeatures;
   readonly connections: readonly Connection[];
   readonly credentials: Credentials;
+  readonly trust: Trust;
+  /** Addresses of names in the connections, as far as they were resolved. */
+  readonly names: ResolvedNames;
   transmit(datagram: Uint8Array, path: Path): void;
   command(command: Command): void;
   /** The engine adds `at`. */
@@ -56,14 +71,26 @@ export interface Host {
   /** An unused SPI of ours, not zero; datagrams that name it are ignored until a session takes it or it is freed. */
   reserveSpi(): bigint;
   freeSpi(spi: bigint): void;
+  /** Backend events about the Child SA of this number are for `session` from now on; undefined: for nobody. */
+  childIsWith(child: number, session: Session | undefined): void;
   /** From now on datagrams and ticks for `session.spi` go to `session`. */
   add(session: Session): void;
-  /** The session is gone; `failure` says why, if not as wished. */
-  remove(session: Session, failure?: Failure): void;
+  /** The session is gone; `failure` says why, if not as wished. `children` are those it had. */
+  remove(session: Session, children: readonly ChildConfig[], failure?: Failure): void;
   /** The session's deadline may have changed: every way into a session ends with this. */
   reschedule(session: Session): void;
-  /** A peer has proved who it is, and no other session of this connection will do so before this call returns. */
-  established(session: Session): void;
+  /** Whether an IKE SA of this connection is established. */
+  isConnected(connection: Connection): boolean;
+  /** Whether a peer that has just proved who it is may have an IKE SA besides those it has: the connection's `unique`. */
+  admits(connection: Connection, localId: Identity, remoteId: Identity, initialContact: boolean): boolean;
+  /** The session is established: those that `unique` says it replaces go. */
+  established(
+    session: Session,
+    identities: { readonly local: Identity; readonly remote: Identity },
+    initialContact: boolean,
+  ): void;
+  /** A rekey put `successor` in the place of `session`. */
+  succeeded(session: Session, successor: Session): void;
   /** Makes a new IKE SA from scratch, then ends `session` (RFC 7296 §2.8.3). */
   reauthenticate(session: Session): void;
   /** Evenly spread over [0, limit), from the provider's randomness. */
@@ -74,3 +101,23 @@ export interface Host {
 
 type WithoutInstant<E> = E extends IkeEvent ? Omit<E, 'at'> : never;
 export type EventBody = WithoutInstant<IkeEvent>;
+
+/** A version of IKE, as the engine knows it. */
+export interface Protocol {
+  readonly version: 1 | 2;
+  /** Begins an IKE SA, with its first child where `child` is given. */
+  initiate(host: Host, connection: Connection, child: ChildConfig | undefined): Session;
+  /** A message that names no SPI of ours, read; undefined when nothing is to come of it. Makes no state. */
+  read(host: Host, datagram: Uint8Array, header: Header, path: Path): FirstMessage | undefined;
+}
+
+/** What a stranger sent to begin with. */
+export interface FirstMessage {
+  /** What a cookie is bound to, and the cookie that came along; a version without cookies has no nonce. */
+  readonly nonce: Uint8Array | undefined;
+  readonly cookie: Uint8Array | undefined;
+  /** Sends the demand for `cookie`. */
+  demandCookie(cookie: Uint8Array): void;
+  /** The IKE SA in the making, to be given up after `life`; undefined when the peer was refused, or ignored. */
+  accept(life: Duration): Session | undefined;
+}

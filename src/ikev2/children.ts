@@ -1,16 +1,18 @@
 import type { ChildSa } from '../ike/child.ts';
-import type { Host } from '../ike/session.ts';
+import type { Host, Session } from '../ike/session.ts';
 import type { Duration, Instant } from '../lib/time.ts';
 import type { Path } from '../policy/sa.ts';
 
 /** The Child SAs of one IKE SA, and those that were replaced and still receive for a while. */
 export class Children {
   readonly #host: Host;
+  readonly #session: Session;
   #list: readonly ChildSa[] = [];
   #leaving: readonly { readonly id: number; readonly at: Instant }[] = [];
 
-  constructor(host: Host) {
+  constructor(host: Host, session: Session) {
     this.#host = host;
+    this.#session = session;
   }
 
   get list(): readonly ChildSa[] {
@@ -23,11 +25,13 @@ export class Children {
 
   add(child: ChildSa): void {
     this.#list = [...this.#list, child];
+    this.#host.childIsWith(child.id, this.#session);
   }
 
   /** The back end is not told. */
   release(child: ChildSa): void {
     this.#list = this.#list.filter(other => other !== child);
+    this.#host.childIsWith(child.id, undefined);
   }
 
   /** Off the list at once, out of the back end after `delay`. */
@@ -40,7 +44,7 @@ export class Children {
 
   /** All that is here goes to `other`. */
   moveTo(other: Children): void {
-    other.#list = [...other.#list, ...this.#list];
+    for (const child of this.#list) other.add(child);
     other.#leaving = [...other.#leaving, ...this.#leaving];
     this.#list = [];
     this.#leaving = [];

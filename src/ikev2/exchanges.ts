@@ -1,4 +1,4 @@
-import { ExchangeType } from '../iana/ikev2.ts';
+import { ExchangeType, PayloadType } from '../iana/ikev2.ts';
 import { knownName } from '../iana/name.ts';
 import { NotifyError } from '../iana/notify.ts';
 import { type AskStep, Conversation, type Outcome } from '../ike/flow.ts';
@@ -37,12 +37,14 @@ export interface Owner {
   serve(request: Message): Flow<Reply>;
   /** An authentic message came by `path`. */
   heard(path: Path): void;
+  /** Somebody without our keys says that something is amiss. */
+  hinted(): void;
   /** Requests go unanswered for good. */
   silent(failure: Failure): void;
   /** The peer broke the protocol under our keys: the SA is beyond repair (RFC 7296 §2.21.3). */
   broken(failure: Failure): void;
   /** A request of the peer's was refused. */
-  refused(failure: Failure, child: string | undefined): void;
+  tellFailed(failure: Failure, child?: string): void;
 }
 
 interface Serving {
@@ -267,7 +269,7 @@ export class Exchanges {
       });
       const failure: Failure = { code: 'peer/critical-payload', summary };
       if (this.#owner.state === 'CONNECTING') this.#owner.broken(failure);
-      else this.#owner.refused(failure, undefined);
+      else this.#owner.tellFailed(failure);
       return;
     }
     this.#reply({ payloads: [notify(NotifyError.INVALID_SYNTAX)] });
@@ -299,7 +301,7 @@ export class Exchanges {
     // What fails on our side alone is none of the peer's business: it may try again.
     this.#reply({ payloads: [refusal?.answer ?? notify(NotifyError.TEMPORARY_FAILURE)] });
     if (refusal?.fatal === true || this.#owner.state === 'CONNECTING') this.#owner.broken(failure);
-    else this.#owner.refused(failure, refusal?.child);
+    else this.#owner.tellFailed(failure, refusal?.child);
   }
 
   #perform<Result>(step: Step | AskStep, conversation: Conversation<Step, Result>): void {
@@ -314,6 +316,7 @@ export class Exchanges {
         return;
       case 'wait':
         this.#judging = false;
+        this.#requests.hurry();
         return;
       case 'respond': {
         const sent = this.#reply({ payloads: step.payloads });
@@ -379,6 +382,7 @@ export class Exchanges {
 
   #open(datagram: Uint8Array, header: Header): Opened {
     const opened = this.#protection?.open(datagram, header) ?? { kind: 'forged' };
+    if (opened.kind === 'forged' && header.nextPayload === PayloadType.Notify) this.#owner.hinted();
     if (opened.kind === 'forged' && this.#protection !== undefined && this.#owner.state === 'CONNECTING') {
       if (++this.#forgeries === FORGERIES_BEFORE_AUTH && this.#owner.role === 'responder')
         this.#owner.broken({ code: 'peer/malformed', summary: 'too many messages that nobody vouches for' });

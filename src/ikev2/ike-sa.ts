@@ -57,6 +57,8 @@ export interface IkeSa {
   handOver(successor: IkeSa): void;
   /** The SA is gone at once: children removed, keys wiped, nothing sent. */
   close(failure?: Failure): void;
+  /** The event that a negotiation came to nothing: of the IKE SA, or of the configured child of that name. */
+  tellFailed(failure: Failure, child?: string): void;
   /** For events. */
   status(): IkeSaStatus;
 }

@@ -9,8 +9,9 @@ interface Outstanding {
   readonly exchange: number;
   /** As first sent: a retransmission is bit-identical (RFC 7296 §2.1). */
   readonly datagrams: readonly Uint8Array[];
-  /** How often it was sent again. */
+  /** How often it was sent again, and may be. */
   resent: number;
+  tries: number;
   due: Instant;
 }
 
@@ -49,7 +50,14 @@ export class Requests {
   sent(exchange: number, datagrams: readonly Uint8Array[], schedule: Schedule, now: Instant): void {
     const messageId = this.idFor(exchange);
     this.#next = messageId + 1;
-    this.#outstanding = { messageId, exchange, datagrams, resent: 0, due: now + schedule.retransmitTimeout };
+    this.#outstanding = {
+      messageId,
+      exchange,
+      datagrams,
+      resent: 0,
+      tries: schedule.retransmitTries,
+      due: now + schedule.retransmitTimeout,
+    };
   }
 
   /** Whether a response with these fields of the header answers the outstanding request. */
@@ -62,10 +70,16 @@ export class Requests {
     this.#outstanding = undefined;
   }
 
+  /** An answer came that is not to be believed at once: the request is sent once more, and no oftener. */
+  hurry(): void {
+    const outstanding = this.#outstanding;
+    if (outstanding !== undefined) outstanding.tries = Math.min(outstanding.tries, outstanding.resent + 1);
+  }
+
   /** The datagrams to send once more now that `due` has come; undefined when patience has ended. */
   again(schedule: Schedule, now: Instant): readonly Uint8Array[] | undefined {
     const outstanding = this.#outstanding;
-    if (outstanding === undefined || outstanding.resent >= schedule.retransmitTries) return undefined;
+    if (outstanding === undefined || outstanding.resent >= outstanding.tries) return undefined;
     outstanding.resent++;
     outstanding.due = now + schedule.retransmitTimeout * schedule.retransmitBase ** outstanding.resent;
     return outstanding.datagrams;

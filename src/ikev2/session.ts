@@ -5,7 +5,7 @@ import type { Host, Session } from '../ike/session.ts';
 import { Timers } from '../ike/timers.ts';
 import { equal } from '../lib/bytes.ts';
 import { formatIp } from '../lib/ip.ts';
-import { type Duration, type Instant, SECOND } from '../lib/time.ts';
+import { type Duration, type Instant, MINUTE, SECOND } from '../lib/time.ts';
 import type { ChildConfig, Connection } from '../policy/connection.ts';
 import { Failed, type Failure } from '../policy/failure.ts';
 import { formatIdentity, type Identity } from '../policy/identity.ts';
@@ -45,6 +45,7 @@ export interface Beginning {
 /** One IKE SA of version 2: what is agreed, what is to be done, and when. Its messages are in `Exchanges`. */
 export class Ikev2Session implements Session, EmergingSa {
   readonly id: number;
+  readonly version = 2;
   readonly host: Host;
   readonly role: Role;
   readonly peer: PeerFacts = noFacts();
@@ -57,7 +58,7 @@ export class Ikev2Session implements Session, EmergingSa {
   #keys: IkeKeys | undefined;
   #localId: Identity | undefined;
   #remoteId: Identity | undefined;
-  #establishedAt: Instant | undefined;
+  establishedAt: Instant | undefined;
   readonly #children: Children;
   readonly #tasks = new Tasks();
   running: Task | undefined;
@@ -65,6 +66,7 @@ export class Ikev2Session implements Session, EmergingSa {
   readonly #timers = new Timers<TimerName>();
   /** Established, and no other SA has taken its children over: it is the one that events speak of. */
   #inCharge = false;
+  #heedHintsFrom: Instant = 0;
   #gone = false;
 
   constructor({ host, connection, path, role, initiatorSpi, responderSpi }: Beginning) {
@@ -76,7 +78,7 @@ export class Ikev2Session implements Session, EmergingSa {
     this.initiatorSpi = initiatorSpi;
     this.responderSpi = responderSpi;
     this.exchanges = new Exchanges(this);
-    this.#children = new Children(host);
+    this.#children = new Children(host, this);
   }
 
   // ── what the engine does with it ──
@@ -103,6 +105,17 @@ export class Ikev2Session implements Session, EmergingSa {
     this.exchanges.receive(datagram, header, path);
     if (this.exchanges.pending > 0 && this.#timers.get('fragments') === undefined)
       this.#timers.set('fragments', this.host.now + FRAGMENTS_LIFE);
+    this.settle();
+  }
+
+  repeat(path: Path): void {
+    this.exchanges.repeat(path);
+  }
+
+  /** Runs the flow that makes this SA on the responder's side; it has `life` to come to an end. */
+  begin(making: Flow<Reply>, path: Path, life: Duration): void {
+    this.#timers.set('half-open', this.host.now + life);
+    this.exchanges.accept(making, path);
     this.settle();
   }
 
@@ -140,8 +153,8 @@ export class Ikev2Session implements Session, EmergingSa {
     this.settle();
   }
 
-  terminate(reason: Failure): void {
-    if (this.state === 'CONNECTING') this.broken(reason);
+  terminate(reason?: Failure): void {
+    if (this.state === 'CONNECTING') this.broken(reason ?? STOPPED);
     else if (this.state !== 'DELETING') {
       this.state = 'DELETING';
       this.withdraw(() => true);
@@ -161,7 +174,9 @@ export class Ikev2Session implements Session, EmergingSa {
 
   /** Every way in ends here: the next task begins if it can, and the engine learns when to come back. */
   settle(): void {
-    while (!this.#gone && this.exchanges.free) {
+    // Before the peer has proved itself, only the flow that waits for the proof goes on.
+    const mayBegin = this.state !== 'CONNECTING' || this.role === 'initiator';
+    while (mayBegin && !this.#gone && this.exchanges.free) {
       const task = this.#tasks.take(this.host.now);
       if (task === undefined) break;
       this.running = task;
@@ -191,7 +206,7 @@ export class Ikev2Session implements Session, EmergingSa {
       natLocal: this.peer.natLocal,
       natRemote: this.peer.natRemote,
       ...(this.#keys === undefined ? {} : { proposal: this.#keys.proposal }),
-      ...(this.#establishedAt === undefined ? {} : { establishedAt: this.#establishedAt }),
+      ...(this.establishedAt === undefined ? {} : { establishedAt: this.establishedAt }),
       ...(rekeyAt === undefined ? {} : { rekeyAt }),
       ...(reauthAt === undefined ? {} : { reauthAt }),
       children: this.children.map(childStatus),
@@ -230,7 +245,7 @@ export class Ikev2Session implements Session, EmergingSa {
     this.#remoteId = peer.identity;
     this.#live();
     this.#inCharge = true;
-    this.host.established(this);
+    this.host.established(this, { local: localId, remote: peer.identity }, this.peer.initialContact);
     this.host.event({ kind: 'ike-up', ike: this.status() });
   }
 
@@ -284,6 +299,7 @@ export class Ikev2Session implements Session, EmergingSa {
     this.#inCharge = false;
     this.state = 'REKEYED';
     for (const name of ['rekey', 'reauth', 'liveness', 'keepalive'] as const) this.#timers.clear(name);
+    this.host.succeeded(this, successor);
     this.host.event({ kind: 'ike-rekey', old, new: successor.status() });
     successor.settle();
   }
@@ -295,15 +311,16 @@ export class Ikev2Session implements Session, EmergingSa {
     const queued = this.#tasks.remove(() => true);
     this.running = undefined;
     this.exchanges.close();
+    const configs = this.children.map(({ config }) => config);
     for (const child of this.children) announceDown(this, child, failure);
     this.#children.clear();
     for (const task of queued) {
       task.failed?.(failure ?? STOPPED);
-      if (task.kind === 'create-child') this.#tellFailed(failure ?? STOPPED, task.child);
+      if (task.kind === 'create-child') this.tellFailed(failure ?? STOPPED, task.child);
     }
     this.#keys?.skD.wipe();
     this.host.freeSpi(this.spi);
-    this.host.remove(this, failure);
+    this.host.remove(this, configs, failure);
     const because = failure === undefined ? {} : { failure };
     if (wasUp) this.host.event({ kind: 'ike-down', ike: this.status(), ...because });
   }
@@ -326,9 +343,16 @@ export class Ikev2Session implements Session, EmergingSa {
   }
 
   heard(path: Path): void {
-    if (this.#establishedAt === undefined) return;
+    if (this.establishedAt === undefined) return;
     this.#watch();
     this.#follow(path);
+  }
+
+  hinted(): void {
+    // RFC 7296 §2.4: never a reason to give the SA up, but one to ask the peer, now and then.
+    if (this.establishedAt === undefined || this.host.now < this.#heedHintsFrom) return;
+    this.#heedHintsFrom = this.host.now + MINUTE;
+    if (this.running === undefined) this.start(liveness());
   }
 
   silent(failure: Failure): void {
@@ -336,12 +360,8 @@ export class Ikev2Session implements Session, EmergingSa {
   }
 
   broken(failure: Failure): void {
-    if (this.#establishedAt === undefined) this.#tellFailed(failure);
+    if (this.establishedAt === undefined) this.tellFailed(failure);
     this.close(failure);
-  }
-
-  refused(failure: Failure, child: string | undefined): void {
-    this.#tellFailed(failure, child);
   }
 
   // ── inside ──
@@ -350,7 +370,7 @@ export class Ikev2Session implements Session, EmergingSa {
   #live(): void {
     const { host, connection } = this;
     this.state = 'ESTABLISHED';
-    this.#establishedAt = host.now;
+    this.establishedAt = host.now;
     this.#timers.clear('half-open');
     const fractions = { rekey: host.jitter(1), reauth: host.jitter(1) };
     const { rekey, reauth, expire } = ikeLifetimes(connection, fractions);
@@ -410,10 +430,10 @@ export class Ikev2Session implements Session, EmergingSa {
     if (this.#gone) return;
     task.failed?.(failure);
     if (task.kind === 'establish') this.broken(failure);
-    else this.#tellFailed(failure, task.child);
+    else this.tellFailed(failure, task.child);
   }
 
-  #tellFailed(failure: Failure, child?: string): void {
+  tellFailed(failure: Failure, child?: string): void {
     this.host.event({
       kind: 'failed',
       connection: this.connection.name,

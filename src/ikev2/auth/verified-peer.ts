@@ -1,3 +1,5 @@
+import type { TrustedChain } from '../../pki/chain.ts';
+import type { SharedKey } from '../../policy/credentials.ts';
 import type { Identity } from '../../policy/identity.ts';
 
 declare const verified: unique symbol;
@@ -8,12 +10,21 @@ declare const verified: unique symbol;
  */
 export interface VerifiedPeer {
   readonly identity: Identity;
-  /** How it was proved, for people: `psk`, `rsa/pss-sha256 by CN=…`. */
+  /** How it was proved, for people: `psk office`, `rsa/pss-sha256 by CN=moon`. */
   readonly proof: string;
   readonly [verified]: true;
 }
 
-/** To be called where a proof was checked, and nowhere else. */
-export function vouchFor(identity: Identity, proof: string): VerifiedPeer {
+/** Why the key that a proof was made with belongs to the identity: a chain, the configuration itself, or a shared secret. */
+export type Grounds = TrustedChain | PinnedKey | SharedKey;
+
+/** A public key that the configuration names. */
+export interface PinnedKey {
+  readonly kind: 'pinned';
+  readonly spki: Uint8Array;
+}
+
+/** To be called where a proof was checked, and nowhere else. `grounds` cannot be had without the check of the key. */
+export function vouchFor(identity: Identity, proof: string, _grounds: Grounds): VerifiedPeer {
   return { identity, proof } as VerifiedPeer;
 }

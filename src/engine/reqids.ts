@@ -1,0 +1,48 @@
+import type { ChildConfig, Connection } from '../policy/connection.ts';
+
+/** More pairs of selectors than this are not remembered: the one used longest ago gets another number next time. */
+const CAPACITY = 65_536;
+
+export interface ReqidOwner {
+  readonly connection: string;
+  readonly child: string;
+}
+
+/** The numbers that tie policies to SAs: the same for the same child with the same selectors, whenever it is made. */
+export class Reqids {
+  readonly #numbers = new Map<string, number>();
+  readonly #owners = new Map<number, ReqidOwner>();
+  #last = 0;
+
+  /** The number of a child; the configured one where there is one. */
+  take(connection: Connection, child: ChildConfig, selectors: string): number {
+    const key = `${connection.name}\0${child.name}\0${selectors}`;
+    const known = this.#numbers.get(key);
+    const number = known ?? (child.reqid > 0 ? child.reqid : this.#next());
+    // Moved to the end: iteration begins with the one used longest ago.
+    this.#numbers.delete(key);
+    this.#numbers.set(key, number);
+    this.#owners.set(number, { connection: connection.name, child: child.name });
+    if (this.#numbers.size > CAPACITY) this.#forgetOldest();
+    return number;
+  }
+
+  /** Whose number it is. */
+  ownerOf(number: number): ReqidOwner | undefined {
+    return this.#owners.get(number);
+  }
+
+  #next(): number {
+    do this.#last = (this.#last % 0x7fff_ffff) + 1;
+    while (this.#owners.has(this.#last));
+    return this.#last;
+  }
+
+  #forgetOldest(): void {
+    for (const [key, number] of this.#numbers) {
+      this.#numbers.delete(key);
+      this.#owners.delete(number);
+      return;
+    }
+  }
+}

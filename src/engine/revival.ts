@@ -1,0 +1,112 @@
+import { type Duration, type Instant, MINUTE, SECOND } from '../lib/time.ts';
+import type { ChildConfig, Connection } from '../policy/connection.ts';
+import type { Failure } from '../policy/failure.ts';
+
+/** Pauses between attempts that follow each other closely: the first, and the longest. */
+const FIRST_PAUSE: Duration = 5 * SECOND;
+const LONGEST_PAUSE: Duration = 5 * MINUTE;
+/** An SA that lived for this long was a success: what comes after it begins without a pause. */
+const SUCCESS: Duration = MINUTE;
+
+/** What is to be begun anew, and when. */
+export interface Attempt {
+  readonly connection: string;
+  /** Undefined: the IKE SA alone. */
+  readonly children: readonly (string | undefined)[];
+  readonly at: Instant;
+}
+
+/** What an IKE SA was when it ended. */
+export interface Ending {
+  readonly connection: Connection;
+  /** We began it. */
+  readonly ours: boolean;
+  readonly establishedAt: Instant | undefined;
+  /** Those it had, or was to have. */
+  readonly children: readonly ChildConfig[];
+  readonly failure: Failure | undefined;
+}
+
+interface Record {
+  failures: number;
+  attempts: number;
+}
+
+/** Decides which IKE SAs come back: `keyingtries` before they stand, `dpd_action` and `close_action` of their children afterwards. */
+export class Revival {
+  readonly #records = new Map<string, Record>();
+  #pending: readonly Attempt[] = [];
+
+  /** An SA of `connection` stands. */
+  established(connection: string): void {
+    const record = this.#records.get(connection);
+    if (record !== undefined) record.attempts = 0;
+  }
+
+  /** An SA has ended. */
+  ended(ending: Ending, now: Instant): void {
+    const { connection, establishedAt } = ending;
+    const record = this.#records.get(connection.name) ?? { failures: 0, attempts: 0 };
+    this.#records.set(connection.name, record);
+    const children = establishedAt === undefined ? this.#afterFailure(ending, record) : afterLoss(ending);
+    if (establishedAt !== undefined && now - establishedAt >= SUCCESS) record.failures = 0;
+    if (children.length === 0) {
+      if (establishedAt === undefined) this.#records.delete(connection.name);
+      return;
+    }
+    const pause =
+      record.failures === 0 ? 0 : Math.min(FIRST_PAUSE * 2 ** (record.failures - 1), LONGEST_PAUSE);
+    record.failures++;
+    this.#pending = [...this.#pending, { connection: connection.name, children, at: now + pause }];
+  }
+
+  /** Nothing of `connection` (of all, when undefined) is begun anew. Returns how much that would have been. */
+  forget(connection?: string): number {
+    const left =
+      connection === undefined ? [] : this.#pending.filter(attempt => attempt.connection !== connection);
+    const forgotten = this.#pending.length - left.length;
+    this.#pending = left;
+    if (connection !== undefined) this.#records.delete(connection);
+    return forgotten;
+  }
+
+  get deadline(): Instant | undefined {
+    let soonest: Instant | undefined;
+    for (const { at } of this.#pending) if (soonest === undefined || at < soonest) soonest = at;
+    return soonest;
+  }
+
+  /** Takes out what is due at `now`. */
+  take(now: Instant): readonly Attempt[] {
+    const due = this.#pending.filter(({ at }) => at <= now);
+    if (due.length > 0) this.#pending = this.#pending.filter(({ at }) => at > now);
+    return due;
+  }
+
+  /** Only silence is worth another try: who refuses once refuses again. */
+  #afterFailure(
+    { connection, ours, failure, children }: Ending,
+    record: Record,
+  ): readonly (string | undefined)[] {
+    if (!ours || failure?.code !== 'peer/silent') return [];
+    record.attempts++;
+    if (connection.keyingTries !== 0 && record.attempts >= connection.keyingTries) return [];
+    return children.length === 0 ? [undefined] : children.map(({ name }) => name);
+  }
+}
+
+function afterLoss({ failure, children }: Ending): readonly string[] {
+  const wanted = (config: ChildConfig): boolean => {
+    switch (failure?.code) {
+      case undefined:
+      case 'local/stopped':
+      case 'local/superseded':
+        return false;
+      case 'peer/deleted':
+        return config.closeAction === 'start';
+      default:
+        return config.dpdAction === 'restart';
+    }
+  };
+  return [...new Set(children.filter(wanted).map(({ name }) => name))];
+}

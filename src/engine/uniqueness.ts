@@ -1,0 +1,88 @@
+import type { Session } from '../ike/session.ts';
+import { toHex } from '../lib/bytes.ts';
+import { type Duration, type Instant, SECOND } from '../lib/time.ts';
+import type { Connection } from '../policy/connection.ts';
+import type { Failure } from '../policy/failure.ts';
+import type { Identity } from '../policy/identity.ts';
+
+interface Entry {
+  readonly session: Session;
+  readonly since: Instant;
+}
+
+/** Two SAs that were begun from both ends within this time came about by accident. */
+const SIMULTANEOUS: Duration = 30 * SECOND;
+
+const REPLACED: Failure = {
+  code: 'local/superseded',
+  summary: 'the peer has made another IKE SA in its place',
+};
+
+/** Which identities have which IKE SAs, and what a new one does to the others (`unique` of a connection, RFC 7296 §2.4). */
+export class Uniqueness {
+  readonly #byPair = new Map<string, Entry[]>();
+  readonly #pairOf = new Map<Session, string>();
+
+  /** Whether a further SA between the two may be. */
+  admits(connection: Connection, localId: Identity, remoteId: Identity, initialContact: boolean): boolean {
+    if (connection.unique !== 'keep' || initialContact) return true;
+    return !this.#byPair.has(pairOf(localId, remoteId));
+  }
+
+  /** `session` is established between these; `initialContact`: the peer says that it has no other. Returns those that go. */
+  established(
+    session: Session,
+    identities: { readonly local: Identity; readonly remote: Identity },
+    initialContact: boolean,
+    now: Instant,
+  ): void {
+    const pair = pairOf(identities.local, identities.remote);
+    const others = this.#byPair.get(pair) ?? [];
+    this.#byPair.set(pair, [...others, { session, since: now }]);
+    this.#pairOf.set(session, pair);
+    // Only who answers decides: an initiator that makes a second SA has its reasons.
+    if (session.role !== 'responder') return;
+    const { unique } = session.connection;
+    for (const other of others) {
+      if (initialContact && unique !== 'never') other.session.close(REPLACED);
+      else if (unique === 'replace') redundant(session, other, now).terminate(REPLACED);
+    }
+  }
+
+  /** `successor` took over from `session` by a rekey. */
+  moved(session: Session, successor: Session): void {
+    const pair = this.#pairOf.get(session);
+    if (pair === undefined) return;
+    const entries = this.#byPair.get(pair) ?? [];
+    this.#byPair.set(
+      pair,
+      entries.map(entry => (entry.session === session ? { ...entry, session: successor } : entry)),
+    );
+    this.#pairOf.delete(session);
+    this.#pairOf.set(successor, pair);
+  }
+
+  delete(session: Session): void {
+    const pair = this.#pairOf.get(session);
+    if (pair === undefined) return;
+    this.#pairOf.delete(session);
+    const left = (this.#byPair.get(pair) ?? []).filter(entry => entry.session !== session);
+    if (left.length > 0) this.#byPair.set(pair, left);
+    else this.#byPair.delete(pair);
+  }
+}
+
+/**
+ * Of two SAs the one that goes: the older, but where both ends began at the same time the one with the lower
+ * initiator's SPI, so that both ends think of the same.
+ */
+function redundant(session: Session, other: Entry, now: Instant): Session {
+  const crossed = other.session.role === 'initiator' && now - other.since < SIMULTANEOUS;
+  return crossed && session.status().initiatorSpi < other.session.status().initiatorSpi
+    ? session
+    : other.session;
+}
+
+function pairOf(local: Identity, remote: Identity): string {
+  return `${local.type}:${toHex(local.data)} ${remote.type}:${toHex(remote.data)}`;
+}

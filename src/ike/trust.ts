@@ -1,0 +1,91 @@
+import type { CryptoProvider } from '../crypto/provider.ts';
+import { Malformed } from '../lib/reader.ts';
+import type { Instant } from '../lib/time.ts';
+import type { Certificate } from '../pki/certificate.ts';
+import { CertificateCache } from '../pki/certificate-cache.ts';
+import { type TrustedChain, validateChain } from '../pki/chain.ts';
+import type { ChainFailure } from '../pki/chain-failure.ts';
+import type { Crl } from '../pki/crl.ts';
+import { authorityHashes } from '../pki/public-key.ts';
+import type { RemoteAuth } from '../policy/connection.ts';
+import type { Credentials } from '../policy/credentials.ts';
+
+/**
+ * The configured authorities, read once; and what was read and verified of peers' certificates, bounded: most of the
+ * cost of a certificate is paid for its first use alone.
+ */
+export class Trust {
+  readonly #cache: CertificateCache;
+  readonly #credentials: Credentials;
+  #anchors: readonly Certificate[] | undefined;
+  #intermediates: readonly Certificate[] | undefined;
+  #crls: readonly Crl[] | undefined;
+
+  constructor(provider: CryptoProvider, credentials: Credentials, earlier?: Trust) {
+    this.#cache = earlier === undefined ? new CertificateCache(provider) : earlier.#cache;
+    this.#credentials = credentials;
+  }
+
+  /** Throws Malformed. */
+  certificate(der: Uint8Array): Certificate {
+    return this.#cache.certificate(der);
+  }
+
+  get anchors(): readonly Certificate[] {
+    this.#anchors ??= this.readable(this.#credentials.authorities);
+    return this.#anchors;
+  }
+
+  /** The certificates among `ders` that can be read. */
+  readable(ders: readonly Uint8Array[]): readonly Certificate[] {
+    return ders.flatMap(der => tryRead(() => this.#cache.certificate(der)));
+  }
+
+  /** Our own certificates and those that may stand between them and an authority. */
+  get intermediates(): readonly Certificate[] {
+    this.#intermediates ??= this.readable(this.#credentials.certificates);
+    return this.#intermediates;
+  }
+
+  /** Whether `leaf` may be trusted as `remote` asks, with what the peer sent along. */
+  validate(
+    leaf: Certificate,
+    sent: readonly Certificate[],
+    remote: RemoteAuth,
+    at: Instant,
+  ): TrustedChain | ChainFailure {
+    this.#crls ??= this.#credentials.crls.flatMap(der => tryRead(() => this.#cache.crl(der)));
+    return validateChain(
+      {
+        leaf,
+        intermediates: [...sent, ...this.intermediates],
+        anchors: this.anchors,
+        trusted: this.readable(remote.certificates),
+        through: this.readable(remote.authorities),
+        crls: this.#crls,
+        revocation: remote.revocation,
+        at,
+      },
+      this.#cache,
+    );
+  }
+
+  /** The body of a CERTREQ: the authorities that `remote` allows (RFC 7296 §3.7). */
+  authorityHashes(remote: readonly RemoteAuth[]): Uint8Array {
+    const named = remote.flatMap(({ authorities }) => this.readable(authorities));
+    const wanted = named.length > 0 ? named : this.anchors;
+    return authorityHashes(
+      wanted.map(({ publicKey }) => publicKey.spki),
+      this.#cache.provider,
+    );
+  }
+}
+
+function tryRead<T>(read: () => T): readonly T[] {
+  try {
+    return [read()];
+  } catch (error) {
+    if (error instanceof Malformed) return [];
+    throw error;
+  }
+}

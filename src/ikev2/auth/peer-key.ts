@@ -1,0 +1,157 @@
+import type { PublicKey } from '../../crypto/provider.ts';
+import { CertEncoding } from '../../iana/ikev2.ts';
+import { equal } from '../../lib/bytes.ts';
+import { Malformed } from '../../lib/reader.ts';
+import type { Certificate } from '../../pki/certificate.ts';
+import type { TrustedChain } from '../../pki/chain.ts';
+import { readPublicKey, spkiOfRsaKey, trustedRawKey } from '../../pki/public-key.ts';
+import { certificateIdentities, certificateMatches } from '../../policy/certificate-identity.ts';
+import { Failed } from '../../policy/failure.ts';
+import { formatIdentity } from '../../policy/identity.ts';
+import type { Claim } from './method.ts';
+import type { Grounds } from './verified-peer.ts';
+
+/** A public key that the peer may hold, and the reason to believe that its holder is who the peer claims to be. */
+export interface PeerKey {
+  readonly key: PublicKey;
+  /** For people. */
+  readonly name: string;
+  /** Throws Failed unless the key is trusted and speaks for the claimed identity. To be called once the proof is checked. */
+  trust(): Grounds;
+}
+
+/** More than these of a peer's CERT payloads are not looked at. */
+const MAX_CERTIFICATES = 8;
+
+/**
+ * The key that the peer's first CERT payload holds (RFC 7296 §3.6: "the first certificate MUST contain the public key
+ * used to sign"), or without one those that the configuration knows. Throws Failed.
+ */
+export function peerKeys(claim: Claim): readonly PeerKey[] {
+  const { certificates, host } = claim;
+  const [first] = certificates;
+  if (first === undefined) return known(claim);
+  try {
+    switch (first.encoding) {
+      case CertEncoding.X509_SIGNATURE:
+        return [ofCertificate(claim, host.trust.certificate(first.data), sentAlong(claim))];
+      case CertEncoding.RAW_PUBLIC_KEY:
+        return [ofRawKey(claim, first.data)];
+      case CertEncoding.Raw_RSA_Key:
+        return [ofRawKey(claim, spkiOfRsaKey(first.data))];
+      default:
+        throw new Failed({
+          code: 'auth/method',
+          summary: `the peer sent a certificate of encoding ${first.encoding}, which is not taken here`,
+        });
+    }
+  } catch (error) {
+    if (error instanceof Malformed)
+      throw new Failed({
+        code: 'auth/untrusted-chain',
+        summary: `the peer's certificate cannot be read: ${error.message}`,
+      });
+    throw error;
+  }
+}
+
+function sentAlong({ certificates, host }: Claim): readonly Certificate[] {
+  return host.trust.readable(
+    certificates
+      .slice(1, MAX_CERTIFICATES)
+      .filter(({ encoding }) => encoding === CertEncoding.X509_SIGNATURE)
+      .map(({ data }) => data),
+  );
+}
+
+/** The peer sent nothing: what the configuration holds of it. */
+function known(claim: Claim): readonly PeerKey[] {
+  const { remote, host, identity } = claim;
+  const own = host.trust.readable(remote.certificates);
+  const named = host.trust.intermediates.filter(certificate => certificateMatches(identity, certificate));
+  const keys = [
+    ...(own.length > 0 ? own : named).map(certificate => ofCertificate(claim, certificate, [])),
+    ...remote.publicKeys.map(spki => ofRawKey(claim, spki)),
+  ];
+  if (keys.length > 0) return keys;
+  throw new Failed({
+    code: 'auth/no-key',
+    summary: `${formatIdentity(identity)} sent no certificate, and none is configured for it`,
+    theirs: [formatIdentity(identity)],
+    remedy: 'have the peer send its certificate, or set certs of the remote side here',
+  });
+}
+
+function ofCertificate(claim: Claim, certificate: Certificate, sent: readonly Certificate[]): PeerKey {
+  const { remote, identity } = claim;
+  const name = certificate.subject.text;
+  return {
+    key: certificate.publicKey,
+    name,
+    trust() {
+      const pinned = trustedRawKey(certificate.publicKey.spki, remote.publicKeys);
+      const grounds: Grounds =
+        pinned === undefined ? chainOf(claim, certificate, sent) : { kind: 'pinned', spki: pinned };
+      if (certificateMatches(identity, certificate)) return grounds;
+      const names = certificateIdentities(certificate).map(formatIdentity);
+      throw new Failed({
+        code: 'auth/wrong-identity',
+        summary: `the certificate of ${name} does not speak for ${formatIdentity(identity)}`,
+        ours: names,
+        theirs: [formatIdentity(identity)],
+        nearest: names[0] ?? name,
+        remedy: `have the peer call itself ${names[0] ?? name}, or issue a certificate with ${formatIdentity(identity)} in its subjectAltName`,
+      });
+    },
+  };
+}
+
+function chainOf(
+  { remote, host }: Claim,
+  certificate: Certificate,
+  sent: readonly Certificate[],
+): TrustedChain {
+  const name = certificate.subject.text;
+  const chain = host.trust.validate(certificate, sent, remote, host.now);
+  if (chain.kind === 'untrusted') {
+    const { issuer, subject } = chain.certificate;
+    const unknown = chain.reason === 'no-issuer' || chain.reason === 'untrusted-root';
+    throw new Failed({
+      code: 'auth/untrusted-chain',
+      summary: `the certificate of ${name} is not trusted: ${subject.text}: ${chain.detail}`,
+      ours: host.trust.anchors.map(anchor => anchor.subject.text),
+      theirs: chain.path.map(member => member.subject.text),
+      nearest: `${subject.text}, issued by ${issuer.text}`,
+      ...(unknown
+        ? { remedy: `add the certificate of ${issuer.text} to the authorities here, if it deserves trust` }
+        : {}),
+    });
+  }
+  const { certificates } = remote;
+  if (certificates.length === 0 || certificates.some(der => equal(der, certificate.der))) return chain;
+  throw new Failed({
+    code: 'auth/untrusted-chain',
+    summary: `the certificate of ${name} is not one of those configured for the peer`,
+    ours: host.trust.readable(certificates).map(({ subject }) => subject.text),
+    theirs: [name],
+    remedy: "add it to certs of the remote side, or leave certs away to take all of the authority's",
+  });
+}
+
+function ofRawKey({ remote, host, identity }: Claim, spki: Uint8Array): PeerKey {
+  const key = readPublicKey(spki, host.provider);
+  return {
+    key,
+    name: `raw ${key.type} key`,
+    trust() {
+      const pinned = trustedRawKey(spki, remote.publicKeys);
+      if (pinned !== undefined) return { kind: 'pinned', spki: pinned };
+      throw new Failed({
+        code: 'auth/untrusted-chain',
+        summary: `the raw public key of ${formatIdentity(identity)} is not one of those configured`,
+        theirs: [formatIdentity(identity)],
+        remedy: 'set pubkeys of the remote side to the key of the peer',
+      });
+    },
+  };
+}

@@ -1,0 +1,26 @@
+import type { Payload } from '../../wire/v2/payload.ts';
+import { childless } from './childless.ts';
+import type { Circumstances, Extension, Slot } from './extension.ts';
+import { fragmentation } from './fragmentation.ts';
+import { initialContact } from './initial-contact.ts';
+import { natDetection } from './nat-detection.ts';
+import { signatureHashes } from './signature-hashes.ts';
+
+/** All there are, in the order in which their payloads stand in a message. */
+export const EXTENSIONS: readonly Extension[] = [
+  natDetection,
+  fragmentation,
+  signatureHashes,
+  childless,
+  initialContact,
+];
+
+/** What rides along in our message in `slot`. */
+export function offered(slot: Slot, circumstances: Circumstances): readonly Payload[] {
+  return EXTENSIONS.flatMap(extension => extension.offer?.(slot, circumstances) ?? []);
+}
+
+/** What rode along in the peer's message in `slot`: `circumstances.peer` knows it afterwards. */
+export function heed(slot: Slot, payloads: readonly Payload[], circumstances: Circumstances): void {
+  for (const extension of EXTENSIONS) extension.heed?.(slot, payloads, circumstances);
+}

@@ -1,0 +1,77 @@
+import type { CryptoProvider } from '../../crypto/provider.ts';
+import { PayloadType } from '../../iana/ikev2.ts';
+import { NotifyStatus } from '../../iana/notify.ts';
+import { equal, u64 } from '../../lib/bytes.ts';
+import type { Endpoint } from '../../policy/sa.ts';
+import type { Payload } from '../../wire/v2/payload.ts';
+import { notify } from '../flow.ts';
+import type { Circumstances, Extension } from './extension.ts';
+
+/**
+ * NAT detection (RFC 7296 §2.23): each end says which addresses it sent from and to, as hashes; where they differ
+ * from what the other end saw, there is a NAT between. To have ESP travel in UDP without one, we say something wrong.
+ */
+export const natDetection: Extension = {
+  name: 'NAT detection',
+  rfc: 'RFC 7296 §2.23',
+
+  offer(slot, circumstances) {
+    if (slot !== 'init-request' && slot !== 'init-response') return [];
+    const { host, path } = circumstances;
+    const source = pretends(circumstances)
+      ? host.provider.random(HASH_LENGTH)
+      : hashOf(circumstances, path.local);
+    return [
+      notify(NotifyStatus.NAT_DETECTION_SOURCE_IP, source),
+      notify(NotifyStatus.NAT_DETECTION_DESTINATION_IP, hashOf(circumstances, path.remote)),
+    ];
+  },
+
+  heed(slot, payloads, circumstances) {
+    if (slot !== 'init-request' && slot !== 'init-response') return;
+    const sources = hashesIn(payloads, NotifyStatus.NAT_DETECTION_SOURCE_IP);
+    const destinations = hashesIn(payloads, NotifyStatus.NAT_DETECTION_DESTINATION_IP);
+    // Without both, the peer knows nothing of NAT traversal.
+    if (sources.length === 0 || destinations.length === 0) return;
+    const { peer, path } = circumstances;
+    const names = (hashes: readonly Uint8Array[], endpoint: Endpoint): boolean =>
+      hashes.some(hash => equal(hash, hashOf(circumstances, endpoint)));
+    peer.natRemote = !names(sources, path.remote);
+    peer.natLocal = !names(destinations, path.local);
+    peer.encapsulate = peer.natRemote || peer.natLocal || pretends(circumstances);
+  },
+};
+
+const HASH_LENGTH = 20;
+
+function pretends({ host, connection }: Circumstances): boolean {
+  return connection.encap || host.features.forceUdpEncapsulation;
+}
+
+/** SHA-1(SPIi | SPIr | address | port), the SPIs as they stand in the header of the message. */
+function hashOf({ host, initiatorSpi, responderSpi }: Circumstances, endpoint: Endpoint): Uint8Array {
+  return natHash(host.provider, initiatorSpi, responderSpi, endpoint);
+}
+
+/** The hash that stands for `endpoint` in a message with these SPIs in its header. */
+export function natHash(
+  provider: CryptoProvider,
+  initiatorSpi: bigint,
+  responderSpi: bigint,
+  { address, port }: Endpoint,
+): Uint8Array {
+  return provider.hash(
+    'sha1',
+    u64(initiatorSpi),
+    u64(responderSpi),
+    address,
+    Uint8Array.of(port >> 8, port & 0xff),
+  );
+}
+
+function hashesIn(payloads: readonly Payload[], notifyType: number): readonly Uint8Array[] {
+  return payloads
+    .filter(payload => payload.type === PayloadType.Notify)
+    .filter(payload => payload.notifyType === notifyType && payload.data.length === HASH_LENGTH)
+    .map(({ data }) => data);
+}

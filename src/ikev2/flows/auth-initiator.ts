@@ -1,0 +1,167 @@
+import { ExchangeType, PayloadType } from '../../iana/ikev2.ts';
+import { nameOf } from '../../iana/name.ts';
+import { NotifyError } from '../../iana/notify.ts';
+import { reserveSpi } from '../../ike/child.ts';
+import { failureOf } from '../../ike/flow.ts';
+import type { ChildConfig, Connection, LocalAuth, RemoteAuth } from '../../policy/connection.ts';
+import { Failed, type Failure } from '../../policy/failure.ts';
+import { formatIdentity, type Identity } from '../../policy/identity.ts';
+import { certificateRequest } from '../auth/certificate-request.ts';
+import { methodNamed } from '../auth/index.ts';
+import type { VerifiedPeer } from '../auth/verified-peer.ts';
+import { announceUp } from '../child-events.ts';
+import { type ChildOffer, childOffer, confirmChild, offerPayloads } from '../child-offer.ts';
+import { heed, offered } from '../extensions/index.ts';
+import { type Exchanged, type Flow, findError, first, notify, request } from '../flow.ts';
+import type { EmergingSa } from '../ike-sa.ts';
+import { firstChild, forget, hasChild, identityIn, idPayload, octetsOf, verifyPeer } from './auth.ts';
+import { installOurs, refusal, withdraw } from './create-child-exchange.ts';
+import { breach, type InitResult } from './init.ts';
+
+/**
+ * The initiator's exchange: proves who we are, checks who answers, and makes the first child along with it. A child
+ * that comes to nothing leaves the IKE SA as it is (RFC 7296 §1.2). Throws Failed.
+ */
+export function* initiateIkeAuth(
+  sa: EmergingSa,
+  init: InitResult,
+  config: ChildConfig | undefined,
+): Flow<void> {
+  const { host, connection } = sa;
+  const { local, remote } = firstRound(connection);
+  const remoteId = remote.id.kind === 'exact' ? remote.id.identity : undefined;
+  const proof = methodNamed(local.method).prepare({
+    host,
+    connection,
+    local,
+    prf: init.prf,
+    path: sa.path,
+    remoteId,
+    peerHashes: sa.peer.signatureHashes,
+    certificateAsked: init.certificateAsked,
+  });
+  const spiIn = config === undefined ? undefined : yield* reserveSpi(config.protocol, sa.path);
+  let spiIsOurs = spiIn !== undefined;
+  try {
+    const offer =
+      config === undefined || spiIn === undefined
+        ? undefined
+        : childOffer(sa, config, spiIn, { withoutKeyExchange: true });
+    const id = idPayload(PayloadType.IDi, proof.identity);
+    const response = yield* request(ExchangeType.IKE_AUTH, [
+      id,
+      ...proof.certificates,
+      ...certificateRequest(host, connection),
+      ...(remoteId === undefined ? [] : [idPayload(PayloadType.IDr, remoteId)]),
+      proof.sign(octetsOf(init, 'initiator', id)),
+      ...offered('auth-request', sa),
+      ...(offer === undefined ? [] : offerPayloads(offer)),
+    ]);
+    const peer = yield* checked(sa, init, response, remote, proof.identity);
+    heed('auth-response', response.payloads, sa);
+    sa.establish(proof.identity, peer);
+    forget(init);
+    if (offer !== undefined) {
+      spiIsOurs = false;
+      yield* concludeChild(sa, init, offer, response);
+    }
+  } finally {
+    if (spiIsOurs && config !== undefined && spiIn !== undefined)
+      host.command({ kind: 'release-spi', protocol: config.protocol, spi: spiIn });
+  }
+}
+
+/** The one round of authentication. */
+function firstRound({ name, local, remote }: Connection): {
+  readonly local: LocalAuth;
+  readonly remote: RemoteAuth;
+} {
+  const [ours, theirs] = [local[0], remote[0]];
+  if (ours === undefined || theirs === undefined)
+    throw new Failed({ code: 'config/missing', summary: `${name}: no authentication is configured` });
+  return { local: ours, remote: theirs };
+}
+
+/** The peer's proof. When it does not hold, the peer, which thinks all is well, is told so (RFC 7296 §2.21.2). */
+function* checked(
+  sa: EmergingSa,
+  init: InitResult,
+  response: Exchanged,
+  remote: RemoteAuth,
+  localId: Identity,
+): Flow<VerifiedPeer> {
+  const id = first(response, PayloadType.IDr);
+  const auth = first(response, PayloadType.AUTH);
+  const error = findError(response);
+  if (id === undefined || auth === undefined) {
+    if (error !== undefined) throw new Failed(rejection(sa, error.notifyType, localId));
+    throw breach('the answer to IKE_AUTH proves nothing');
+  }
+  try {
+    return verifyPeer(sa, init, response, remote, { id, identity: identityIn(id), auth, localId });
+  } catch (caught) {
+    if (caught instanceof Failed) yield* tellNotAuthenticated();
+    throw caught;
+  }
+}
+
+function* tellNotAuthenticated(): Flow<void> {
+  try {
+    yield* request(ExchangeType.INFORMATIONAL, [notify(NotifyError.AUTHENTICATION_FAILED)]);
+  } catch {
+    // Whether the peer hears of it or not, we are through with it.
+  }
+}
+
+/** Why the peer did not take us: it may say no more than that (RFC 7296 §2.21.2). */
+function rejection({ connection }: EmergingSa, notifyType: number, localId: Identity): Failure {
+  const name = nameOf(NotifyError, notifyType, 8192);
+  if (notifyType !== NotifyError.AUTHENTICATION_FAILED)
+    return {
+      code: 'peer/refused',
+      summary: `${connection.name}: the peer answered IKE_AUTH with ${name}`,
+      notify: name,
+    };
+  const method = connection.local[0]?.method ?? '';
+  return {
+    code: 'auth/refused-by-peer',
+    summary: `the peer did not accept ${formatIdentity(localId)}, proved by ${method}`,
+    ours: [formatIdentity(localId), method],
+    remedy: `see the peer's log: it lacks a connection for ${formatIdentity(localId)}, or the ${method === 'psk' ? 'secrets differ' : 'certificate is not trusted there'}`,
+    notify: name,
+  };
+}
+
+/** The IKE SA stands; what becomes of the child is another matter. */
+function* concludeChild(
+  sa: EmergingSa,
+  init: InitResult,
+  offer: ChildOffer,
+  response: Exchanged,
+): Flow<void> {
+  const { config, spiIn } = offer;
+  const error = findError(response);
+  let spiIsOurs = true;
+  try {
+    if (error !== undefined) throw new Failed(refusal(error, offer));
+    if (!hasChild(response)) throw breach('the answer to IKE_AUTH says nothing of the child');
+    const negotiated = yield* judged(offer, () => firstChild(sa, init, confirmChild(offer, response), spiIn));
+    spiIsOurs = false;
+    yield* installOurs(sa, negotiated, { outbound: true });
+    announceUp(sa, negotiated.child);
+  } catch (caught) {
+    sa.tellFailed(failureOf(caught), config.name);
+  } finally {
+    if (spiIsOurs) sa.host.command({ kind: 'release-spi', protocol: config.protocol, spi: spiIn });
+  }
+}
+
+/** An answer that cannot be accepted has left the peer with an SA: it is told to delete that. */
+function* judged<Result>({ config, spiIn }: ChildOffer, judge: () => Result): Flow<Result> {
+  try {
+    return judge();
+  } catch (error) {
+    if (error instanceof Failed) yield* withdraw(config, spiIn);
+    throw error;
+  }
+}

@@ -1,0 +1,253 @@
+import { selectProposal } from '../../crypto/proposal.ts';
+import { ExchangeType, PayloadType } from '../../iana/ikev2.ts';
+import { NotifyError } from '../../iana/notify.ts';
+import { reserveSpi } from '../../ike/child.ts';
+import { failureOf } from '../../ike/flow.ts';
+import { formatIp } from '../../lib/ip.ts';
+import type { Connection } from '../../policy/connection.ts';
+import { Failed, type Failure } from '../../policy/failure.ts';
+import { addressIdentity, formatIdentity, type Identity } from '../../policy/identity.ts';
+import { matchConnections, mismatchedConnections } from '../../policy/peer-match.ts';
+import type { AuthPayload, IdPayload, Payload } from '../../wire/v2/payload.ts';
+import { methodNamed } from '../auth/index.ts';
+import type { Proof } from '../auth/method.ts';
+import type { VerifiedPeer } from '../auth/verified-peer.ts';
+import { announceUp } from '../child-events.ts';
+import { answerPayloads, selectChild } from '../child-offer.ts';
+import { heed, offered } from '../extensions/index.ts';
+import { type Flow, first, type Message, notify, Refused, type Reply, respond } from '../flow.ts';
+import type { EmergingSa } from '../ike-sa.ts';
+import {
+  allowedMethod,
+  firstChild,
+  forget,
+  hasChild,
+  identityIn,
+  idPayload,
+  octetsOf,
+  verifyPeer,
+} from './auth.ts';
+import { installChild } from './create-child-exchange.ts';
+import { breach, type InitResult, proposalsIn } from './init.ts';
+import { acceptIkeSaInit, type Opening } from './init-responder.ts';
+
+/** The whole making of an IKE SA on the responder's side: the answer to IKE_SA_INIT, then to IKE_AUTH. */
+export function* answerIkeSa(sa: EmergingSa, opening: Opening): Flow<Reply> {
+  const { payloads, result } = acceptIkeSaInit(sa, opening);
+  const message = yield* respond(payloads, ExchangeType.IKE_AUTH);
+  return yield* serveIkeAuth(sa, opening.request, { ...result, responderMessage: message.response }, message);
+}
+
+/**
+ * Checks who the initiator is and proves who we are. The peer learns of a failure that there was one, and nothing else
+ * (RFC 7296 §2.21.2); a child that comes to nothing leaves the IKE SA as it is.
+ */
+function* serveIkeAuth(
+  sa: EmergingSa,
+  initRequest: Message,
+  init: InitResult,
+  message: Message,
+): Flow<Reply> {
+  const id = first(message, PayloadType.IDi);
+  const auth = first(message, PayloadType.AUTH);
+  if (id === undefined) throw syntax('IKE_AUTH without an identity');
+  if (auth === undefined) throw refused(eapAsked(id));
+  const { peer, proof } = secured(() => admit(sa, initRequest, init, message, id, auth));
+  if (!hasChild(message) && sa.connection.childless === 'never')
+    throw syntax('IKE_AUTH without a child, which was not allowed');
+  const idr = idPayload(PayloadType.IDr, proof.identity);
+  const signed = proof.sign(octetsOf(init, 'responder', idr));
+  sa.establish(proof.identity, peer);
+  const child = hasChild(message) ? yield* serveChild(sa, init, message) : NOTHING;
+  forget(init);
+  return {
+    payloads: [idr, ...proof.certificates, signed, ...offered('auth-response', sa), ...child.payloads],
+    afterwards: child.afterwards,
+  };
+}
+
+/** Which connections fit what the peer says is judged before its proof; the proof then decides among these. */
+const MAX_CANDIDATES = 8;
+
+interface Admitted {
+  readonly peer: VerifiedPeer;
+  readonly proof: Proof;
+}
+
+/** Finds the connection whose demands the peer meets, and settles on it. Throws Failed. */
+function admit(
+  sa: EmergingSa,
+  initRequest: Message,
+  init: InitResult,
+  message: Message,
+  id: IdPayload,
+  auth: AuthPayload,
+): Admitted {
+  const identity = identityIn(id);
+  const idr = first(message, PayloadType.IDr);
+  const wanted = idr === undefined ? undefined : identityIn(idr);
+  let failure: Failure | undefined;
+  for (const connection of candidates(sa, initRequest, init, identity, wanted)) {
+    try {
+      sa.connection = connection;
+      return prove(sa, connection, init, message, { id, identity, auth });
+    } catch (error) {
+      if (!(error instanceof Failed)) throw error;
+      // What came furthest explains most: a wrong key is nearer than a wrong method.
+      if (failure === undefined || failure.code === 'auth/method') failure = error.failure;
+    }
+  }
+  throw new Failed(failure ?? nobody(sa, identity, wanted));
+}
+
+function candidates(
+  sa: EmergingSa,
+  initRequest: Message,
+  init: InitResult,
+  remoteId: Identity,
+  localId: Identity | undefined,
+): readonly Connection[] {
+  const { host, path } = sa;
+  const offer = proposalsIn(initRequest);
+  const agreed = (connection: Connection): boolean => {
+    const chosen = selectProposal(connection.proposals, offer, {
+      preferOurs: true,
+      additionalKeyExchanges: false,
+    });
+    return chosen.kind === 'accepted' && chosen.text === init.chosen.text;
+  };
+  return matchConnections(host.connections, {
+    version: 2,
+    local: path.local.address,
+    remote: path.remote.address,
+    names: host.names,
+    remoteId,
+    ...(localId === undefined ? {} : { localId }),
+  })
+    .map(({ connection }) => connection)
+    .filter(agreed)
+    .slice(0, MAX_CANDIDATES);
+}
+
+/** Throws Failed. */
+function prove(
+  sa: EmergingSa,
+  connection: Connection,
+  init: InitResult,
+  message: Message,
+  claimed: { readonly id: IdPayload; readonly identity: Identity; readonly auth: AuthPayload },
+): Admitted {
+  const { host, path, peer } = sa;
+  const [local, remote] = [connection.local[0], connection.remote[0]];
+  if (local === undefined || remote === undefined)
+    throw new Failed({
+      code: 'config/missing',
+      summary: `${connection.name}: no authentication is configured`,
+    });
+  allowedMethod(remote, claimed.auth, claimed.identity);
+  const proof = methodNamed(local.method).prepare({
+    host,
+    connection,
+    local,
+    prf: init.prf,
+    path,
+    remoteId: claimed.identity,
+    peerHashes: peer.signatureHashes,
+    certificateAsked: first(message, PayloadType.CERTREQ) !== undefined,
+  });
+  const verified = verifyPeer(sa, init, message, remote, { ...claimed, localId: proof.identity });
+  heed('auth-request', message.payloads, sa);
+  if (host.admits(connection, proof.identity, verified.identity, peer.initialContact))
+    return { peer: verified, proof };
+  throw new Failed({
+    code: 'local/superseded',
+    summary: `${formatIdentity(verified.identity)} has an IKE SA already, and ${connection.name} keeps the first`,
+  });
+}
+
+interface ChildPart {
+  readonly payloads: readonly Payload[];
+  readonly afterwards: () => void;
+}
+
+const NOTHING: ChildPart = { payloads: [], afterwards: () => undefined };
+
+function* serveChild(sa: EmergingSa, init: InitResult, message: Message): Flow<ChildPart> {
+  try {
+    if (sa.connection.childless === 'force') throw insistsOnChildless(sa.connection);
+    const agreement = selectChild(sa, message, sa.connection.children, { withoutKeyExchange: true });
+    const spiIn = yield* reserveSpi(agreement.config.protocol, sa.path);
+    const negotiated = firstChild(sa, init, agreement, spiIn);
+    yield* installChild(sa, negotiated, { outbound: true });
+    return {
+      payloads: answerPayloads(sa, agreement, spiIn, message),
+      afterwards: () => announceUp(sa, negotiated.child),
+    };
+  } catch (error) {
+    const refusal = error instanceof Refused ? error : undefined;
+    const payloads = [refusal?.answer ?? notify(NotifyError.TEMPORARY_FAILURE)];
+    return { payloads, afterwards: () => sa.tellFailed(failureOf(error), refusal?.child) };
+  }
+}
+
+/** What fails in here is told to the peer as AUTHENTICATION_FAILED, whatever it was. */
+function secured<Result>(action: () => Result): Result {
+  try {
+    return action();
+  } catch (error) {
+    if (error instanceof Failed && !(error instanceof Refused)) throw refused(error.failure);
+    throw error;
+  }
+}
+
+function refused(failure: Failure): Refused {
+  return new Refused(notify(NotifyError.AUTHENTICATION_FAILED), failure, { fatal: true });
+}
+
+function syntax(summary: string): Refused {
+  return new Refused(notify(NotifyError.INVALID_SYNTAX), breach(summary).failure, { fatal: true });
+}
+
+function insistsOnChildless({ name }: Connection): Refused {
+  return new Refused(notify(NotifyError.NO_ADDITIONAL_SAS), {
+    code: 'config/invalid-value',
+    summary: `${name}: the peer asks for a child in IKE_AUTH, and childless = force refuses that`,
+    remedy: 'set childless to allow here, or to force at the peer',
+  });
+}
+
+function eapAsked({ idType, data }: IdPayload): Failure {
+  const who = formatIdentity({ type: idType, data });
+  return {
+    code: 'auth/method',
+    summary: `${who} asks for EAP, which is not configured for it`,
+    theirs: ['eap'],
+    remedy: 'set auth of the remote side to eap, or have the peer authenticate by key or certificate',
+  };
+}
+
+function nobody({ host, path }: EmergingSa, remoteId: Identity, localId: Identity | undefined): Failure {
+  const query = {
+    version: 2,
+    local: path.local.address,
+    remote: path.remote.address,
+    names: host.names,
+    remoteId,
+    ...(localId === undefined ? {} : { localId }),
+  } as const;
+  const [nearest] = mismatchedConnections(host.connections, query);
+  const who = formatIdentity(remoteId);
+  const whom = formatIdentity(localId ?? addressIdentity(path.local.address));
+  return {
+    code: nearest?.differs.some(difference => difference.endsWith('identity'))
+      ? 'auth/wrong-identity'
+      : 'config/no-connection',
+    summary: `no connection is for ${who} at ${formatIp(path.remote.address)}, who asks for ${whom}`,
+    ours: host.connections.map(({ name }) => name),
+    theirs: [who],
+    ...(nearest === undefined
+      ? {}
+      : { nearest: `${nearest.connection.name} differs in ${nearest.differs.join(' and ')}` }),
+    remedy: `let id of the remote side include ${who}`,
+  };
+}

@@ -1,0 +1,153 @@
+import { type AcceptedProposal, selectProposal } from '../../crypto/proposal.ts';
+import { PayloadType } from '../../iana/ikev2.ts';
+import { NotifyError } from '../../iana/notify.ts';
+import { noCommonProposal } from '../../ike/failures.ts';
+import type { Host } from '../../ike/session.ts';
+import { formatIp } from '../../lib/ip.ts';
+import type { Secret } from '../../lib/secret.ts';
+import type { Connection } from '../../policy/connection.ts';
+import type { Failure } from '../../policy/failure.ts';
+import { matchConnections, mismatchedConnections } from '../../policy/peer-match.ts';
+import type { Path } from '../../policy/sa.ts';
+import type { NotifyPayload, Payload } from '../../wire/v2/payload.ts';
+import { certificateRequest } from '../auth/certificate-request.ts';
+import { heed, offered } from '../extensions/index.ts';
+import { first, type Message, notify, Refused } from '../flow.ts';
+import type { EmergingSa } from '../ike-sa.ts';
+import { choiceOf, NO_SPI } from '../sa-payload.ts';
+import {
+  breach,
+  deriveKeys,
+  type InitResult,
+  isShort,
+  NONCE_LENGTH,
+  proposalsIn,
+  settingOf,
+} from './init.ts';
+import { answerKeyExchange } from './key-exchange.ts';
+
+/** What a stranger's first message comes to. */
+export type InitVerdict =
+  | { readonly kind: 'accepted'; readonly opening: Opening }
+  /** The answer, outside of any SA, and why. */
+  | {
+      readonly kind: 'refused';
+      readonly answer: NotifyPayload;
+      readonly failure: Failure;
+      readonly connection: string;
+    };
+
+/** An IKE_SA_INIT request that some connection can be made from. */
+export interface Opening {
+  readonly connection: Connection;
+  readonly chosen: AcceptedProposal;
+  readonly answer: readonly Payload[];
+  readonly secret: Secret;
+  readonly request: Message;
+  readonly nonce: Uint8Array;
+}
+
+/** Judges an IKE_SA_INIT request of lawful shape, whose cookie was checked where one was due. No state is made. */
+export function considerIkeSaInit(host: Host, message: Message, path: Path): InitVerdict {
+  const query = {
+    version: 2,
+    local: path.local.address,
+    remote: path.remote.address,
+    names: host.names,
+  } as const;
+  const offer = proposalsIn(message);
+  let nearest: Extract<InitVerdict, { kind: 'refused' }> | undefined;
+  for (const { connection } of matchConnections(host.connections, query)) {
+    const chosen = selectProposal(connection.proposals, offer, {
+      preferOurs: true,
+      additionalKeyExchanges: false,
+    });
+    if (chosen.kind === 'accepted') return open(host, connection, chosen, message);
+    nearest ??= {
+      kind: 'refused',
+      answer: notify(NotifyError.NO_PROPOSAL_CHOSEN),
+      failure: noCommonProposal(chosen, settingOf(connection)),
+      connection: connection.name,
+    };
+  }
+  return nearest ?? noConnection(host, query);
+}
+
+/** The responder's answer; returns what IKE_AUTH needs but for our own message, which is yet to be sent. */
+export function acceptIkeSaInit(
+  sa: EmergingSa,
+  { chosen, answer, secret, request: message, nonce }: Opening,
+): { readonly payloads: readonly Payload[]; readonly result: Omit<InitResult, 'responderMessage'> } {
+  const { host, connection } = sa;
+  // The request was made before there was an SPIr, and so were the hashes in it.
+  heed('init-request', message.payloads, { ...circumstances(sa), responderSpi: 0n });
+  const nr = host.provider.random(NONCE_LENGTH);
+  const result = deriveKeys(sa, chosen, { initiator: nonce.slice(), responder: nr }, secret, sa.initiatorSpi);
+  return {
+    payloads: [
+      choiceOf(chosen, NO_SPI),
+      ...answer,
+      { type: PayloadType.Nonce, data: nr },
+      ...certificateRequest(host, connection),
+      ...offered('init-response', sa),
+    ],
+    result: { ...result, initiatorMessage: message.octets, certificateAsked: false },
+  };
+}
+
+function open(host: Host, connection: Connection, chosen: AcceptedProposal, message: Message): InitVerdict {
+  const nonce = first(message, PayloadType.Nonce)?.data ?? new Uint8Array();
+  const refuse = (answer: NotifyPayload, failure: Failure): InitVerdict => {
+    return { kind: 'refused', answer, failure, connection: connection.name };
+  };
+  if (isShort(nonce, chosen, host))
+    return refuse(
+      notify(NotifyError.INVALID_SYNTAX),
+      breach('the nonce is shorter than the function asks for').failure,
+    );
+  try {
+    const answer = answerKeyExchange(host.provider, chosen, message);
+    if ('notifyType' in answer || answer.secret === undefined) {
+      const theirs = first(message, PayloadType.KE)?.method ?? 0;
+      return refuse('notifyType' in answer ? answer : notify(NotifyError.NO_PROPOSAL_CHOSEN), {
+        code: 'peer/invalid-ke',
+        summary: `${connection.name}: the peer guessed key exchange method ${theirs}, and was told to use ${chosen.keyExchange}`,
+        notify: 'INVALID_KE_PAYLOAD',
+      });
+    }
+    const { payloads, secret } = answer;
+    return {
+      kind: 'accepted',
+      opening: { connection, chosen, answer: payloads, secret, request: message, nonce },
+    };
+  } catch (error) {
+    if (error instanceof Refused) return refuse(error.answer, error.failure);
+    throw error;
+  }
+}
+
+function noConnection(host: Host, query: Parameters<typeof mismatchedConnections>[1]): InitVerdict {
+  const [nearest] = mismatchedConnections(host.connections, query);
+  const [local, remote] = [formatIp(query.local), formatIp(query.remote)];
+  return {
+    kind: 'refused',
+    answer: notify(NotifyError.NO_PROPOSAL_CHOSEN),
+    connection: '',
+    failure: {
+      code: 'config/no-connection',
+      summary: `no connection is for ${remote} at ${local}`,
+      ours: host.connections.map(({ name }) => name),
+      theirs: [remote],
+      ...(nearest === undefined
+        ? {}
+        : { nearest: `${nearest.connection.name} differs in ${nearest.differs.join(' and ')}` }),
+      remedy: `let remote_addrs of a connection include ${remote}, and local_addrs ${local}`,
+      notify: 'NO_PROPOSAL_CHOSEN',
+    },
+  };
+}
+
+function circumstances(sa: EmergingSa): Parameters<typeof heed>[2] {
+  const { host, connection, role, path, initiatorSpi, responderSpi, peer } = sa;
+  return { host, connection, role, path, initiatorSpi, responderSpi, peer };
+}

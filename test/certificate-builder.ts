@@ -187,7 +187,7 @@ export function issueCrl(authority: Issued, options: CrlOptions = {}): Uint8Arra
   return new Uint8Array(AsnConvert.serialize(whole));
 }
 
-/** A fresh key pair; RSA pairs, which are slow to make, are handed out again from the fourth on. */
+/** A fresh key pair; RSA pairs, which are slow to make, are handed out again from the third on. */
 export function keyPair(type: KeyType): KeyPair {
   if (type === 'ed25519') return generateKeyPairSync('ed25519');
   if (type === 'ed448') return generateKeyPairSync('ed448');
@@ -201,7 +201,7 @@ export function keyPair(type: KeyType): KeyPair {
 }
 
 const DAY = 86_400_000;
-const MAX_RSA_PAIRS = 3;
+const MAX_RSA_PAIRS = 2;
 const rsaPairs = new Map<string, KeyPair[]>();
 let rsaHandedOut = 0;
 let serials = 0x1000;

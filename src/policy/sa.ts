@@ -60,6 +60,43 @@ export interface ChildSaParameters {
   readonly lifetimes: ChildLifetimes;
   /** The SA that this one replaces, on a rekey. */
   readonly replaces?: number;
+  readonly kernel?: KernelOptions;
+}
+
+/** What only the kernel's own IPsec can heed. */
+export interface KernelOptions {
+  /** Only packets with this mark are meant: by the inbound policies, by the outbound ones and the outbound SA. */
+  readonly markIn?: Mark;
+  readonly markOut?: Mark;
+  /** XFRM interface (`if_id`) that the SA and its policies belong to. */
+  readonly interfaceIn?: number;
+  readonly interfaceOut?: number;
+  /** Instead of the one computed from the selectors; lower goes first. */
+  readonly priority?: number;
+  /** Absent or true: policies and routes are installed along with the SA. */
+  readonly policies?: boolean;
+}
+
+export interface Mark {
+  readonly value: number;
+  readonly mask: number;
+}
+
+/** A policy without an SA of its own. */
+export interface StandingPolicy {
+  /** Unique among standing policies while the daemon runs. */
+  readonly id: number;
+  /** `trap` asks for an SA (an acquire event with its reqid); `pass` lets traffic by in clear, `drop` stops it. */
+  readonly kind: 'trap' | 'pass' | 'drop';
+  readonly localTs: readonly TrafficSelector[];
+  readonly remoteTs: readonly TrafficSelector[];
+  /** Of a trap: what its SA will be. Addresses that are all zero are not known yet. */
+  readonly protocol: 'esp' | 'ah';
+  readonly mode: IpsecMode;
+  readonly reqid: number;
+  readonly local: IpAddress;
+  readonly remote: IpAddress;
+  readonly kernel?: KernelOptions;
 }
 
 export interface ChildLifetimes {

@@ -77,6 +77,15 @@ test('numbers after the last, and a second last, are passed over', () => {
   assert.equal(reassembly.octets, 1);
 });
 
+test('what is stored is a copy', () => {
+  const reassembly = new V1Reassembly();
+  const fragment = { type: V1PayloadType.FRAGMENT, fragmentId: 1 } as const;
+  const data = Uint8Array.of(1);
+  reassembly.add({ ...fragment, fragmentNumber: 1, last: false, data });
+  data[0] = 9;
+  assert.deepEqual(reassembly.add({ ...fragment, fragmentNumber: 2, last: true, data }), Uint8Array.of(1, 9));
+});
+
 test('limits hold: fragments and octets', () => {
   const reassembly = new V1Reassembly({ fragments: 3, octets: 4 });
   assert.equal(add(reassembly, 4, true, 'd'), undefined);

@@ -38,7 +38,8 @@ export class V1Reassembly {
 
   /**
    * Takes one fragment and returns the whole datagram once it is complete, undefined before. Passed over: a
-   * duplicate, a number after the last, a second and different last, anything beyond the limits.
+   * duplicate, a number after the last, a second and different last, anything beyond the limits. What is kept
+   * is a copy.
    */
   add({ fragmentId, fragmentNumber, last, data }: V1FragmentPayload): Uint8Array | undefined {
     if (fragmentId !== this.#id) this.clear();
@@ -46,7 +47,7 @@ export class V1Reassembly {
     if (fragmentNumber > this.#limits.fragments || this.#octets + data.length > this.#limits.octets)
       return undefined;
     if (this.#pieces.has(fragmentNumber) || !this.#fits(fragmentNumber, last)) return undefined;
-    this.#pieces.set(fragmentNumber, data);
+    this.#pieces.set(fragmentNumber, data.slice());
     this.#octets += data.length;
     if (last) this.#last = fragmentNumber;
     if (this.#pieces.size !== this.#last) return undefined;

@@ -4,7 +4,7 @@ import type { V1Payload } from './payload.ts';
 import type { V1KnownType } from './payloads/index.ts';
 
 /** Exactly once, at most once, any number of times, none or two. */
-export type V1Occurrence = '1' | '?' | '*' | 'pair';
+type V1Occurrence = '1' | '?' | '*' | 'pair';
 
 /** One shape a message may have. Payload types that are not named must not stand in it. */
 export interface V1Form {

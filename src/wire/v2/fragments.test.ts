@@ -97,18 +97,41 @@ test('requests and responses of the same Message ID do not mix, nor do different
   assert.equal(text(add(reassembly, 2, 2, '2', header(6))), '12');
 });
 
-test('limits hold: messages, fragments of one, octets of all', () => {
+test('limits hold: fragments of one message, octets of one', () => {
   const reassembly = new Reassembly({ messages: 2, fragments: 4, octets: 10 });
-  assert.equal(add(reassembly, 1, 5, 'a', header(1)), undefined);
+  assert.equal(add(reassembly, 1, 5, 'a'), undefined);
   assert.equal(reassembly.size, 0);
-  add(reassembly, 1, 4, 'aaaa', header(1));
-  add(reassembly, 1, 4, 'aaaa', header(2));
-  add(reassembly, 1, 4, 'a', header(3));
-  assert.equal(reassembly.size, 2);
-  add(reassembly, 2, 4, 'bbb', header(1));
+  add(reassembly, 1, 4, 'aaaaaaaa');
+  add(reassembly, 2, 4, 'bbb');
   assert.equal(reassembly.octets, 8);
-  add(reassembly, 2, 4, 'bb', header(1));
+  add(reassembly, 2, 4, 'bb');
   assert.equal(reassembly.octets, 10);
+});
+
+test('messages that crowd each other out: the oldest goes, by number and by octets', () => {
+  const reassembly = new Reassembly({ messages: 2, fragments: 4, octets: 10 });
+  for (const id of [1, 2, 3]) add(reassembly, 1, 2, 'aa', header(id));
+  assert.equal(reassembly.size, 2);
+  assert.equal(add(reassembly, 2, 2, 'b', header(1)), undefined);
+  assert.equal(text(add(reassembly, 2, 2, 'b', header(3))), 'aab');
+  reassembly.clear();
+  add(reassembly, 1, 2, 'aaaaaa', header(1));
+  add(reassembly, 1, 2, 'cccccc', header(2));
+  assert.equal(reassembly.octets, 6);
+  assert.equal(text(add(reassembly, 2, 2, 'dddd', header(2))), 'ccccccdddd');
+  assert.equal(reassembly.octets, 0);
+});
+
+test('what is stored is a copy: neither the datagram is held nor does its change matter', () => {
+  const reassembly = new Reassembly();
+  const fragment = { type: PayloadType.SKF, firstInner: 0, totalFragments: 2, bodyOffset: 36 } as const;
+  const bytes = Uint8Array.of(1);
+  reassembly.add(header(1), { ...fragment, fragmentNumber: 1 }, bytes);
+  bytes[0] = 9;
+  assert.deepEqual(
+    reassembly.add(header(1), { ...fragment, fragmentNumber: 2 }, bytes)?.bytes,
+    Uint8Array.of(1, 9),
+  );
 });
 
 test('what is discarded is gone, and its room free', () => {

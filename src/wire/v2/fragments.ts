@@ -51,9 +51,10 @@ export class Reassembly {
 
   /**
    * Takes one opened fragment and returns the whole inner chain once it is complete, undefined before. What
-   * must not be stored is passed over: a duplicate, a smaller total than known, anything beyond the limits.
+   * must not be stored is passed over: a duplicate, a smaller total than known, a message beyond the limits.
+   * Where messages in the making crowd each other out, the oldest goes.
    *
-   * @param bytes what `openMessage` gave for this fragment; kept until the message is complete.
+   * @param bytes what `openMessage` gave for this fragment; a copy is kept until the message is complete.
    */
   add(header: Header, fragment: EncryptedFragmentPayload, bytes: Uint8Array): PayloadChain | undefined {
     const { fragmentNumber, totalFragments, firstInner } = fragment;
@@ -64,9 +65,9 @@ export class Reassembly {
     // A larger total: the sender has begun anew with smaller pieces, the earlier ones are useless.
     if (known !== undefined && totalFragments > known.pieces.length) this.#drop(key, known);
     const partial = this.#partials.get(key) ?? this.#begin(key, totalFragments);
-    if (partial === undefined || partial.pieces[fragmentNumber - 1] !== undefined) return undefined;
-    if (this.#octets + bytes.length > this.#limits.octets) return undefined;
-    partial.pieces[fragmentNumber - 1] = bytes;
+    if (partial.pieces[fragmentNumber - 1] !== undefined || !this.#makeRoom(partial, bytes.length))
+      return undefined;
+    partial.pieces[fragmentNumber - 1] = bytes.slice();
     partial.octets += bytes.length;
     this.#octets += bytes.length;
     if (fragmentNumber === 1) partial.first = firstInner;
@@ -87,11 +88,24 @@ export class Reassembly {
     this.#octets = 0;
   }
 
-  #begin(key: number, total: number): Partial | undefined {
-    if (this.#partials.size >= this.#limits.messages) return undefined;
+  #begin(key: number, total: number): Partial {
+    for (const [other, oldest] of this.#partials) {
+      if (this.#partials.size < this.#limits.messages) break;
+      this.#drop(other, oldest);
+    }
     const partial: Partial = { pieces: Array(total).fill(undefined), first: 0, missing: total, octets: 0 };
     this.#partials.set(key, partial);
     return partial;
+  }
+
+  /** Whether `length` octets more may be held for `partial`, at the cost of older messages where need be. */
+  #makeRoom(partial: Partial, length: number): boolean {
+    if (partial.octets + length > this.#limits.octets) return false;
+    for (const [other, oldest] of this.#partials) {
+      if (this.#octets + length <= this.#limits.octets) break;
+      if (oldest !== partial) this.#drop(other, oldest);
+    }
+    return true;
   }
 
   #drop(key: number, partial: Partial): void {

@@ -5,7 +5,7 @@ import type { Payload } from './payload.ts';
 import type { KnownType } from './payloads/index.ts';
 
 /** How often a payload may stand in a message: exactly once, at most once, at least once, any number of times. */
-export type Occurrence = '1' | '?' | '+' | '*';
+type Occurrence = '1' | '?' | '+' | '*';
 
 /** One shape a message may have. Payload types that are not named must not stand in it. */
 export interface Form {

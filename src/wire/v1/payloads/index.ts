@@ -24,7 +24,7 @@ export type V1PayloadOf<T extends V1KnownType> = V1KnownPayload extends infer P
   : never;
 
 /** One codec for each payload of the union: a payload without one does not compile, nor one without a payload. */
-export const V1_CODECS: { readonly [T in V1KnownType]: Codec<V1PayloadOf<T>> } = {
+const V1_CODECS: { readonly [T in V1KnownType]: Codec<V1PayloadOf<T>> } = {
   [V1PayloadType.SA]: sa,
   [V1PayloadType.KE]: ke,
   [V1PayloadType.ID]: id,

@@ -11,7 +11,7 @@ import { encodeV1Body } from '../message.ts';
 import type { V1KnownPayload } from '../payload.ts';
 import { MAX_SPIS } from './delete.ts';
 import { v1CodecFor } from './index.ts';
-import { MAX_PROPOSALS, MAX_TRANSFORM_ATTRIBUTES, MAX_TRANSFORMS } from './sa.ts';
+import { MAX_PROPOSALS, MAX_TRANSFORM_ATTRIBUTES, MAX_TRANSFORMS } from './proposal.ts';
 
 const { SA, ID, CERT, CR, NONCE, N, D, ATTRIBUTES, NAT_OA, FRAGMENT } = V1PayloadType;
 

@@ -26,7 +26,7 @@ export type PayloadOf<T extends KnownType> = KnownPayload extends infer P
   : never;
 
 /** One codec for each payload of the union: a payload without one does not compile, nor one without a payload. */
-export const CODECS: { readonly [T in KnownType]: Codec<PayloadOf<T>> } = {
+const CODECS: { readonly [T in KnownType]: Codec<PayloadOf<T>> } = {
   [PayloadType.SA]: sa,
   [PayloadType.KE]: ke,
   [PayloadType.IDi]: id,

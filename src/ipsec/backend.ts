@@ -1,4 +1,11 @@
-import type { BackendEvent, BackendFeatures, ChildSaParameters, ChildSaUsage, Path } from '../policy/sa.ts';
+import type {
+  BackendEvent,
+  BackendFeatures,
+  ChildSaParameters,
+  ChildSaUsage,
+  Path,
+  StandingPolicy,
+} from '../policy/sa.ts';
 
 /**
  * What cygnet asks of whatever carries packets: the kernel, user space, or a list in memory. All calls answer
@@ -24,6 +31,9 @@ export interface IpsecBackend {
   /** The peer moved (NAT rebinding, MOBIKE). */
   updatePath(id: number, path: Path, udpEncapsulation: boolean): Promise<void>;
   usage(id: number): Promise<ChildSaUsage | undefined>;
+  /** Policies without an SA. Absent where the back end cannot have them. */
+  addPolicy?(policy: StandingPolicy): Promise<void>;
+  removePolicy?(id: number): Promise<void>;
   /** Called for what happens without being asked; one listener. */
   onEvent(listener: (event: BackendEvent) => void): void;
   /** Removes all that was installed. */

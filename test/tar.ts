@@ -12,7 +12,7 @@ export function readTarGz(file: string): Map<string, Uint8Array> {
     const size = Number.parseInt(header.toString('latin1', 124, 136), 8);
     const kind = String.fromCharCode(header[156] as number);
     if (kind === '0' || kind === '\0')
-      files.set(name, Uint8Array.from(tar.subarray(at + 512, at + 512 + size)));
+      files.set(name, new Uint8Array(tar.subarray(at + 512, at + 512 + size)));
     at += 512 + Math.ceil(size / 512) * 512;
   }
   return files;

@@ -24,19 +24,31 @@ export function address(data: Uint8Array): string {
   return data.length === 4 || data.length === 16 ? formatIp(data) : octets(data);
 }
 
-/** Several lines as one text, cut where somebody sent very much. */
-export function paragraph(lines: readonly string[]): string {
+/**
+ * `head`, and below it what `linesOf` makes of each of `items`, as one text: cut where somebody sent very much,
+ * and what is cut off is not even made.
+ */
+export function paragraph<T>(
+  head: readonly string[],
+  items: readonly T[],
+  linesOf: (item: T) => readonly string[],
+): string {
+  const lines = [...head];
+  for (const item of items) {
+    if (lines.length > MAX_LINES) break;
+    lines.push(...linesOf(item));
+  }
   const shown = lines
     .slice(0, MAX_LINES)
     .map(line => (line.length > MAX_LINE ? `${line.slice(0, MAX_LINE)}…` : line));
-  if (lines.length > MAX_LINES) shown.push(`… ${lines.length - MAX_LINES} lines more`);
-  return shown.join('\n');
+  return (lines.length > MAX_LINES ? [...shown, '…'] : shown).join('\n');
 }
 
-/** Words in one line, cut likewise. */
-export function sentence(words: readonly string[], most = 64): string {
-  if (words.length <= most) return words.join(' ');
-  return `${words.slice(0, most).join(' ')} … ${words.length - most} more`;
+/** A word for each of `items`, in one line; those beyond `most` are counted only. */
+export function sentence<T>(items: readonly T[], wordOf: (item: T) => string, most = 64): string {
+  const words = items.slice(0, most).map(wordOf);
+  if (items.length > most) words.push('…', `${items.length - most} more`);
+  return words.join(' ');
 }
 
 /** Both SPIs as strongSwan, Wireshark and RFC examples write them. */

@@ -59,7 +59,7 @@ function draw(random: Random): V1Payload[] {
 test(`wounded IKEv1 messages are read or refused (seed ${FUZZ_SEED})`, () => {
   const random = new Random(FUZZ_SEED);
   let read = 0;
-  for (let run = fuzzRuns(3000); run > 0; run--) {
+  for (let run = fuzzRuns(2000); run > 0; run--) {
     const wounded = setLength(mutate(encodeV1Message(fields, draw(random)), random));
     survive(wounded, bytes => {
       const { header, payloads, encrypted } = decodeV1Message(bytes);
@@ -73,13 +73,13 @@ test(`wounded IKEv1 messages are read or refused (seed ${FUZZ_SEED})`, () => {
     });
   }
   // Were all refused at the door, nothing behind it would be tried.
-  assert.ok(read > 300, `${read} were read`);
+  assert.ok(read > 200, `${read} were read`);
 });
 
 test(`wounded decrypted messages are read or refused (seed ${FUZZ_SEED})`, () => {
   const random = new Random(FUZZ_SEED + 1);
   let read = 0;
-  for (let run = fuzzRuns(3000); run > 0; run--) {
+  for (let run = fuzzRuns(2000); run > 0; run--) {
     const { first, bytes } = encodeV1Payloads(draw(random));
     survive(mutate(bytes, random), wounded => {
       const payloads = decodeV1Payloads(random.chance(0.05) ? random.below(256) : first, wounded);
@@ -89,7 +89,7 @@ test(`wounded decrypted messages are read or refused (seed ${FUZZ_SEED})`, () =>
       read++;
     });
   }
-  assert.ok(read > 300, `${read} were read`);
+  assert.ok(read > 200, `${read} were read`);
 });
 
 test(`wounded and shuffled fragments never hold more than allowed (seed ${FUZZ_SEED})`, () => {

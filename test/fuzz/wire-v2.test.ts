@@ -48,7 +48,7 @@ function setLength(datagram: Uint8Array): Uint8Array {
 test(`wounded IKEv2 messages are read or refused (seed ${FUZZ_SEED})`, () => {
   const random = new Random(FUZZ_SEED);
   let read = 0;
-  for (let run = fuzzRuns(3000); run > 0; run--) {
+  for (let run = fuzzRuns(2000); run > 0; run--) {
     const payloads = Array.from(
       { length: 1 + random.below(5) },
       () => samples[random.below(samples.length)] as Payload,
@@ -68,13 +68,13 @@ test(`wounded IKEv2 messages are read or refused (seed ${FUZZ_SEED})`, () => {
     });
   }
   // Were all refused at the door, nothing behind it would be tried.
-  assert.ok(read > 300, `${read} were read`);
+  assert.ok(read > 200, `${read} were read`);
 });
 
 test(`wounded inner chains are read or refused (seed ${FUZZ_SEED})`, () => {
   const random = new Random(FUZZ_SEED + 1);
   let read = 0;
-  for (let run = fuzzRuns(3000); run > 0; run--) {
+  for (let run = fuzzRuns(2000); run > 0; run--) {
     const payloads = Array.from(
       { length: 1 + random.below(5) },
       () => samples[random.below(samples.length)] as Payload,
@@ -85,7 +85,7 @@ test(`wounded inner chains are read or refused (seed ${FUZZ_SEED})`, () => {
       read++;
     });
   }
-  assert.ok(read > 300, `${read} were read`);
+  assert.ok(read > 200, `${read} were read`);
 });
 
 test(`wounded protected messages do not open (seed ${FUZZ_SEED})`, () => {

@@ -22,24 +22,22 @@ import type { V1Attribute, V1IdPayload, V1NotifyPayload, V1Payload, V1SaPayload 
 
 /** One line: `MAIN_MODE 0 [SA V(RFC 3947) V]`; the number is the Message ID, in hexadecimal. */
 export function summarizeV1(message: V1Message): string {
-  const words = message.encrypted ? ['{…}'] : message.payloads.map(wordFor);
-  return `${title(message)} [${sentence(words)}]`;
+  return `${title(message)} [${message.encrypted ? '{…}' : sentence(message.payloads, wordFor)}]`;
 }
 
 /** Every field, a line or more for each payload, indented by two. */
 export function detailV1(message: V1Message): string {
   const { header, payloads, encrypted } = message;
-  const lines = [
+  const head = [
     title(message),
     `  cookies ${spis(header)}, version ${header.majorVersion}.${header.minorVersion}, flags ${flagNames(header.flags)}, ${header.length} octets`,
   ];
-  for (const payload of payloads) {
+  const text = paragraph(head, payloads, payload => {
     const [first, ...rest] = linesFor(payload);
-    lines.push(`  ${wordFor(payload)}${first === '' ? '' : `: ${first}`}`);
-    for (const line of rest) lines.push(`    ${line}`);
-  }
-  if (encrypted) lines.push('  {…}');
-  return paragraph(lines);
+    const line = `  ${wordFor(payload)}${first === '' ? '' : `: ${first}`}`;
+    return [line, ...rest.map(more => `    ${more}`)];
+  });
+  return encrypted ? `${text}\n  {…}` : text;
 }
 
 function title({ header }: V1Message): string {
@@ -85,7 +83,7 @@ function linesFor(payload: V1Payload): readonly string[] {
     case V1PayloadType.N:
       return [notifyLine(payload)];
     case V1PayloadType.D:
-      return [`${nameOf(V1ProtocolId, payload.protocol)} ${sentence(payload.spis.map(toHex))}`.trimEnd()];
+      return [`${nameOf(V1ProtocolId, payload.protocol)} ${sentence(payload.spis, toHex)}`.trimEnd()];
     case V1PayloadType.VID:
       return [`${quoted(payload.data)} ${octets(payload.data)}`];
     case V1PayloadType.ATTRIBUTES:

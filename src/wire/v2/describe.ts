@@ -34,27 +34,27 @@ import type {
 
 /** One line: `IKE_SA_INIT request 0 [SA KE Ni N(NAT_DETECTION_SOURCE_IP)]`. */
 export function summarizeV2(message: Message): string {
-  const { payloads, encrypted } = message;
-  const words = payloads.map(payload => wordFor(payload, isResponse(message)));
-  if (encrypted !== undefined) words.push(sealedWord(encrypted));
-  return `${title(message)} [${sentence(words)}]`;
+  const response = isResponse(message);
+  const clear = sentence(message.payloads, payload => wordFor(payload, response));
+  const sealed = message.encrypted === undefined ? '' : sealedWord(message.encrypted);
+  return `${title(message)} [${clear}${clear !== '' && sealed !== '' ? ' ' : ''}${sealed}]`;
 }
 
 /** Every field, a line or more for each payload, indented by two. */
 export function detailV2(message: Message): string {
   const { header, payloads, encrypted } = message;
-  const lines = [
+  const response = isResponse(message);
+  const head = [
     title(message),
     `  SPIs ${spis(header)}, version ${header.majorVersion}.${header.minorVersion}, flags ${flagNames(header.flags)}, ${header.length} octets`,
   ];
-  for (const payload of payloads) {
-    const word = wordFor(payload, isResponse(message));
+  const text = paragraph(head, payloads, payload => {
     const [first, ...rest] = linesFor(payload);
-    lines.push(`  ${word}${payload.critical === true ? ' critical' : ''}${first === '' ? '' : `: ${first}`}`);
-    for (const line of rest) lines.push(`    ${line}`);
-  }
-  if (encrypted !== undefined) lines.push(`  ${sealedWord(encrypted)}`);
-  return paragraph(lines);
+    const critical = payload.critical === true ? ' critical' : '';
+    const line = `  ${wordFor(payload, response)}${critical}${first === '' ? '' : `: ${first}`}`;
+    return [line, ...rest.map(more => `    ${more}`)];
+  });
+  return encrypted === undefined ? text : `${text}\n  ${sealedWord(encrypted)}`;
 }
 
 function isResponse({ header }: Message): boolean {
@@ -127,7 +127,7 @@ function linesFor(payload: Payload): readonly string[] {
     case PayloadType.Notify:
       return [notifyLine(payload)];
     case PayloadType.Delete:
-      return [`${nameOf(ProtocolId, payload.protocol, 201)} ${sentence(payload.spis.map(toHex))}`.trimEnd()];
+      return [`${nameOf(ProtocolId, payload.protocol, 201)} ${sentence(payload.spis, toHex)}`.trimEnd()];
     case PayloadType.VendorID:
       return [`${quoted(payload.data)} ${octets(payload.data)}`];
     case PayloadType.TSi:
@@ -161,7 +161,7 @@ const TRANSFORMS: Readonly<Record<number, Registry>> = {
 
 function proposalLine({ number, protocol, spi, transforms }: WireProposal): string {
   const of = `proposal ${number} ${nameOf(ProtocolId, protocol, 201)}${spi.length > 0 ? ` SPI ${toHex(spi)}` : ''}`;
-  return `${of}: ${sentence(transforms.map(transformWord), 40)}`;
+  return `${of}: ${sentence(transforms, transformWord, 40)}`;
 }
 
 function transformWord({ type, id, keyLength, attributes }: WireTransform): string {
@@ -234,7 +234,8 @@ const NOTIFY_DATA: Readonly<Record<number, (data: Uint8Array) => string | undefi
   [NotifyStatus.ADDITIONAL_IP6_ADDRESS]: address,
   [NotifyStatus.SIGNATURE_HASH_ALGORITHMS]: data =>
     sentence(
-      Array.from({ length: data.length >> 1 }, (_, i) => nameOf(HashAlgorithm, pair(data, 2 * i))),
+      Array.from({ length: data.length >> 1 }, (_, i) => pair(data, 2 * i)),
+      hash => nameOf(HashAlgorithm, hash),
       16,
     ),
 };

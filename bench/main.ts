@@ -5,7 +5,9 @@ import { benchSetup } from './setup.ts';
 import { benchWire } from './wire.ts';
 
 /** `npm run bench` measures everything; `npm run bench -- wire esp` the named parts. `--json` prints the rows as they are. */
-const PARTS: Readonly<Record<string, { title: string; run: () => readonly Row[] | Promise<readonly Row[]> }>> = {
+const PARTS: Readonly<
+  Record<string, { title: string; run: () => readonly Row[] | Promise<readonly Row[]> }>
+> = {
   wire: { title: 'Messages', run: benchWire },
   setup: { title: 'Set-ups (responder, IKE_SA_INIT and IKE_AUTH, µs of CPU)', run: benchSetup },
   memory: { title: 'Memory of an established IKE SA with one child', run: benchMemory },

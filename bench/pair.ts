@@ -1,12 +1,18 @@
+import type { CryptoProvider } from '../src/crypto/provider.ts';
 import { Engine } from '../src/engine/engine.ts';
 import type { EngineSettings, Output } from '../src/ike/output.ts';
 import { ip } from '../src/lib/ip.ts';
 import type { Connection } from '../src/policy/connection.ts';
 import type { Credentials } from '../src/policy/credentials.ts';
 import type { BackendFeatures, Path } from '../src/policy/sa.ts';
-import type { CryptoProvider } from '../src/crypto/provider.ts';
 
-const FEATURES: BackendFeatures = { modes: ['tunnel'], protocols: ['esp'], esn: true, forceUdpEncapsulation: false, maximumReplayWindow: 4096 };
+const FEATURES: BackendFeatures = {
+  modes: ['tunnel'],
+  protocols: ['esp'],
+  esn: true,
+  forceUdpEncapsulation: false,
+  maximumReplayWindow: 4096,
+};
 
 /** Two engines wired to each other with nothing between: what is measured is theirs alone. */
 export class Pair {
@@ -18,10 +24,19 @@ export class Pair {
   readonly #failures: string[] = [];
   readonly #queue: (() => void)[] = [];
   #spi = 256;
-  #now = 1_800_000_000_000;
+  #now = Date.UTC(2030, 0, 1);
 
-  constructor(provider: CryptoProvider, initiator: { connections: Connection[]; credentials: Credentials }, responder: { connections: Connection[]; credentials: Credentials }, settings: Partial<EngineSettings> = {}) {
-    const common = { provider, features: FEATURES, settings: { cookieThreshold: 1e9, cookieThresholdPerAddress: 1e9, blockThreshold: 0, ...settings } };
+  constructor(
+    provider: CryptoProvider,
+    initiator: { connections: Connection[]; credentials: Credentials },
+    responder: { connections: Connection[]; credentials: Credentials },
+    settings: Partial<EngineSettings> = {},
+  ) {
+    const common = {
+      provider,
+      features: FEATURES,
+      settings: { cookieThreshold: 1e9, cookieThresholdPerAddress: 1e9, blockThreshold: 0, ...settings },
+    };
     this.initiator = new Engine({ ...common, ...initiator });
     this.responder = new Engine({ ...common, ...responder });
   }
@@ -41,7 +56,9 @@ export class Pair {
         case 'transmit': {
           const other = side === 'initiator' ? 'responder' : 'initiator';
           const path: Path = { local: output.path.remote, remote: output.path.local };
-          this.#queue.push(() => this.#enter(other, engine => engine.receive(output.datagram, path, this.#now)));
+          this.#queue.push(() =>
+            this.#enter(other, engine => engine.receive(output.datagram, path, this.#now)),
+          );
           break;
         }
         case 'ask': {
@@ -51,7 +68,13 @@ export class Pair {
               ? ({ kind: 'spi', spi: ++this.#spi } as const)
               : question.kind === 'install'
                 ? ({ kind: 'done' } as const)
-                : ({ kind: 'path', path: { local: { address: ip('192.0.2.1'), port: 500 }, remote: { address: ip('192.0.2.2'), port: 500 } } } as const);
+                : ({
+                    kind: 'path',
+                    path: {
+                      local: { address: ip('192.0.2.1'), port: 500 },
+                      remote: { address: ip('192.0.2.2'), port: 500 },
+                    },
+                  } as const);
           this.#queue.push(() => this.#enter(side, engine => engine.answer(id, answer, this.#now)));
           break;
         }

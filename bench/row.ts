@@ -20,7 +20,17 @@ export function render(title: string, rows: readonly Row[]): string {
     row.target === undefined ? '' : `${row.met === true ? 'ok' : 'MISSED'} (target ${row.target})`,
   ]);
   const widths = [0, 1, 2, 3].map(column => Math.max(...cells.map(row => (row[column] as string).length)));
-  return [title, ...cells.map(row => `  ${row.map((cell, i) => cell.padEnd(widths[i] as number)).join('  ').trimEnd()}`), ''].join('\n');
+  return [
+    title,
+    ...cells.map(
+      row =>
+        `  ${row
+          .map((cell, i) => cell.padEnd(widths[i] as number))
+          .join('  ')
+          .trimEnd()}`,
+    ),
+    '',
+  ].join('\n');
 }
 
 function round(value: number): string {

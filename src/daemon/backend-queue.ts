@@ -1,6 +1,7 @@
 import type { Answer, Command, Question } from '../ike/output.ts';
 import type { IpsecBackend } from '../ipsec/backend.ts';
-import { Failed, type Failure } from '../policy/failure.ts';
+import type { Failure } from '../policy/failure.ts';
+import { failureOf } from './failure-of.ts';
 
 type InstallOrSpi = Exclude<Question, { kind: 'resolve' }>;
 
@@ -75,13 +76,3 @@ export class BackendQueue {
 }
 
 function ignore(): void {}
-
-/** What a thrown value says, as a failure: what is not `Failed` is a defect of ours and says so. */
-export function failureOf(error: unknown): Failure {
-  if (error instanceof Failed) return error.failure;
-  return {
-    code: 'local/internal',
-    summary: error instanceof Error ? error.message : String(error),
-    remedy: 'please report this with the log',
-  };
-}

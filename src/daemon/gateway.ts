@@ -16,8 +16,9 @@ import type { Connection } from '../policy/connection.ts';
 import type { Credentials } from '../policy/credentials.ts';
 import { Failed, type Failure } from '../policy/failure.ts';
 import type { ChildSaUsage, Path } from '../policy/sa.ts';
-import { BackendQueue, failureOf } from './backend-queue.ts';
+import { BackendQueue } from './backend-queue.ts';
 import { now } from './clock.ts';
+import { failureOf } from './failure-of.ts';
 
 export interface GatewayOptions {
   readonly provider: CryptoProvider;

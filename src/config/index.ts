@@ -1,0 +1,23 @@
+/** Configuration: text to the policy model, with the place of everything that is wrong. */
+export {
+  authorityFromTree,
+  certificatesFrom,
+  connectionFromTree,
+  crlsFrom,
+  type InlineConnection,
+  poolFromTree,
+  privateKeysFrom,
+  sharedKeyFromTree,
+} from './inline.ts';
+export { type Configuration, type LoadOptions, loadConfiguration } from './load.ts';
+export type { Pool, PoolAttribute } from './pools.ts';
+export { configurationFrom, type ProgramConfiguration } from './program.ts';
+export {
+  ConfigurationFailure,
+  type ConfigurationWarning,
+  formatRemark,
+  type LocatedFailure,
+} from './report.ts';
+export type { PlainTree, Position } from './section.ts';
+export { type EngineKnobs, loadSettings, type Settings } from './settings.ts';
+export type { AddressRange } from './value-types.ts';

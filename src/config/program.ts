@@ -1,0 +1,55 @@
+import type { CryptoProvider } from '../crypto/provider.ts';
+import { utf8 } from '../lib/text.ts';
+import type { Connection } from '../policy/connection.ts';
+import type { Credentials } from '../policy/credentials.ts';
+import { certificatesFrom, connectionFromTree, privateKeysFrom, sharedKeyFromTree } from './inline.ts';
+import type { ConfigurationWarning } from './report.ts';
+import type { PlainTree } from './section.ts';
+
+/** What a program says in place of a swanctl directory. Octets may be PEM or DER; text is PEM. */
+export interface ProgramConfiguration {
+  /** Connections by name, with the keys of swanctl.conf; certificates stand in place of the names of their files. */
+  readonly connections: Readonly<Record<string, PlainTree>>;
+  /** Pre-shared keys and whose they are; without owners, everybody's. */
+  readonly secrets?: readonly { readonly secret: string | Uint8Array; readonly owners?: readonly string[] }[];
+  readonly privateKeys?: readonly (string | Uint8Array)[];
+  /** Authorities to trust. */
+  readonly authorities?: readonly (string | Uint8Array)[];
+  /** Further certificates that may stand in a chain. */
+  readonly certificates?: readonly (string | Uint8Array)[];
+}
+
+/** Reads a program's configuration. Throws ConfigurationFailure, which names the path of each value that is wrong. */
+export function configurationFrom(
+  { connections, secrets = [], privateKeys = [], authorities = [], certificates = [] }: ProgramConfiguration,
+  provider: CryptoProvider,
+): {
+  readonly connections: readonly Connection[];
+  readonly credentials: Credentials;
+  readonly warnings: readonly ConfigurationWarning[];
+} {
+  const inline = Object.entries(connections).map(([name, tree]) => connectionFromTree(name, tree, provider));
+  return {
+    connections: inline.map(({ connection }) => connection),
+    credentials: {
+      shared: secrets.map(({ secret, owners = [] }) =>
+        sharedKeyFromTree({ type: 'ike', data: secret, owners }),
+      ),
+      privateKeys: privateKeys.flatMap(key => privateKeysFrom(octets(key), provider)),
+      authorities: [
+        ...authorities.flatMap(one => certificatesFrom(octets(one), provider)),
+        ...inline.flatMap(one => one.authorities),
+      ],
+      certificates: [
+        ...certificates.flatMap(one => certificatesFrom(octets(one), provider)),
+        ...inline.flatMap(one => one.certificates),
+      ],
+      crls: [],
+    },
+    warnings: inline.flatMap(({ warnings }) => warnings),
+  };
+}
+
+function octets(value: string | Uint8Array): Uint8Array {
+  return typeof value === 'string' ? utf8(value) : value;
+}

@@ -1,0 +1,63 @@
+import { configurationFrom, type ProgramConfiguration } from '../config/index.ts';
+import { withOpenssl } from '../crypto/node/openssl.ts';
+import { nodeProvider } from '../crypto/node/provider.ts';
+import type { CryptoProvider } from '../crypto/provider.ts';
+import type { EngineSettings } from '../ike/output.ts';
+import { type PacketPort, UserspaceBackend } from '../ipsec/userspace/backend.ts';
+import { ip } from '../lib/ip.ts';
+import { openNodeTransport } from '../net/node-transport.ts';
+import { pathOf } from './choose-path.ts';
+import { now } from './clock.ts';
+import { Gateway } from './gateway.ts';
+
+/** What a program says to hold a gateway, or a client, in itself. */
+export interface GatewaySetup extends ProgramConfiguration {
+  /** Addresses of this host to speak IKE on; all of them by default. */
+  readonly addresses?: readonly string[];
+  /** UDP ports; 0 takes a free one. 500 and 4500 by default, the first of which needs privilege on most systems. */
+  readonly port?: number;
+  readonly natPort?: number;
+  readonly settings?: Partial<EngineSettings>;
+  /** Replaces node:crypto, for tests and for hardware. */
+  readonly provider?: CryptoProvider;
+}
+
+/** A gateway in this process, and the wire to the hosts behind it. */
+export interface OpenGateway {
+  readonly gateway: Gateway;
+  /** Packets in clear: what is sent here goes into the tunnel that its addresses select, what comes out of tunnels arrives here. */
+  readonly packets: PacketPort;
+  readonly port: number;
+  readonly natPort: number;
+}
+
+/**
+ * Opens UDP ports and a gateway on them, with ESP in this process: no privilege is needed beyond that for the ports.
+ * `gateway.close()` ends it. Rejects with `ConfigurationFailure`, or with `Failed` (`local/port-in-use`, `local/no-privilege`,
+ * `local/address`).
+ */
+export async function openGateway(setup: GatewaySetup): Promise<OpenGateway> {
+  const { addresses, port, natPort, settings, provider = withOpenssl(nodeProvider()) } = setup;
+  const { connections, credentials } = configurationFrom(setup, provider);
+  const transport = await openNodeTransport({
+    ...(addresses === undefined ? {} : { addresses: addresses.map(ip) }),
+    ...(port === undefined ? {} : { port }),
+    ...(natPort === undefined ? {} : { natPort }),
+  });
+  const backend = new UserspaceBackend({
+    provider,
+    datagrams: { send: (datagram, path) => transport.sendEsp(datagram, path) },
+    now,
+  });
+  transport.onEsp((packet, path) => backend.receiveEsp(packet, path));
+  const gateway = new Gateway({
+    provider,
+    transport,
+    backend,
+    connections,
+    credentials,
+    resolve: connection => pathOf(connection, transport),
+    ...(settings === undefined ? {} : { settings }),
+  });
+  return { gateway, packets: backend.port, port: transport.port, natPort: transport.natPort };
+}

@@ -1,5 +1,5 @@
 import { TransformType } from '../iana/ikev2.ts';
-import { Integ, KeMethod, SequenceNumbers, type Transform } from '../iana/transforms.ts';
+import { KeMethod, SequenceNumbers, type Transform } from '../iana/transforms.ts';
 import type { Algorithm, Protocol, Status } from './algorithm.ts';
 import { ENCRYPTION } from './encr/registry.ts';
 import { INTEGRITY } from './integ/registry.ts';
@@ -158,6 +158,3 @@ function editDistance(a: string, b: string): number {
   }
   return row[b.length] as number;
 }
-
-/** The integrity algorithm NONE, which an AEAD may be offered with (RFC 7296 §3.3.2). */
-export const INTEG_NONE: Transform = { type: TransformType.INTEG, id: Integ.NONE };

@@ -58,7 +58,7 @@ export interface ProposalMismatch {
   readonly reason: string;
 }
 
-export interface SelectionOptions {
+interface SelectionOptions {
   /** Whose order of preference decides, of proposals and of transforms. */
   readonly preferOurs: boolean;
   /** Leave out key exchanges on both sides: for a Child SA made in IKE_AUTH (RFC 7296 §1.2). */

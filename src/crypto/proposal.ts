@@ -4,7 +4,6 @@ export {
   confirmProposal,
   type OfferedProposal,
   type ProposalMismatch,
-  type SelectionOptions,
   selectProposal,
 } from './proposal-selection.ts';
 export {

@@ -18,7 +18,7 @@ export interface EncryptionAlgorithm extends Algorithm {
   readonly block: number;
 }
 
-export interface KeywordsOfLength {
+interface KeywordsOfLength {
   readonly keyLength: number;
   readonly names: readonly [string, ...string[]];
 }

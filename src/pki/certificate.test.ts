@@ -260,6 +260,12 @@ test('critical extensions that are not known are told, others passed over', () =
   assert.deepEqual(certificate.unknownCritical, ['1.2.3']);
 });
 
+test('what has no place in a URI is escaped', () => {
+  const names = extensions(['2.5.29.17', '30078605612000fc62']);
+  const [name] = parseCertificate(assemble({ extensions: names }), provider).subjectAltNames;
+  assert.equal(name?.kind === 'uri' && name.text, 'a%20%00%fcb');
+});
+
 test('an unknown signature algorithm is told by its number', () => {
   const strange = encodeDer(Tag.SEQUENCE, encodeDer(Tag.OID, encodeOid('1.2.3.4') as Uint8Array));
   const certificate = parseCertificate(

@@ -43,7 +43,7 @@ export function readGeneralName(reader: DerReader, what: string, constraint = fa
     case context(2, false):
       return { kind: 'dns', text: ascii(itself.content(tag, what), what, at), der };
     case context(6, false):
-      return { kind: 'uri', text: ascii(itself.content(tag, what), what, at), der };
+      return { kind: 'uri', text: printableUri(itself.content(tag, what), what, at), der };
     case context(7, false): {
       const octets = itself.content(tag, what);
       const length = constraint ? octets.length / 2 : octets.length;
@@ -91,12 +91,22 @@ function formatIpSubtree(octets: Uint8Array): string {
 
 /** IA5String of printable characters: a NUL or line end in a host name has only ever been an attack. */
 function ascii(octets: Uint8Array, what: string, at: number): string {
+  const bad = octets.find(octet => octet < 0x20 || octet > 0x7e);
+  if (bad !== undefined) throw new Malformed(`${what}: a name with octet 0x${bad.toString(16)} in it`, at);
+  return latin1(octets, what, at);
+}
+
+/** URIs prove nobody's identity: what has no place in one is escaped (RFC 3986 §2.1), as authorities do not always. */
+function printableUri(octets: Uint8Array, what: string, at: number): string {
+  return latin1(octets, what, at).replace(
+    /[^!-~]/g,
+    c => `%${c.charCodeAt(0).toString(16).padStart(2, '0')}`,
+  );
+}
+
+function latin1(octets: Uint8Array, what: string, at: number): string {
   if (octets.length > MAX_TEXT) throw new Malformed(`${what}: a name of ${octets.length} octets`, at);
   let text = '';
-  for (const octet of octets) {
-    if (octet < 0x20 || octet > 0x7e)
-      throw new Malformed(`${what}: a name with octet 0x${octet.toString(16)} in it`, at);
-    text += String.fromCharCode(octet);
-  }
+  for (const octet of octets) text += String.fromCharCode(octet);
   return text;
 }

@@ -197,7 +197,7 @@ function open(calls: SystemCalls, wanted: Listening, options: SysTransportOption
     });
     opened.push(ike);
     for (let shard = 0; shard < shards; shard++)
-      opened.push(calls.openUdp({ ...common, port: ike.local.port, share: 'further' }));
+      opened.push(calls.openUdp({ ...common, port: ike.local.port, share: 'further', trafficClass: true }));
     if (shards > 0) ike.steerEsp(shards);
     return { socket: { ike, esp: opened.slice(1) }, listening: { address, port: ike.local.port, nat } };
   } catch (error) {

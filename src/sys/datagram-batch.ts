@@ -15,8 +15,10 @@ const CONTROL = 64;
 
 const IPPROTO_IP = 0;
 const IPPROTO_IPV6 = 41;
+const IP_TOS = 1;
 const IP_PKTINFO = 8;
 const IPV6_PKTINFO = 50;
+const IPV6_TCLASS = 67;
 const MSG_TRUNC = 0x20;
 
 export interface BatchOptions {
@@ -110,26 +112,32 @@ export class DatagramBatch {
 
   /** The address that the datagram was sent to; undefined unless the socket reports packet information. */
   localAddress(i: number): IpAddress | undefined {
-    const { bytes, words } = this.#memory;
-    const control = this.#controlsAt + i * CONTROL;
-    const end = control + (words[(i * HEADER + 40) >> 2] as number);
-    for (let at = control; at + 16 <= end; ) {
-      const length = words[at >> 2] as number;
-      const level = words[(at + 8) >> 2];
-      const type = words[(at + 12) >> 2];
-      if (level === IPPROTO_IP && type === IP_PKTINFO) return bytes.slice(at + 24, at + 28);
-      if (level === IPPROTO_IPV6 && type === IPV6_PKTINFO) return bytes.slice(at + 16, at + 32);
-      if (length < 16) break;
-      at += (length + 7) & ~7;
-    }
-    return undefined;
+    const { bytes } = this.#memory;
+    const v4 = this.#told(i, IPPROTO_IP, IP_PKTINFO);
+    if (v4 !== undefined) return bytes.slice(v4 + 8, v4 + 12);
+    const v6 = this.#told(i, IPPROTO_IPV6, IPV6_PKTINFO);
+    return v6 === undefined ? undefined : bytes.slice(v6, v6 + 16);
+  }
+
+  /** The TOS octet or Traffic Class that the datagram came with; 0 unless the socket reports it. */
+  trafficClass(i: number): number {
+    const at = this.#told(i, IPPROTO_IP, IP_TOS) ?? this.#told(i, IPPROTO_IPV6, IPV6_TCLASS);
+    return at === undefined ? 0 : (this.#memory.bytes[at] as number);
   }
 
   /**
    * Makes slot `i` ready to be sent: `length` octets from `start`, to `peer` (a sockaddr). From a socket that is bound
-   * to all addresses, `localAddress` chooses the source; without it the routing table does.
+   * to all addresses, `localAddress` chooses the source; without it the routing table does. `trafficClass` is the TOS
+   * octet or Traffic Class; with 0 the socket's own.
    */
-  set(i: number, start: number, length: number, peer: Uint8Array, localAddress?: IpAddress): void {
+  set(
+    i: number,
+    start: number,
+    length: number,
+    peer: Uint8Array,
+    localAddress?: IpAddress,
+    trafficClass = 0,
+  ): void {
     if (start < 0 || length < 0 || start + length > this.slotSize)
       throw new RangeError('outside of the slot');
     const { bytes, words } = this.#memory;
@@ -137,7 +145,9 @@ export class DatagramBatch {
     bytes.set(peer, this.#namesAt + i * SOCKET_ADDRESS_ROOM);
     words[(header + 8) >> 2] = peer.length;
     this.#setIovec(i, start, length);
-    words[(header + 40) >> 2] = localAddress === undefined ? 0 : this.#setSource(i, localAddress);
+    let control = localAddress === undefined ? 0 : this.#setSource(i, localAddress);
+    if (trafficClass !== 0) control += this.#setTrafficClass(i, control, peer[0] === AF_INET, trafficClass);
+    words[(header + 40) >> 2] = control;
     if (i >= this.#used) this.#used = i + 1;
   }
 
@@ -165,6 +175,20 @@ export class DatagramBatch {
     setPointer(this.#memory.words, at + 8, length);
   }
 
+  /** Where the data of a control message of this kind lies in slot `i`; undefined where there is none. */
+  #told(i: number, level: number, type: number): number | undefined {
+    const { words } = this.#memory;
+    const control = this.#controlsAt + i * CONTROL;
+    const end = control + (words[(i * HEADER + 40) >> 2] as number);
+    for (let at = control; at + 16 <= end; ) {
+      const length = words[at >> 2] as number;
+      if (words[(at + 8) >> 2] === level && words[(at + 12) >> 2] === type) return at + 16;
+      if (length < 16) break;
+      at += (length + 7) & ~7;
+    }
+    return undefined;
+  }
+
   /** Packet information with the source address alone (interface 0: any); its length with padding. */
   #setSource(i: number, address: IpAddress): number {
     const { bytes, words } = this.#memory;
@@ -176,5 +200,17 @@ export class DatagramBatch {
     words[(at + 12) >> 2] = v4 ? IP_PKTINFO : IPV6_PKTINFO;
     bytes.set(address, v4 ? at + 20 : at + 16);
     return v4 ? 32 : 40;
+  }
+
+  /** A control message behind `before` octets of others; its length with padding. */
+  #setTrafficClass(i: number, before: number, v4: boolean, trafficClass: number): number {
+    const { words } = this.#memory;
+    const at = this.#controlsAt + i * CONTROL + before;
+    words.fill(0, at >> 2, (at + 24) >> 2);
+    words[at >> 2] = 20;
+    words[(at + 8) >> 2] = v4 ? IPPROTO_IP : IPPROTO_IPV6;
+    words[(at + 12) >> 2] = v4 ? IP_TOS : IPV6_TCLASS;
+    words[(at + 16) >> 2] = trafficClass;
+    return 24;
   }
 }

@@ -34,6 +34,7 @@ const OPTION = {
   reusePort: { 4: [SOL_SOCKET, 15], 6: [SOL_SOCKET, 15] },
   mark: { 4: [SOL_SOCKET, 36], 6: [SOL_SOCKET, 36] },
   packetInfo: { 4: [IPPROTO_IP, 8], 6: [IPPROTO_IPV6, 49] },
+  trafficClass: { 4: [IPPROTO_IP, 13], 6: [IPPROTO_IPV6, 66] },
   pathMtuDiscovery: { 4: [IPPROTO_IP, 10], 6: [IPPROTO_IPV6, 23] },
   xfrmPolicy: { 4: [IPPROTO_IP, 17], 6: [IPPROTO_IPV6, 35] },
   v6Only: { 4: [IPPROTO_IPV6, 26], 6: [IPPROTO_IPV6, 26] },
@@ -52,6 +53,8 @@ export interface UdpSocketOptions {
   readonly port: number;
   /** Report the address each datagram was sent to (IP_PKTINFO). */
   readonly packetInfo?: boolean;
+  /** Report the TOS octet or Traffic Class of each datagram (IP_RECVTOS). */
+  readonly trafficClass?: boolean;
   readonly reuseAddress?: boolean;
   /**
    * Several sockets of this process on one address and port: `first` makes sure that nobody else holds it, `further`
@@ -174,6 +177,7 @@ function configure(libc: Libc, fd: number, family: 4 | 6, options: UdpSocketOpti
   if (options.reuseAddress === true) demand('reuseAddress', 1);
   if (options.share !== undefined) demand('reusePort', 1);
   if (options.packetInfo === true) demand('packetInfo', 1);
+  if (options.trafficClass === true) demand('trafficClass', 1);
   if (options.fragment === true) demand('pathMtuDiscovery', PMTUDISC_DONT);
   if (options.device !== undefined) demand('device', new TextEncoder().encode(`${options.device}\0`));
   if (options.mark !== undefined) demand('mark', options.mark);

@@ -11,6 +11,7 @@ import { openTunBackend, type TunBackend } from '../../src/ipsec/userspace/tun-b
 import { formatIp, ip } from '../../src/lib/ip.ts';
 import { Failed, type Failure } from '../../src/policy/failure.ts';
 import type { BackendEvent, ChildSaParameters, Path } from '../../src/policy/sa.ts';
+import { socketAddress } from '../../src/sys/socket-address.ts';
 import { type SystemCalls, systemCalls } from '../../src/sys/system-calls.ts';
 import type { UdpSocket } from '../../src/sys/udp-socket.ts';
 import { ipv4Packet, udpDatagram } from '../ip-packets.ts';
@@ -49,7 +50,7 @@ async function within(body: (world: World) => Promise<void>): Promise<void> {
   const calls = systemCalls() as SystemCalls;
   const routing = calls.routing();
   routing.setLink(routing.link('lo')?.index ?? 1, { up: true });
-  const outside = calls.openUdp({ address: HERE, port: 0 });
+  const outside = calls.openUdp({ address: HERE, port: 0, trafficClass: true });
   const peerSocket = createSocket('udp4').bind(0, formatIp(THERE));
   await once(peerSocket, 'listening');
   const path: Path = {
@@ -287,6 +288,40 @@ const SCENARIOS: Readonly<Record<string, (world: World) => Promise<void>>> = {
       assert.equal(received.length, 0);
     } finally {
       elsewhere.close();
+      host.close();
+    }
+  },
+
+  'congestion marks are copied outwards and carried inwards': async ({
+    calls,
+    backend,
+    peer,
+    path,
+    install,
+  }) => {
+    await install(1);
+    const relay = calls.openUdp({ address: ip('127.0.0.3'), port: 0, trafficClass: true });
+    const host = calls.openUdp({ address: INNER, port: 0, trafficClass: true });
+    const batch = calls.batch({ slots: 1, slotSize: 2048 });
+    const [ECT_0, CE] = [0x02, 0x03];
+    try {
+      await backend.updatePath(1, { ...path, remote: relay.local }, true);
+      batch.set(0, 0, 100, socketAddress({ address: BEYOND, port: 9999 }), undefined, ECT_0);
+      host.send(batch, 0, 1);
+      await until(() => relay.receive(batch) === 1);
+      assert.equal(batch.trafficClass(0), ECT_0);
+
+      await peer.updatePath(1, { local: path.remote, remote: relay.local }, true);
+      const inner = udpDatagram(BEYOND, INNER, [9999, host.local.port], Uint8Array.of(1));
+      const [source, destination] = ['10.2.0.1', '10.1.0.1'];
+      peer.port.send(ipv4Packet({ source, destination, protocol: 17, payload: inner, tos: ECT_0 }));
+      await until(() => relay.receive(batch) === 1);
+      batch.set(0, 0, batch.length(0), socketAddress(path.local), undefined, CE);
+      relay.send(batch, 0, 1);
+      await until(() => host.receive(batch) === 1);
+      assert.equal(batch.trafficClass(0), CE);
+    } finally {
+      relay.close();
       host.close();
     }
   },

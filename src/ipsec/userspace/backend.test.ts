@@ -427,6 +427,19 @@ describe('transport mode', () => {
   });
 });
 
+test('keys of a wrong length are refused', async () => {
+  const provider = {
+    ...toyProvider(),
+    packetCipher: () => {
+      throw new RangeError('key material of a wrong length');
+    },
+  };
+  const backend = new UserspaceBackend({ provider, datagrams: { send: () => {} }, now: () => 0 });
+  await assert.rejects(backend.install(sampleSa(), { outbound: true }), (error: unknown) => {
+    return error instanceof Failed && error.failure.code === 'kernel/install';
+  });
+});
+
 test('an algorithm that the provider lacks is refused', async () => {
   const { backend } = side();
   const sa = sampleSa({ algorithms: { encryption: 12, keyLength: 128, integrity: 99, esn: false } });

@@ -27,6 +27,9 @@ const LARGEST_INNER = 9216;
 /** Octets of an ESP packet: all that UDP can carry, and a little, so that slots do not fall on one line of the cache. */
 const LARGEST_DATAGRAM = 65_536 + 1088;
 
+/** The congestion bits of a TOS octet or Traffic Class. */
+const ECN = 0b11;
+
 /** What one socket sends next. */
 interface Outbox {
   readonly batch: DatagramBatch;
@@ -115,7 +118,7 @@ export class PacketLoop {
         this.#favourite = socket;
         outbox = other;
       }
-      outbox.batch.set(outbox.filled++, sealed.start, sealed.length, peer, source);
+      outbox.batch.set(outbox.filled++, sealed.start, sealed.length, peer, source, sealed.trafficClass);
     }
     for (const [i, outbox] of this.#outboxes.entries()) if (outbox.filled > 0) this.#flush(i);
   }
@@ -155,13 +158,16 @@ export class PacketLoop {
 
 /** Where the datagram in a slot came from; one object for all. */
 class BatchArrival implements Arrival<SocketRoute> {
-  readonly ecn = 0;
   slot = 0;
   socket: UdpSocket | undefined;
   readonly #batch: DatagramBatch;
 
   constructor(batch: DatagramBatch) {
     this.#batch = batch;
+  }
+
+  get ecn(): number {
+    return this.#batch.trafficClass(this.slot) & ECN;
   }
 
   cameBy(route: SocketRoute): boolean {

@@ -127,13 +127,21 @@ function cipherFor(
   keys: DirectionKeys,
 ): PacketCipher {
   const { encryption, keyLength, integrity } = parameters.algorithms;
-  const cipher = provider.packetCipher({
+  const spec = {
     encryption,
     keyLength,
     integrity,
     encryptionKey: keys.encryption,
     integrityKey: keys.integrity,
-  });
+  };
+  let cipher: PacketCipher | undefined;
+  try {
+    cipher = provider.packetCipher(spec);
+  } catch (error) {
+    // Keys of a length that the algorithm does not have.
+    if (!(error instanceof RangeError)) throw error;
+    throw new Failed({ code: 'kernel/install', summary: error.message });
+  }
   if (cipher === undefined)
     throw unsupported(
       `${provider.name} lacks encryption ${encryption} with ${keyLength} bits and integrity ${integrity}`,

@@ -36,7 +36,7 @@ export interface TunBackendOptions {
   readonly now: () => Instant;
   /** Default `cyg%d`, which the kernel numbers. */
   readonly interface?: string;
-  /** Of the TUN device, octets: what a path of 1500 carries with every algorithm. Default 1400. */
+  /** Of the TUN device, octets: what a path of 1500 over IPv4 carries with every algorithm. Default 1400. */
   readonly mtu?: number;
   /** Routes into the TUN device: their table and its priority, 220 both unless said otherwise; `mark` as the sockets set it. False: somebody else routes. */
   readonly routes?: { readonly table?: number; readonly priority?: number; readonly mark?: number } | false;

@@ -163,6 +163,15 @@ describe('the peer inside its own selectors', () => {
     assert.deepEqual(routing.list(), []);
   });
 
+  test('may have its way from a program that crashed', () => {
+    const routing = kernel();
+    routing.addRoute({ destination: ip('192.0.2.2'), prefix: 32, kind: 'throw' });
+    const routes = over(routing);
+    routes.add(sa(1, everything));
+    routes.close();
+    assert.deepEqual(routing.list(), []);
+  });
+
   test('cannot be a selector of its own, unless the sockets set a mark', () => {
     const routing = kernel();
     const own = sa(1, selector('192.0.2.2'));

@@ -137,8 +137,18 @@ export class TunRoutes {
       return;
     }
     this.#addRule(isV4(route.destination) ? 4 : 6);
-    this.#options.routing.addRoute(route);
+    this.#put(route);
     this.#uses.set(key, { route, count: 1 });
+  }
+
+  /** Routes through the device go with it, but a way around it may be left from a program that crashed. */
+  #put(route: Route): void {
+    try {
+      this.#options.routing.addRoute(route);
+    } catch (error) {
+      const leftover = error instanceof SystemFailure && error.code === 'EEXIST' && route.kind === 'throw';
+      if (!leftover) throw error;
+    }
   }
 
   #release(route: Route): void {

@@ -273,6 +273,19 @@ test('a mismatch tells of the pair that came nearest', () => {
   assert.equal(failed.reason, 'the peer offers modp1024; this connection allows modp2048, modp3072');
 });
 
+test('the sentence stays short however much the peer lists', () => {
+  const many = Array.from({ length: 255 }, (_, i) => ({ type: 4, id: 1000 + i }));
+  const base = [
+    { type: 1, id: 12, keyLength: 128 },
+    { type: 2, id: 5 },
+    { type: 3, id: 12 },
+  ];
+  const peer = { number: 1, protocol: 1, transforms: [...base, ...many] };
+  const failed = mismatch(selectProposal(parseProposals('aes128-sha256-x25519', 'ike'), [peer], OURS));
+  assert.equal(failed.theirs.length, 255);
+  assert.ok(failed.reason.length < 200 && failed.reason.includes('and 243 more'), failed.reason);
+});
+
 test('nothing to compare is a mismatch, too', () => {
   const configured = parseProposals('aes128gcm16', 'esp');
   const none = mismatch(selectProposal(configured, [], OURS));

@@ -292,9 +292,14 @@ function mismatch(
 }
 
 function explain(ours: readonly Transform[], theirs: readonly Transform[]): string {
-  const list = (transforms: readonly Transform[]): string =>
-    transforms.length === 0 ? 'nothing that is known here' : transforms.map(keywordOf).join(', ');
-  return `the peer offers ${list(theirs)}; this connection allows ${list(ours)}`;
+  return `the peer offers ${listed(theirs)}; this connection allows ${listed(ours)}`;
+}
+
+/** A sentence has room for a dozen, a stranger's proposal for hundreds. */
+function listed(transforms: readonly Transform[]): string {
+  if (transforms.length === 0) return 'nothing that is known here';
+  const words = transforms.slice(0, 12).map(keywordOf).join(', ');
+  return transforms.length > 12 ? `${words} and ${transforms.length - 12} more` : words;
 }
 
 function nothingComparable(

@@ -35,13 +35,17 @@ export interface Owner {
   readonly fragments: boolean;
   /** The flow that answers a request for which the table says `serve`. */
   serve(request: Message): Flow<Reply>;
+  /** Something came to an end: what waits may begin. */
+  settle(): void;
   /** An authentic message came by `path`. */
   heard(path: Path): void;
   /** Somebody without our keys says that something is amiss. */
   hinted(): void;
   /** Requests go unanswered for good. */
   silent(failure: Failure): void;
-  /** The peer broke the protocol under our keys: the SA is beyond repair (RFC 7296 §2.21.3). */
+  /** The peer's answer broke the protocol: the SA is deleted. */
+  terminate(failure: Failure): void;
+  /** The peer's request broke the protocol under our keys, and it was told: the SA is gone at once (RFC 7296 §2.21.3). */
   broken(failure: Failure): void;
   /** A request of the peer's was refused. */
   tellFailed(failure: Failure, child?: string): void;
@@ -206,7 +210,8 @@ export class Exchanges {
         summary: `the answer to ${knownName(ExchangeType, header.exchangeType)} breaks the protocol: ${breach}`,
       };
       this.#task?.fail(failure);
-      this.#owner.broken(failure);
+      // Before there is an SA to delete, the task itself knows what to say.
+      if (this.#owner.state !== 'CONNECTING') this.#owner.terminate(failure);
       return;
     }
     const message: Message = { header, payloads: opened.payloads, octets: EMPTY };
@@ -308,7 +313,12 @@ export class Exchanges {
     switch (step.kind) {
       case 'ask':
         this.#endJudging();
-        conversation.whenDropped(this.#owner.host.ask(step.question, answer => conversation.resume(answer)));
+        conversation.whenDropped(
+          this.#owner.host.ask(step.question, answer => {
+            conversation.resume(answer);
+            this.#owner.settle();
+          }),
+        );
         return;
       case 'request':
         this.#endJudging();

@@ -26,7 +26,7 @@ import { rekeyChild } from './flows/rekey-child.ts';
 import { rekeyIke } from './flows/rekey-ike.ts';
 import type { EmergingSa, IkeKeys, IkeSa, IkeState, PeerFacts, Role, Succession, Task } from './ike-sa.ts';
 import { Protection } from './protection.ts';
-import { Tasks } from './tasks.ts';
+import { isSame, Tasks } from './tasks.ts';
 
 type TimerName = 'half-open' | 'keepalive' | 'liveness' | 'rekey' | 'reauth' | 'expire' | 'fragments';
 
@@ -132,7 +132,8 @@ export class Ikev2Session implements Session, EmergingSa {
   }
 
   initiateChild(config: ChildConfig): void {
-    this.start(createChild(config));
+    const task = createChild(config);
+    if (!this.has(other => isSame(other, task))) this.start(task);
     this.settle();
   }
 
@@ -251,6 +252,8 @@ export class Ikev2Session implements Session, EmergingSa {
 
   start(task: Task, delay: Duration = 0): void {
     this.#tasks.add(task, this.host.now + delay);
+    // Whoever starts it may be another SA's flow: the engine must come back to this one.
+    this.host.reschedule(this);
   }
 
   withdraw(which: (task: Task) => boolean): void {

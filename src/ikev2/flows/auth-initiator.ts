@@ -6,6 +6,7 @@ import { failureOf } from '../../ike/flow.ts';
 import type { ChildConfig, Connection, LocalAuth, RemoteAuth } from '../../policy/connection.ts';
 import { Failed, type Failure } from '../../policy/failure.ts';
 import { formatIdentity, type Identity } from '../../policy/identity.ts';
+import type { NotifyPayload, Payload } from '../../wire/v2/payload.ts';
 import { certificateRequest } from '../auth/certificate-request.ts';
 import { methodNamed } from '../auth/index.ts';
 import type { VerifiedPeer } from '../auth/verified-peer.ts';
@@ -48,7 +49,7 @@ export function* initiateIkeAuth(
         ? undefined
         : childOffer(sa, config, spiIn, { withoutKeyExchange: true });
     const id = idPayload(PayloadType.IDi, proof.identity);
-    const response = yield* request(ExchangeType.IKE_AUTH, [
+    const { response, peer } = yield* mutualProof(sa, init, remote, proof.identity, [
       id,
       ...proof.certificates,
       ...certificateRequest(host, connection),
@@ -57,7 +58,6 @@ export function* initiateIkeAuth(
       ...offered('auth-request', sa),
       ...(offer === undefined ? [] : offerPayloads(offer)),
     ]);
-    const peer = yield* checked(sa, init, response, remote, proof.identity);
     heed('auth-response', response.payloads, sa);
     sa.establish(proof.identity, peer);
     forget(init);
@@ -82,27 +82,34 @@ function firstRound({ name, local, remote }: Connection): {
   return { local: ours, remote: theirs };
 }
 
-/** The peer's proof. When it does not hold, the peer, which thinks all is well, is told so (RFC 7296 §2.21.2). */
-function* checked(
+/**
+ * Sends our proof and checks the peer's. When that does not hold, the peer, which thinks all is well, is told so
+ * (RFC 7296 §2.21.2).
+ */
+function* mutualProof(
   sa: EmergingSa,
   init: InitResult,
-  response: Exchanged,
   remote: RemoteAuth,
   localId: Identity,
-): Flow<VerifiedPeer> {
-  const id = first(response, PayloadType.IDr);
-  const auth = first(response, PayloadType.AUTH);
-  const error = findError(response);
-  if (id === undefined || auth === undefined) {
-    if (error !== undefined) throw new Failed(rejection(sa, error.notifyType, localId));
-    throw breach('the answer to IKE_AUTH proves nothing');
-  }
+  payloads: readonly Payload[],
+): Flow<{ readonly response: Exchanged; readonly peer: VerifiedPeer }> {
+  let error: NotifyPayload | undefined;
   try {
-    return verifyPeer(sa, init, response, remote, { id, identity: identityIn(id), auth, localId });
+    const response = yield* request(ExchangeType.IKE_AUTH, payloads);
+    const id = first(response, PayloadType.IDr);
+    const auth = first(response, PayloadType.AUTH);
+    error = findError(response);
+    if (id !== undefined && auth !== undefined)
+      return {
+        response,
+        peer: verifyPeer(sa, init, response, remote, { id, identity: identityIn(id), auth, localId }),
+      };
+    if (error === undefined) throw breach('the answer to IKE_AUTH proves nothing');
   } catch (caught) {
-    if (caught instanceof Failed) yield* tellNotAuthenticated();
+    if (failureOf(caught).code !== 'peer/silent') yield* tellNotAuthenticated();
     throw caught;
   }
+  throw new Failed(rejection(sa, error.notifyType, localId));
 }
 
 function* tellNotAuthenticated(): Flow<void> {

@@ -13,7 +13,7 @@ export interface ConstraintViolation {
 
 /**
  * The first name in `certificate` that `constraints` do not allow (RFC 5280 §4.2.1.10, §6.1.4): its subject, its
- * subjectAltNames, and an e-mail address in the subject where there are none of those. A constraint or name of a
+ * subjectAltNames, and e-mail addresses in the subject, always and not only where there are no alternative names. A constraint or name of a
  * form that cannot be compared refuses.
  */
 export function violatedConstraint(
@@ -45,12 +45,10 @@ function constrainedNames(certificate: Certificate): readonly GeneralName[] {
   const rdns = decodeName(certificate.subject.der);
   if (rdns.length > 0)
     names.push({ kind: 'dn', name: certificate.subject.der, der: certificate.subject.der });
-  if (!certificate.subjectAltNames.some(({ kind }) => kind === 'email')) {
-    for (const attribute of rdns.flat()) {
-      if (attribute.oid !== EMAIL) continue;
-      const text = attributeText(attribute) ?? '';
-      names.push({ kind: 'email', text, der: encodeDer(Tag.IA5String, attribute.value) });
-    }
+  for (const attribute of rdns.flat()) {
+    if (attribute.oid !== EMAIL) continue;
+    const text = attributeText(attribute) ?? '';
+    names.push({ kind: 'email', text, der: encodeDer(Tag.IA5String, attribute.value) });
   }
   return names;
 }

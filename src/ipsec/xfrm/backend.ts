@@ -1,0 +1,376 @@
+import { equal } from '../../lib/bytes.ts';
+import { Failed, type FailureCode } from '../../policy/failure.ts';
+import type {
+  BackendEvent,
+  BackendFeatures,
+  ChildSaParameters,
+  ChildSaUsage,
+  Path,
+  StandingPolicy,
+} from '../../policy/sa.ts';
+import type { NetlinkEvents } from '../../sys/netlink/socket.ts';
+import { type SystemCalls, systemCalls } from '../../sys/system-calls.ts';
+import type { IpsecBackend } from '../backend.ts';
+import { type KernelEvent, readEvent } from './event.ts';
+import { kernelFailure } from './failure.ts';
+import { XfrmKernel } from './kernel.ts';
+import { Group } from './numbers.ts';
+import { inboundPolicies, outboundPolicies, standingPolicies } from './policies-of.ts';
+import { PolicyTable } from './policy-table.ts';
+import { probe } from './probe.ts';
+import { SourceRoutes } from './source-routes.ts';
+import { inboundState, LARGEST_WINDOW, outboundState, type StateReport } from './state.ts';
+
+export interface XfrmOptions {
+  /** Routes that give this host's own packets an address of the local selectors; false leaves them to others. */
+  readonly routes?: { readonly table: number; readonly priority: number } | false;
+  /** Messages from the kernel were lost, or could not be read. */
+  readonly onWarning?: (text: string) => void;
+}
+
+/** As strongSwan has them, so that firewalls and scripts made for it go on. */
+const ROUTES = { table: 220, priority: 220 };
+/** How often an SA that only receives yet is asked whether something came. */
+const NOTICE_MS = 250;
+
+/**
+ * IPsec in the Linux kernel. Throws Failed: `local/no-privilege` without CAP_NET_ADMIN, `local/unsupported` where the
+ * kernel has no IPsec.
+ */
+export function openXfrmBackend(options: XfrmOptions = {}): XfrmBackend {
+  const calls = systemCalls();
+  if (calls === undefined)
+    throw refusal('local/unsupported', 'there are no system calls on this platform, so no kernel IPsec');
+  try {
+    probe(calls);
+    return new XfrmBackend(calls, options);
+  } catch (error) {
+    throw kernelFailure(error, "opening the kernel's IPsec");
+  }
+}
+
+interface Installed {
+  parameters: ChildSaParameters;
+  outbound: boolean;
+  /** What the outbound direction carried while it was there. */
+  sent: Pick<StateReport, 'bytes' | 'packets' | 'lastUsed'>;
+  /** Told already. */
+  soft: boolean;
+  hard: boolean;
+  notice: NodeJS.Timeout | undefined;
+}
+
+const NOTHING = { bytes: 0n, packets: 0n, lastUsed: 0 };
+
+export class XfrmBackend implements IpsecBackend {
+  readonly name = 'xfrm';
+  readonly features: BackendFeatures = {
+    modes: ['tunnel', 'transport', 'beet'],
+    protocols: ['esp', 'ah'],
+    esn: true,
+    forceUdpEncapsulation: false,
+    maximumReplayWindow: LARGEST_WINDOW,
+  };
+  readonly #kernel: XfrmKernel;
+  readonly #policies: PolicyTable;
+  readonly #routes: SourceRoutes | undefined;
+  readonly #events: NetlinkEvents;
+  readonly #release: () => void;
+  readonly #onWarning: (text: string) => void;
+  readonly #sas = new Map<number, Installed>();
+  readonly #standing = new Set<number>();
+  /** SPIs that were promised, with the path for which they were. */
+  readonly #reserved = new Map<string, Path>();
+  #onEvent: (event: BackendEvent) => void = () => {};
+  #closed = false;
+
+  constructor(calls: SystemCalls, options: XfrmOptions) {
+    const socket = calls.netlink('xfrm');
+    const routing = calls.routing();
+    this.#kernel = new XfrmKernel(socket);
+    this.#policies = new PolicyTable(this.#kernel);
+    const routes = options.routes ?? ROUTES;
+    this.#routes = routes === false ? undefined : new SourceRoutes({ ...routes, routing });
+    this.#onWarning = options.onWarning ?? (() => {});
+    const groups = [Group.ACQUIRE, Group.EXPIRE, Group.MAPPING];
+    this.#events = calls.netlinkEvents(
+      'xfrm',
+      groups,
+      message => this.#hear(() => readEvent(message)),
+      () => this.#onWarning('events of the kernel were lost'),
+    );
+    this.#release = () => {
+      socket.close();
+      routing.close();
+    };
+  }
+
+  async allocateSpi(protocol: 'esp' | 'ah', path: Path): Promise<number> {
+    this.#ready();
+    const spi = attempt('reserving an SPI', () => this.#kernel.allocateSpi(protocol, path));
+    this.#reserved.set(`${protocol} ${spi}`, path);
+    return spi;
+  }
+
+  releaseSpi(protocol: 'esp' | 'ah', spi: number): void {
+    const path = this.#reserved.get(`${protocol} ${spi}`);
+    if (path === undefined || this.#closed) return;
+    this.#reserved.delete(`${protocol} ${spi}`);
+    const state = { spi, protocol, source: path.remote.address, destination: path.local.address };
+    attempt('releasing an SPI', () => this.#kernel.deleteState(state));
+  }
+
+  async install(sa: ChildSaParameters, { outbound }: { readonly outbound: boolean }): Promise<void> {
+    this.#ready();
+    this.#admit(sa);
+    const spi = `${sa.protocol} ${sa.spiIn}`;
+    const promised = this.#reserved.get(spi);
+    const reserved = promised !== undefined && samePlace(promised, sa.path);
+    if (promised !== undefined && !reserved) this.releaseSpi(sa.protocol, sa.spiIn);
+    this.#reserved.delete(spi);
+    const installed: Installed = {
+      parameters: sa,
+      outbound: false,
+      sent: NOTHING,
+      soft: false,
+      hard: false,
+      notice: undefined,
+    };
+    attempt(`installing the SA "${sa.name}"`, () => {
+      this.#kernel.addInbound(sa, reserved);
+      this.#sas.set(sa.id, installed);
+      try {
+        if (withPolicies(sa)) this.#policies.set(`${sa.id} in`, inboundPolicies(sa));
+        if (outbound) this.#addOutbound(installed);
+        else this.#awaitFirst(installed);
+      } catch (error) {
+        this.#take(installed);
+        throw error;
+      }
+    });
+  }
+
+  async activateOutbound(id: number): Promise<void> {
+    const installed = this.#of(id);
+    attempt(`activating the SA "${installed.parameters.name}"`, () => this.#addOutbound(installed));
+  }
+
+  async deactivateOutbound(id: number): Promise<void> {
+    const installed = this.#of(id);
+    attempt(`deactivating the SA "${installed.parameters.name}"`, () => this.#takeOutbound(installed));
+  }
+
+  async remove(id: number): Promise<void> {
+    const installed = this.#sas.get(id);
+    if (installed === undefined) return;
+    attempt(`removing the SA "${installed.parameters.name}"`, () => this.#take(installed));
+  }
+
+  async updatePath(id: number, path: Path, udpEncapsulation: boolean): Promise<void> {
+    const installed = this.#of(id);
+    const before = installed.parameters;
+    attempt(`moving the SA "${before.name}"`, () => {
+      if (!this.#kernel.moveState(before, path, udpEncapsulation, true))
+        throw refusal('kernel/expired', `the SA "${before.name}" is not in the kernel any more`);
+      if (installed.outbound) this.#kernel.moveState(before, path, udpEncapsulation, false);
+      installed.parameters = { ...before, path, udpEncapsulation };
+      if (!withPolicies(before)) return;
+      this.#policies.set(`${id} in`, inboundPolicies(installed.parameters));
+      if (installed.outbound) this.#setOutboundPolicies(installed.parameters);
+    });
+  }
+
+  async usage(id: number): Promise<ChildSaUsage | undefined> {
+    const installed = this.#sas.get(id);
+    if (installed === undefined) return undefined;
+    const received = this.#kernel.getState(inboundState(installed.parameters)) ?? NOTHING;
+    const sent = installed.outbound ? this.#sentBy(installed.parameters) : installed.sent;
+    return {
+      bytesIn: received.bytes,
+      packetsIn: received.packets,
+      usedIn: received.lastUsed,
+      bytesOut: sent.bytes,
+      packetsOut: sent.packets,
+      usedOut: sent.lastUsed,
+    };
+  }
+
+  async addPolicy(policy: StandingPolicy): Promise<void> {
+    this.#ready();
+    if (this.#standing.has(policy.id))
+      throw refusal('kernel/install', `a policy with the number ${policy.id} is installed already`);
+    attempt(`installing a ${policy.kind} policy`, () => {
+      this.#policies.set(`standing ${policy.id}`, standingPolicies(policy));
+      this.#standing.add(policy.id);
+    });
+  }
+
+  async removePolicy(id: number): Promise<void> {
+    this.#standing.delete(id);
+    attempt('removing a policy', () => this.#policies.clear(`standing ${id}`));
+  }
+
+  onEvent(listener: (event: BackendEvent) => void): void {
+    this.#onEvent = listener;
+  }
+
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    this.#events.close();
+    for (const id of [...this.#standing]) await this.#anyhow(() => this.removePolicy(id));
+    for (const id of [...this.#sas.keys()]) await this.#anyhow(() => this.remove(id));
+    for (const key of [...this.#reserved.keys()]) {
+      const [protocol, spi] = key.split(' ');
+      await this.#anyhow(() => this.releaseSpi(protocol === 'ah' ? 'ah' : 'esp', Number(spi)));
+    }
+    await this.#anyhow(() => this.#routes?.close());
+    this.#closed = true;
+    this.#release();
+  }
+
+  /** What cannot be taken out must not keep the rest in. */
+  async #anyhow(act: () => Promise<void> | void): Promise<void> {
+    try {
+      await act();
+    } catch (error) {
+      this.#onWarning((error as Error).message);
+    }
+  }
+
+  #admit({ id, protocol, spiIn, replayWindow }: ChildSaParameters): void {
+    if (this.#sas.has(id))
+      throw refusal('kernel/install', `an SA with the number ${id} is installed already`);
+    for (const { parameters } of this.#sas.values()) {
+      if (parameters.spiIn === spiIn && parameters.protocol === protocol)
+        throw refusal('kernel/install', `the SPI ${spiIn.toString(16)} is in use already`);
+    }
+    if (replayWindow > LARGEST_WINDOW)
+      throw refusal(
+        'local/unsupported',
+        `a replay window of ${replayWindow} packets is too large for the kernel`,
+      );
+  }
+
+  #addOutbound(installed: Installed): void {
+    if (installed.outbound) return;
+    const sa = installed.parameters;
+    this.#kernel.addOutbound(sa);
+    installed.outbound = true;
+    try {
+      if (withPolicies(sa)) this.#setOutboundPolicies(sa);
+    } catch (error) {
+      this.#takeOutbound(installed);
+      throw error;
+    }
+    clearInterval(installed.notice);
+  }
+
+  #setOutboundPolicies(sa: ChildSaParameters): void {
+    this.#policies.set(`${sa.id} out`, outboundPolicies(sa));
+    this.#routes?.set(sa.id, { ...sa, peer: sa.path.remote.address });
+  }
+
+  #takeOutbound(installed: Installed): void {
+    if (!installed.outbound) return;
+    const sa = installed.parameters;
+    installed.outbound = false;
+    this.#policies.clear(`${sa.id} out`);
+    this.#routes?.clear(sa.id);
+    installed.sent = this.#sentBy(sa);
+    this.#kernel.deleteState(outboundState(sa), sa.kernel?.markOut);
+  }
+
+  #take(installed: Installed): void {
+    const sa = installed.parameters;
+    clearInterval(installed.notice);
+    this.#sas.delete(sa.id);
+    this.#takeOutbound(installed);
+    this.#policies.clear(`${sa.id} in`);
+    this.#kernel.deleteState(inboundState(sa));
+  }
+
+  #sentBy(sa: ChildSaParameters): Installed['sent'] {
+    return this.#kernel.getState(outboundState(sa), sa.kernel?.markOut) ?? NOTHING;
+  }
+
+  /** The kernel does not tell of a first packet: it is asked until there was one, or somebody else settled it. */
+  #awaitFirst(installed: Installed): void {
+    const { id } = installed.parameters;
+    installed.notice = setInterval(() => {
+      const state = this.#kernel.getState(inboundState(installed.parameters));
+      if (state !== undefined && state.packets === 0n) return;
+      clearInterval(installed.notice);
+      if (state !== undefined) this.#onEvent({ kind: 'inbound', id });
+    }, NOTICE_MS).unref();
+  }
+
+  #hear(read: () => KernelEvent | undefined): void {
+    let event: KernelEvent | undefined;
+    try {
+      event = read();
+    } catch (error) {
+      this.#onWarning(`an event of the kernel cannot be read: ${(error as Error).message}`);
+    }
+    if (event?.kind === 'acquire') this.#onEvent(event);
+    if (event?.kind === 'expire') this.#expire(event);
+    if (event?.kind === 'mapping') this.#remap(event);
+  }
+
+  #expire({ state, hard }: Extract<KernelEvent, { kind: 'expire' }>): void {
+    for (const installed of this.#sas.values()) {
+      const { parameters: sa } = installed;
+      const mine = [inboundState(sa), outboundState(sa)].some(
+        own =>
+          own.spi === state.spi &&
+          own.protocol === state.protocol &&
+          equal(own.destination, state.destination),
+      );
+      if (!mine || installed.hard || (installed.soft && !hard)) continue;
+      // Both directions reach their limits; once is enough.
+      if (hard) installed.hard = true;
+      else installed.soft = true;
+      this.#onEvent({ kind: 'expire', id: sa.id, hard, now: Date.now() });
+    }
+  }
+
+  #remap({ spi, destination, address, port }: Extract<KernelEvent, { kind: 'mapping' }>): void {
+    for (const { parameters: sa } of this.#sas.values()) {
+      if (sa.spiIn !== spi || !equal(sa.path.local.address, destination)) continue;
+      this.#onEvent({
+        kind: 'mapping',
+        id: sa.id,
+        path: { local: sa.path.local, remote: { address, port } },
+      });
+    }
+  }
+
+  #ready(): void {
+    if (this.#closed) throw refusal('local/stopped', 'the IPsec back end is closed');
+  }
+
+  #of(id: number): Installed {
+    const installed = this.#sas.get(id);
+    if (installed === undefined) throw refusal('kernel/install', `there is no SA with the number ${id}`);
+    return installed;
+  }
+}
+
+function withPolicies(sa: ChildSaParameters): boolean {
+  return sa.kernel?.policies !== false;
+}
+
+function samePlace(a: Path, b: Path): boolean {
+  return equal(a.local.address, b.local.address) && equal(a.remote.address, b.remote.address);
+}
+
+function attempt<T>(what: string, act: () => T): T {
+  try {
+    return act();
+  } catch (error) {
+    throw kernelFailure(error, what);
+  }
+}
+
+function refusal(code: FailureCode, summary: string): Failed {
+  return new Failed({ code, summary });
+}

@@ -1,0 +1,121 @@
+import { Malformed } from '../../lib/reader.ts';
+import type { ChildSaParameters, Mark, Path } from '../../policy/sa.ts';
+import { SystemFailure } from '../../sys/failure.ts';
+import type { NetlinkMessage } from '../../sys/netlink/message.ts';
+import type { NetlinkSocket } from '../../sys/netlink/socket.ts';
+import { Message } from './numbers.ts';
+import { encodePolicy, encodePolicyId, type PolicyAction, type PolicyId } from './policy.ts';
+import type { PolicyStore } from './policy-table.ts';
+import {
+  encodeMoved,
+  encodeReplayQuery,
+  encodeSpiRequest,
+  encodeState,
+  encodeStateId,
+  inboundState,
+  type KernelState,
+  outboundState,
+  readState,
+  type StateReport,
+} from './state.ts';
+
+/** The kernel's IPsec by its messages, one call each. All throw SystemFailure. */
+export class XfrmKernel implements PolicyStore {
+  readonly #socket: Pick<NetlinkSocket, 'request'>;
+
+  constructor(socket: Pick<NetlinkSocket, 'request'>) {
+    this.#socket = socket;
+  }
+
+  /** Reserves an SPI by a state that is not complete yet, for half a minute unless the system says otherwise. */
+  allocateSpi(protocol: 'esp' | 'ah', path: Path): number {
+    const body = encodeSpiRequest(protocol, path, 0);
+    return readState(only(this.#socket.request({ type: Message.ALLOCSPI, body })).body).spi;
+  }
+
+  /** In place of what `allocateSpi` reserved, where that is still there. Throws Failed for algorithms without a name. */
+  addInbound(sa: ChildSaParameters, reserved: boolean): void {
+    const body = encodeState(sa, true);
+    try {
+      if (reserved && this.#found(() => this.#socket.request({ type: Message.UPDSA, body }))) return;
+      this.#socket.request({ type: Message.NEWSA, body });
+    } finally {
+      body.fill(0);
+    }
+  }
+
+  addOutbound(sa: ChildSaParameters): void {
+    const body = encodeState(sa, false);
+    try {
+      this.#socket.request({ type: Message.NEWSA, body });
+    } finally {
+      body.fill(0);
+    }
+  }
+
+  /** False where there is none. */
+  deleteState(state: KernelState, mark?: Mark): boolean {
+    return this.#found(() => this.#socket.request({ type: Message.DELSA, body: encodeStateId(state, mark) }));
+  }
+
+  /** Undefined where there is none. */
+  getState(state: KernelState, mark?: Mark): StateReport | undefined {
+    const answer = this.#getState(state, mark);
+    if (answer === undefined) return undefined;
+    const report = readState(answer.body);
+    answer.body.fill(0); // it has the keys
+    return report;
+  }
+
+  /** One direction of `sa` goes on along another path, with its counters. False where it is not there. */
+  moveState(sa: ChildSaParameters, path: Path, udpEncapsulation: boolean, inbound: boolean): boolean {
+    const state = inbound ? inboundState(sa) : outboundState(sa);
+    const mark = inbound ? undefined : sa.kernel?.markOut;
+    const report = this.#getState(state, mark);
+    if (report === undefined) return false;
+    const counters = only(
+      this.#socket.request({ type: Message.GETAE, body: encodeReplayQuery(state, mark) }),
+    );
+    const body = encodeMoved(report, counters, path, udpEncapsulation, inbound);
+    try {
+      this.deleteState(state, mark);
+      this.#socket.request({ type: Message.NEWSA, body });
+    } finally {
+      body.fill(0);
+      report.body.fill(0);
+    }
+    return true;
+  }
+
+  update(id: PolicyId, action: PolicyAction): void {
+    this.#socket.request({ type: Message.UPDPOLICY, body: encodePolicy(id, action) });
+  }
+
+  delete(id: PolicyId): void {
+    this.#found(() => this.#socket.request({ type: Message.DELPOLICY, body: encodePolicyId(id) }));
+  }
+
+  #getState(state: KernelState, mark: Mark | undefined): NetlinkMessage | undefined {
+    let answers: readonly NetlinkMessage[] = [];
+    const found = this.#found(() => {
+      answers = this.#socket.request({ type: Message.GETSA, body: encodeStateId(state, mark) });
+    });
+    return found ? only(answers) : undefined;
+  }
+
+  #found(request: () => unknown): boolean {
+    try {
+      request();
+      return true;
+    } catch (error) {
+      if (error instanceof SystemFailure && (error.code === 'ESRCH' || error.code === 'ENOENT')) return false;
+      throw error;
+    }
+  }
+}
+
+function only(answers: readonly NetlinkMessage[]): NetlinkMessage {
+  const [answer] = answers;
+  if (answer === undefined) throw new Malformed('the kernel gave no answer', 0);
+  return answer;
+}

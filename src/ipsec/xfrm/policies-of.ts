@@ -1,0 +1,91 @@
+import type { ChildSaParameters, StandingPolicy } from '../../policy/sa.ts';
+import type { PolicyAction, PolicyTemplate } from './policy.ts';
+import type { WantedPolicy } from './policy-table.ts';
+import { type PolicyClass, priorityOf } from './priority.ts';
+import { type KernelSelector, kernelSelectors, reversed } from './selector.ts';
+
+/**
+ * The policies of an SA on the way in. What is meant for others goes through the forward direction; in transport mode
+ * there is no such. Any SA of the reqid will do, so that packets of a replaced SA still get in.
+ */
+export function inboundPolicies(sa: ChildSaParameters): readonly WantedPolicy[] {
+  const { path, protocol, mode, reqid, kernel } = sa;
+  const template: PolicyTemplate = {
+    protocol,
+    mode,
+    reqid,
+    spi: 0,
+    source: path.remote.address,
+    destination: path.local.address,
+  };
+  const directions = mode === 'transport' ? (['in'] as const) : (['in', 'fwd'] as const);
+  return kernelSelectors(sa.localTs, sa.remoteTs).flatMap(selector =>
+    directions.map(direction => ({
+      id: {
+        direction,
+        selector: reversed(selector),
+        ...(kernel?.markIn !== undefined && { mark: kernel.markIn }),
+        ...(kernel?.interfaceIn !== undefined && { interface: kernel.interfaceIn }),
+      },
+      action: { priority: kernel?.priority ?? priorityOf(selector, 'default'), template },
+    })),
+  );
+}
+
+/** On the way out, by the very SA: of several with one reqid the kernel would choose for itself. */
+export function outboundPolicies(sa: ChildSaParameters): readonly WantedPolicy[] {
+  const { path, protocol, mode, reqid, spiOut, kernel } = sa;
+  const template: PolicyTemplate = {
+    protocol,
+    mode,
+    reqid,
+    spi: spiOut,
+    source: path.local.address,
+    destination: path.remote.address,
+  };
+  return kernelSelectors(sa.localTs, sa.remoteTs).map(selector => ({
+    id: {
+      direction: 'out',
+      selector,
+      ...(kernel?.markOut !== undefined && { mark: kernel.markOut }),
+      ...(kernel?.interfaceOut !== undefined && { interface: kernel.interfaceOut }),
+    },
+    action: { priority: kernel?.priority ?? priorityOf(selector, 'default'), template },
+  }));
+}
+
+/** A trap catches what goes out; an exception holds in all directions. */
+export function standingPolicies(policy: StandingPolicy): readonly WantedPolicy[] {
+  const { kind, localTs, remoteTs, kernel } = policy;
+  const wanted = (
+    direction: 'in' | 'out' | 'fwd',
+    selector: KernelSelector,
+    action: Omit<PolicyAction, 'priority'>,
+    className: PolicyClass,
+  ): WantedPolicy => {
+    const mark = direction === 'out' ? kernel?.markOut : kernel?.markIn;
+    const own = direction === 'out' ? kernel?.interfaceOut : kernel?.interfaceIn;
+    return {
+      id: {
+        direction,
+        selector,
+        ...(mark !== undefined && { mark }),
+        ...(own !== undefined && { interface: own }),
+      },
+      action: { ...action, priority: kernel?.priority ?? priorityOf(selector, className) },
+    };
+  };
+  const selectors = kernelSelectors(localTs, remoteTs);
+  if (kind === 'trap') {
+    const { protocol, mode, reqid, local, remote } = policy;
+    const template = { protocol, mode, reqid, spi: 0, source: local, destination: remote };
+    return selectors.map(selector => wanted('out', selector, { template }, 'routed'));
+  }
+  const action = { drop: kind === 'drop' };
+  const className = kind === 'drop' ? 'fallback' : 'pass';
+  return selectors.flatMap(selector => [
+    wanted('out', selector, action, className),
+    wanted('in', reversed(selector), action, className),
+    wanted('fwd', reversed(selector), action, className),
+  ]);
+}

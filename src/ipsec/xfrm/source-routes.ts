@@ -1,0 +1,171 @@
+import { formatIp, type IpAddress, ipToBigInt, isV4 } from '../../lib/ip.ts';
+import type { IpsecMode } from '../../policy/sa.ts';
+import type { TrafficSelector } from '../../policy/traffic-selector.ts';
+import { SystemFailure } from '../../sys/failure.ts';
+import type { InterfaceAddress } from '../../sys/routing/address.ts';
+import type { Route, RouteLookup } from '../../sys/routing/route.ts';
+import type { Rule } from '../../sys/routing/rule.ts';
+import { prefixesOf } from '../prefixes.ts';
+
+/** What is asked of the kernel's routing: a part of `Routing` of sys. */
+export interface RoutingTables {
+  addresses(): readonly InterfaceAddress[];
+  lookup(destination: IpAddress): RouteLookup | undefined;
+  replaceRoute(route: Route): void;
+  deleteRoute(route: Route): void;
+  addRule(rule: Rule): void;
+  deleteRule(rule: Rule): void;
+}
+
+export interface SourceRoutesOptions {
+  readonly routing: RoutingTables;
+  /** A table of our own, asked before the main one. */
+  readonly table: number;
+  readonly priority: number;
+}
+
+/** What an SA is to this host's routing. */
+export interface Routed {
+  readonly mode: IpsecMode;
+  readonly localTs: readonly TrafficSelector[];
+  readonly remoteTs: readonly TrafficSelector[];
+  /** The peer's address outside of the tunnel. */
+  readonly peer: IpAddress;
+}
+
+/** Selectors that need more routes than this go without: nobody configures them. */
+const MOST_ROUTES = 1024;
+
+/**
+ * Policies take packets by their addresses, but the address that this host gives its own packets comes of the routing
+ * table: so where it has an address that the local selectors cover (a virtual IP, the inner side of a gateway), the
+ * remote selectors get routes that name it, out of the interface by which the peer is reached.
+ */
+export class SourceRoutes {
+  readonly #options: SourceRoutesOptions;
+  readonly #byOwner = new Map<number, readonly Route[]>();
+  readonly #uses = new Map<string, Route[]>();
+  readonly #rules: Rule[] = [];
+  readonly #ruled = new Set<4 | 6>();
+
+  constructor(options: SourceRoutesOptions) {
+    this.#options = options;
+  }
+
+  /** Makes the routes of an SA, anew where it has some. Throws SystemFailure, and leaves none of them then. */
+  set(owner: number, routed: Routed): void {
+    this.clear(owner);
+    const made: Route[] = [];
+    try {
+      for (const route of this.#routesFor(routed)) {
+        this.#use(route);
+        made.push(route);
+      }
+    } catch (error) {
+      for (const route of made) this.#release(route);
+      throw error;
+    }
+    if (made.length > 0) this.#byOwner.set(owner, made);
+  }
+
+  clear(owner: number): void {
+    for (const route of this.#byOwner.get(owner) ?? []) this.#release(route);
+    this.#byOwner.delete(owner);
+  }
+
+  close(): void {
+    for (const owner of [...this.#byOwner.keys()]) this.clear(owner);
+    for (const rule of this.#rules.splice(0)) quietly(() => this.#options.routing.deleteRule(rule));
+    this.#ruled.clear();
+  }
+
+  #routesFor({ mode, localTs, remoteTs, peer }: Routed): readonly Route[] {
+    const { routing, table } = this.#options;
+    // In transport mode the addresses are those that the packets have anyway.
+    if (mode === 'transport') return [];
+    const way = routing.lookup(peer);
+    if (way === undefined) return [];
+    const own = routing.addresses().filter(({ unusable, scope }) => !unusable && scope !== 'link');
+    const routes: Route[] = [];
+    for (const selector of remoteTs) {
+      const source = own.find(
+        ({ address }) =>
+          address.length === selector.start.length && localTs.some(local => within(local, address)),
+      )?.address;
+      if (source === undefined || this.#comesAnyway(selector.start, source)) continue;
+      for (const { address, length } of prefixesOf(selector.start, selector.end)) {
+        if (routes.length === MOST_ROUTES) return [];
+        // A gateway is of the other family where a tunnel carries one in the other: the interface alone has to do.
+        const gateway = way.gateway?.length === address.length ? { gateway: way.gateway } : {};
+        routes.push({ destination: address, prefix: length, index: way.index, source, table, ...gateway });
+      }
+    }
+    return routes;
+  }
+
+  /** Whether packets get this address without our help. */
+  #comesAnyway(destination: IpAddress, source: IpAddress): boolean {
+    const { routing, table } = this.#options;
+    const found = routing.lookup(destination);
+    if (found === undefined || found.table === table) return false;
+    return found.source.every((octet, i) => octet === source[i]);
+  }
+
+  /** Several SAs may want a route to the same place; the latest is in the table. */
+  #use(route: Route): void {
+    this.#addRule(isV4(route.destination) ? 4 : 6);
+    this.#options.routing.replaceRoute(route);
+    const users = this.#uses.get(keyOf(route));
+    if (users === undefined) this.#uses.set(keyOf(route), [route]);
+    else users.push(route);
+  }
+
+  #release(route: Route): void {
+    const users = this.#uses.get(keyOf(route));
+    const at = users?.indexOf(route) ?? -1;
+    if (users === undefined || at < 0) return;
+    const shown = users.at(-1);
+    users.splice(at, 1);
+    const next = users.at(-1);
+    if (next === undefined) {
+      this.#uses.delete(keyOf(route));
+      quietly(() => this.#options.routing.deleteRoute(route));
+    } else if (next !== shown) {
+      quietly(() => this.#options.routing.replaceRoute(next));
+    }
+  }
+
+  #addRule(family: 4 | 6): void {
+    if (this.#ruled.has(family)) return;
+    const { routing, table, priority } = this.#options;
+    const rule: Rule = { family, table, priority };
+    try {
+      routing.addRule(rule);
+      this.#rules.push(rule);
+    } catch (error) {
+      // Somebody put it there: it is not ours to take away.
+      if (!(error instanceof SystemFailure && error.code === 'EEXIST')) throw error;
+    }
+    this.#ruled.add(family);
+  }
+}
+
+function within({ start, end }: TrafficSelector, address: IpAddress): boolean {
+  if (start.length !== address.length) return false;
+  const value = ipToBigInt(address);
+  return value >= ipToBigInt(start) && value <= ipToBigInt(end);
+}
+
+/** Routes of one table are told apart by their destination. */
+function keyOf({ destination, prefix }: Route): string {
+  return `${formatIp(destination)}/${prefix}`;
+}
+
+/** What is gone already, with its interface, need not be taken away. */
+function quietly(change: () => void): void {
+  try {
+    change();
+  } catch (error) {
+    if (!(error instanceof SystemFailure)) throw error;
+  }
+}

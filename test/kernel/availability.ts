@@ -1,0 +1,17 @@
+import { openXfrmBackend } from '../../src/ipsec/xfrm/backend.ts';
+
+/**
+ * For the `skip` option of a test that needs IPsec in the kernel: false inside of user-mode Linux (`npm run kernel`)
+ * and wherever else it can be had, otherwise the reason.
+ */
+export const withoutKernelIpsec: string | false = await reason();
+
+async function reason(): Promise<string | false> {
+  if (process.env['CYGNET_KERNEL'] === 'uml') return false;
+  try {
+    await openXfrmBackend().close();
+    return false;
+  } catch (error) {
+    return `${(error as Error).message}: use \`npm run kernel\``;
+  }
+}

@@ -1,0 +1,105 @@
+/**
+ * A Linux kernel with IPsec for a test, whatever the host's kernel has: user-mode Linux (Debian's `user-mode-linux`)
+ * on the host's own files. `npm run kernel [FILE…]` boots it, runs the test files of this folder (or those named) in
+ * it and ends with their result. Nothing of it needs a privilege.
+ */
+import { execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { chmodSync, existsSync, globSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+
+const root = resolve(import.meta.dirname, '../..');
+
+/** What ESP, AH, UDP encapsulation and the algorithms are made of; the generators are needed by the IVs of GCM. */
+const MODULES = [
+  'sha512_generic rng jitterentropy_rng drbg ghash-generic gf128mul cmac crypto_null authenc authencesn',
+  'echainiv seqiv gcm ccm ctr cbc hmac sha256_generic sha1_generic md5 des_generic xcbc chacha_generic',
+  'poly1305_generic chacha20poly1305 camellia_generic deflate xfrm_algo xfrm_user esp4 esp6 ah4 ah6 ipcomp',
+  'veth tunnel4 xfrm4_tunnel xfrm6_tunnel tun',
+].join(' ');
+
+const LIMIT_MS = 300_000;
+
+const files =
+  process.argv.length > 2 ? process.argv.slice(2) : globSync('test/kernel/*.test.ts', { cwd: root });
+process.exitCode = await run(files.map(file => resolve(root, file)));
+
+async function run(tests: readonly string[]): Promise<number> {
+  if (!existsSync('/usr/bin/linux.uml')) {
+    console.error('there is no linux.uml: install the package user-mode-linux');
+    return process.env['CI'] === undefined ? 0 : 1;
+  }
+  const folder = mkdtempSync(join(tmpdir(), 'cygnet-kernel-'));
+  try {
+    const init = join(folder, 'init.sh');
+    writeFileSync(init, script(folder, tests));
+    chmodSync(init, 0o755);
+    const console_ = await boot(init, shim(folder));
+    const result = join(folder, 'result');
+    if (!existsSync(result)) {
+      console.error(`the kernel did not get as far as the tests:\n${console_.slice(-4000)}`);
+      return 1;
+    }
+    return Number(readFileSync(result, 'utf8'));
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+/** Runs as the first process inside. The host's files are its files: only `folder` is written to. */
+function script(folder: string, tests: readonly string[]): string {
+  return `#!/bin/bash
+export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LANG=C
+mount -t proc proc /proc; mount -t sysfs sys /sys; mount -t tmpfs run /run; mount -t tmpfs tmp /mnt
+mkdir -p /run/lib /run/netns; ln -s /usr/lib/uml/modules /run/lib/modules
+for module in ${MODULES}; do modprobe -d /run $module 2>/dev/null; done
+ip link set lo up
+cd ${root}
+CYGNET_KERNEL=uml TMPDIR=/mnt ${process.execPath} --test --test-isolation=none --test-reporter=spec ${tests.join(' ')} 2>&1
+echo $? > ${folder}/result
+sync
+echo o > /proc/sysrq-trigger
+sleep 5
+`;
+}
+
+/** What linux.uml has to be started with on this processor: see xstate.c. */
+function shim(folder: string): Readonly<Record<string, string>> {
+  if (!readFileSync('/proc/cpuinfo', 'utf8').includes(' amx_tile')) return {};
+  const library = join(folder, 'xstate.so');
+  execFileSync('cc', ['-shared', '-fPIC', '-O2', '-o', library, join(import.meta.dirname, 'xstate.c')]);
+  return { LD_PRELOAD: library };
+}
+
+/** Boots and waits for the power-off; what the tests print goes through, and comes back with all the rest. */
+async function boot(init: string, environment: Readonly<Record<string, string>>): Promise<string> {
+  const kernel = spawn(
+    'linux.uml',
+    [
+      'mem=768M',
+      'root=/dev/root',
+      'rootfstype=hostfs',
+      'rootflags=/',
+      'rw',
+      `init=${init}`,
+      'con=null',
+      'con0=null,fd:2',
+      'con1=fd:0,fd:1',
+      'ssl=null',
+      'quiet',
+    ],
+    { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, ...environment } },
+  );
+  const timer = setTimeout(() => kernel.kill('SIGKILL'), LIMIT_MS);
+  let text = '';
+  for (const stream of [kernel.stdout, kernel.stderr]) {
+    stream.setEncoding('utf8').on('data', (chunk: string) => {
+      text += chunk;
+      process.stdout.write(chunk);
+    });
+  }
+  await once(kernel, 'close');
+  clearTimeout(timer);
+  return text;
+}

@@ -6,7 +6,7 @@ import type { IkeSa } from './ike-sa.ts';
 export class Collisions {
   /** The IKE SA that the peer's rekey of this one made, while our own rekey of it is under way. */
   rival: { readonly sa: IkeSa; readonly nonce: Uint8Array } | undefined;
-  /** On such an SA: the one that it may yet replace. */
+  /** On such an SA, until it takes over: the one that it may yet replace. */
   predecessor: IkeSa | undefined;
   /** SPIs that the peer deleted although the response which would have told them to us has not come. */
   readonly deletedAhead = new Set<number>();
@@ -65,7 +65,7 @@ export function loses(ours: Uint8Array, theirs: Uint8Array): boolean {
  */
 export function settle(sa: IkeSa): void {
   const { predecessor } = sa.collisions;
-  if (predecessor === undefined) return;
+  if (predecessor?.collisions.rival?.sa !== sa) return;
   sa.collisions.predecessor = undefined;
-  if (predecessor.collisions.rival?.sa === sa) predecessor.handOver(sa);
+  predecessor.handOver(sa);
 }

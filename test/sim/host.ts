@@ -101,26 +101,26 @@ export class Host<E extends HostEngine = HostEngine> {
       child === undefined ? { connection } : { connection, child },
       this.#schedule.now,
     );
-    this.#perform(outputs);
+    this.#begin(outputs);
     return ike;
   }
 
   /** Returns how many SAs that meant. */
   terminate(target: Target): number {
     const { matched, outputs } = this.engine.terminate(target, this.#schedule.now);
-    this.#perform(outputs);
+    this.#begin(outputs);
     return matched;
   }
 
   /** Returns how many SAs that meant. */
   rekey(target: Target): number {
     const { matched, outputs } = this.engine.rekey(target, this.#schedule.now);
-    this.#perform(outputs);
+    this.#begin(outputs);
     return matched;
   }
 
   shutdown(): void {
-    this.#perform(this.engine.shutdown(this.#schedule.now));
+    this.#begin(this.engine.shutdown(this.#schedule.now));
   }
 
   /** The back end says a Child SA has reached a soft or hard limit. */
@@ -129,12 +129,12 @@ export class Host<E extends HostEngine = HostEngine> {
   }
 
   backendEvent(event: BackendEvent): void {
-    this.#perform(this.engine.backendEvent(event, this.#schedule.now));
+    this.#begin(this.engine.backendEvent(event, this.#schedule.now));
   }
 
   /** Lets the engine do something of its own (`configure`, say) and carries out what follows. */
   act(action: (engine: E, now: Instant) => readonly Output[]): void {
-    this.#perform(action(this.engine, this.#schedule.now));
+    this.#begin(action(this.engine, this.#schedule.now));
   }
 
   /** Takes another address; the old one is gone. */
@@ -187,8 +187,15 @@ export class Host<E extends HostEngine = HostEngine> {
       );
       return;
     }
-    if (into.received++ === 0) this.backendEvent({ kind: 'inbound', id: into.sa.id });
+    if (into.received++ > 0) return;
+    this.#perform(this.engine.backendEvent({ kind: 'inbound', id: into.sa.id }, this.#schedule.now));
   };
+
+  /** What a test sets off, with all that follows at this instant. */
+  #begin(outputs: readonly Output[]): void {
+    this.#perform(outputs);
+    this.#network.settle();
+  }
 
   #perform(outputs: readonly Output[]): void {
     for (const output of outputs) {

@@ -64,6 +64,9 @@ export interface PairOptions {
   /** As seen from a; b has them mirrored. */
   readonly children?: readonly ChildConfig[];
   readonly settings?: Partial<EngineSettings>;
+  /** One shared key on both sides where not said. */
+  readonly credentials?: { readonly a?: Credentials; readonly b?: Credentials };
+  readonly features?: { readonly a?: BackendFeatures; readonly b?: BackendFeatures };
   /** Who begins the IKE SA; a where not said. */
   readonly begunBy?: 'a' | 'b';
 }
@@ -109,11 +112,13 @@ export function pair(options: PairOptions = {}): Pair {
     connections: [atA],
     path: { local: one, remote: other },
     ...settings,
+    ...only({ credentials: options.credentials?.a, features: options.features?.a }),
   });
   const b = addEngine(sim, 'b', ADDRESS_B, {
     connections: [{ ...atB, ...mirror }],
     path: { local: other, remote: one },
     ...settings,
+    ...only({ credentials: options.credentials?.b, features: options.features?.b }),
   });
   return { sim, a, b, ab: sim.between(a, b), ba: sim.between(b, a) };
 }
@@ -127,4 +132,11 @@ export function connected(options: PairOptions = {}): Pair {
     made.sim.quiet();
   }
   return made;
+}
+
+/** What of `values` is there. */
+function only<T extends object>(values: T): { [K in keyof T]?: NonNullable<T[K]> } {
+  return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined)) as {
+    [K in keyof T]?: NonNullable<T[K]>;
+  };
 }

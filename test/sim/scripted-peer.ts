@@ -23,6 +23,7 @@ import { Encr, KeMethod, PrfId, SequenceNumbers, type Transform } from '../../sr
 import { concat, EMPTY, u64 } from '../../src/lib/bytes.ts';
 import type { IpAddress } from '../../src/lib/ip.ts';
 import { utf8 } from '../../src/lib/text.ts';
+import { SECOND } from '../../src/lib/time.ts';
 import type { Endpoint, Path } from '../../src/policy/sa.ts';
 import { type TrafficSelector, toWireSelector } from '../../src/policy/traffic-selector.ts';
 import { type Header, HeaderFlag } from '../../src/wire/header.ts';
@@ -70,6 +71,15 @@ export interface Oddity {
   readonly mangle?: (datagram: Uint8Array) => Uint8Array;
   readonly initiatorSpi?: bigint;
   readonly responderSpi?: bigint;
+}
+
+/** Where the set-up differs from an honest one. */
+export interface Twist {
+  readonly init?: (payloads: readonly Payload[]) => readonly Payload[];
+  readonly mangleInit?: (datagram: Uint8Array) => Uint8Array;
+  readonly auth?: (payloads: readonly Payload[]) => readonly Payload[];
+  readonly authOddity?: Oddity;
+  readonly authExchange?: number;
 }
 
 const SUITE = { encryption: Encr.ENCR_AES_GCM_16, keyLength: 128, integrity: 0 };
@@ -137,13 +147,18 @@ export class ScriptedPeer {
     sim.network.attach(this.name, options.address, (content, path) => this.#receive(content, path));
   }
 
-  /** Establishes an IKE SA with a child as initiator, with no more than an honest peer says. Fails unless it comes about. */
-  establish(): PeerSa {
+  /** As `establish`, as far as it goes: the answer to IKE_AUTH, or to what came instead of it. */
+  attempt(twist: Twist = {}): Received | undefined {
     const { provider } = this;
     const ni = provider.random(32);
     const half = this.#keyExchange().initiate();
     const spi = this.#newIkeSpi();
-    const request = encodeMessage(
+    const plain: readonly Payload[] = [
+      saPayload(ProtocolId.IKE, EMPTY, IKE_TRANSFORMS),
+      { type: PayloadType.KE, method: KeMethod.CURVE25519, data: half.publicValue },
+      { type: PayloadType.Nonce, data: ni },
+    ];
+    const encoded = encodeMessage(
       {
         initiatorSpi: spi,
         responderSpi: 0n,
@@ -151,16 +166,15 @@ export class ScriptedPeer {
         flags: HeaderFlag.INITIATOR,
         messageId: 0,
       },
-      [
-        saPayload(ProtocolId.IKE, EMPTY, IKE_TRANSFORMS),
-        { type: PayloadType.KE, method: KeMethod.CURVE25519, data: half.publicValue },
-        { type: PayloadType.Nonce, data: ni },
-      ],
+      twist.init?.(plain) ?? plain,
     );
+    // AUTH covers what is really sent.
+    const request = twist.mangleInit?.(encoded) ?? encoded;
     this.transmit(request);
-    const response = this.awaitMessage(
+    const response = this.#awaitOrNot(
       ({ header, response }) => response && header.exchangeType === ExchangeType.IKE_SA_INIT,
     );
+    if (response === undefined || !has(response, PayloadType.SA)) return response;
     const nr = find(response, PayloadType.Nonce).data;
     const responderSpi = response.header.responderSpi;
     const secret = half.finish(find(response, PayloadType.KE).data).reveal();
@@ -174,15 +188,27 @@ export class ScriptedPeer {
     const sa = this.#adopt('initiator', spi, responderSpi, keys, 1);
     this.#inits = { request, response: response.datagram, ni, nr };
     const spiIn = this.newSpi();
-    const answer = this.exchange(ExchangeType.IKE_AUTH, [
+    const auth: readonly Payload[] = [
       { type: PayloadType.IDi, idType: IdType.ID_FQDN, data: utf8(this.#options.id) },
       this.#authPayload(sa),
       saPayload(ProtocolId.ESP, spiOctets(spiIn), withoutKe(ESP_TRANSFORMS)),
       ...this.selectors('initiator'),
-    ]);
-    const spiOut = spiOf(find(answer, PayloadType.SA));
-    this.children.push({ spiIn, spiOut });
-    return sa;
+    ];
+    const exchange = twist.authExchange ?? ExchangeType.IKE_AUTH;
+    const messageId = this.request(exchange, twist.auth?.(auth) ?? auth, twist.authOddity);
+    const answer = this.#awaitOrNot(
+      ({ header, response, sa: by }) => response && by === sa && header.messageId === messageId,
+    );
+    if (answer !== undefined && has(answer, PayloadType.SA))
+      this.children.push({ spiIn, spiOut: spiOf(find(answer, PayloadType.SA)) });
+    return answer;
+  }
+
+  /** Establishes an IKE SA with a child as initiator, as an honest peer does or with a twist. Fails unless it comes about. */
+  establish(twist: Twist = {}): PeerSa {
+    const answer = this.attempt(twist);
+    assert.ok(answer !== undefined && has(answer, PayloadType.AUTH), 'the set-up came to nothing');
+    return this.current;
   }
 
   /** Sends a request and lets time pass until its response is here. */
@@ -231,6 +257,13 @@ export class ScriptedPeer {
     return this.received.splice(at, 1)[0] as Received;
   }
 
+  /** As `awaitMessage`; undefined where none comes in a minute. */
+  #awaitOrNot(which: (message: Received) => boolean): Received | undefined {
+    for (let second = 0; second < 60 && !this.received.some(which); second++) this.#sim.run(SECOND);
+    const at = this.received.findIndex(which);
+    return at < 0 ? undefined : this.received.splice(at, 1)[0];
+  }
+
   /** What an honest peer does with `request`. */
   honest(request: Received): void {
     switch (request.header.exchangeType) {
@@ -255,6 +288,19 @@ export class ScriptedPeer {
       { type: PayloadType.Nonce, data: nonce },
       { type: PayloadType.KE, method: KeMethod.CURVE25519, data: this.#keyExchange().initiate().publicValue },
       ...this.selectors('initiator'),
+    ];
+  }
+
+  /** SA, Nonce and KE of a CREATE_CHILD_SA request that rekeys the IKE SA; nothing is made of the answer. */
+  ikeRekeyRequest(): readonly [SaPayload, Payload, Payload] {
+    return [
+      saPayload(ProtocolId.IKE, u64(this.#newIkeSpi()), IKE_TRANSFORMS),
+      { type: PayloadType.Nonce, data: this.provider.random(32) },
+      {
+        type: PayloadType.KE,
+        method: KeMethod.CURVE25519,
+        data: this.#keyExchange().initiate().publicValue,
+      },
     ];
   }
 
@@ -494,6 +540,10 @@ export function find<T extends Payload['type']>(
   const payload = payloads.find((payload): payload is Extract<Payload, { type: T }> => payload.type === type);
   assert.ok(payload !== undefined, `no payload of type ${type}`);
   return payload;
+}
+
+export function has({ payloads }: { readonly payloads: readonly Payload[] }, type: Payload['type']): boolean {
+  return payloads.some(payload => payload.type === type);
 }
 
 /** The notify types of a message, in order. */

@@ -55,7 +55,7 @@ function closedByPeer(sa: IkeSa): void {
   // It was redundant, and the peer has said so (§2.8.2).
   if (predecessor?.collisions.rival?.sa === sa) predecessor.collisions.rival = undefined;
   // The peer has finished its rekey of this SA and knows nothing of ours.
-  if (rival !== undefined && sa.state === 'REKEYING') sa.handOver(rival.sa);
+  if (rival !== undefined) settle(rival.sa);
   sa.close(sa.state === 'DELETING' || sa.state === 'REKEYED' ? undefined : DELETED);
 }
 

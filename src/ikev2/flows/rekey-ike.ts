@@ -84,6 +84,7 @@ export function* serveRekeyIke(sa: IkeSa, message: Message): Flow<Reply> {
     // Which of the two remains will show when the answer to ours is here.
     sa.collisions.rival = { sa: next, nonce: lower(nonces.initiator, nonces.responder) };
     next.collisions.predecessor = sa;
+    next.start(abandon(), ABANDONED);
     return { payloads };
   }
   return { payloads, afterwards: () => yieldTo(sa, next) };
@@ -171,9 +172,8 @@ function* conclude(sa: IkeSa, next: IkeSa, nonce: Uint8Array): Flow<void> {
     return;
   }
   if (rival !== undefined) {
+    // It never takes over; the peer deletes it.
     sa.collisions.rival = undefined;
-    rival.sa.collisions.predecessor = undefined;
-    rival.sa.start(abandon(), ABANDONED);
   }
   sa.handOver(next);
   yield* deleteIkeSa(sa);
@@ -213,14 +213,17 @@ function mustWait(sa: IkeSa): boolean {
   return kind === 'create-child' || kind === 'rekey-child' || kind === 'delete-child';
 }
 
-/** An SA that the peer should have deleted goes without a word: the peer has forgotten it long ago. */
+/**
+ * An SA that has handed over, or never took over, is the peer's to delete. In the end it goes without a word: the
+ * peer has forgotten it long ago.
+ */
 function abandon(): Task {
   return {
     kind: 'delete-ike',
     subject: 'abandoned',
     // biome-ignore lint/correctness/useYield: nobody else has a turn in it
     *run(sa) {
-      sa.close();
+      if (sa.state === 'REKEYED' || sa.collisions.predecessor !== undefined) sa.close();
     },
   };
 }

@@ -48,7 +48,7 @@ export class CertificateName {
 }
 
 /** Largest certificate that is read: what a CERT payload can hold. */
-export const MAX_CERTIFICATE = 65_535;
+const MAX_CERTIFICATE = 65_535;
 
 const MAX_SERIAL = 64;
 

@@ -29,14 +29,14 @@ export interface Crl {
   find(serial: Uint8Array): Revocation | undefined;
 }
 
-export interface Revocation {
+interface Revocation {
   readonly at: Instant;
   /** Of RFC 5280 §5.3.1, in its words; absent when the list gives none. */
   readonly reason?: string;
 }
 
 /** Which certificates a list speaks of (RFC 5280 §5.2.5). */
-export interface CrlScope {
+interface CrlScope {
   readonly only?: 'users' | 'authorities' | 'attributes';
   /** It lists revocations for some reasons only, so its silence means nothing. */
   readonly someReasons: boolean;
@@ -45,7 +45,7 @@ export interface CrlScope {
 }
 
 /** Largest list that is read, octets. */
-export const MAX_CRL = 16 * 1024 * 1024;
+const MAX_CRL = 16 * 1024 * 1024;
 
 /** Reads a revocation list, strictly as DER; the octets are copied. Throws Malformed. */
 export function parseCrl(der: Uint8Array, provider: CryptoProvider): Crl {

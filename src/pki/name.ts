@@ -40,7 +40,7 @@ export function formatName(der: Uint8Array): string {
 }
 
 /** One RDN as `formatName` prints it. */
-export function formatRdn(rdn: Rdn): string {
+function formatRdn(rdn: Rdn): string {
   return rdn.map(attribute => `${keyword(attribute.oid)}=${formatValue(attribute)}`).join('+');
 }
 

@@ -40,7 +40,7 @@ export function trustedRawKey(spki: Uint8Array, configured: readonly Uint8Array[
 }
 
 /** SHA-1 of a SubjectPublicKeyInfo: how CERTREQ names an authority (RFC 7296 §3.7). */
-export function authorityHash(spki: Uint8Array, provider: CryptoProvider): Uint8Array {
+function authorityHash(spki: Uint8Array, provider: CryptoProvider): Uint8Array {
   return provider.hash('sha1', spki);
 }
 

@@ -19,7 +19,7 @@ export type MatchQuality = number;
 
 export const NO_MATCH: MatchQuality = 0;
 export const ANY_MATCH: MatchQuality = 1;
-export const EXACT_MATCH: MatchQuality = 20;
+const EXACT_MATCH: MatchQuality = 20;
 
 /** The worst that something more telling than `%any` gets: regular expressions, subnets, many wildcards. */
 const LOOSE_MATCH: MatchQuality = 2;

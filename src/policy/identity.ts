@@ -24,7 +24,7 @@ export type IdentityPattern =
 export const ANY_IDENTITY: Identity = { type: 0, data: EMPTY };
 
 /** Longest identity taken from a peer, octets. */
-export const MAX_IDENTITY = 4096;
+const MAX_IDENTITY = 4096;
 
 /**
  * An identity from its text in swanctl.conf: the type is named by a prefix (`fqdn:`, `keyid:#0a0b`, `{11}:text`)
@@ -122,7 +122,7 @@ export function addressRange(identity: Identity): readonly [IpAddress, IpAddress
 }
 
 /** ASCII letters in lower case; other octets as they are. */
-export function lowerAscii(octets: Uint8Array): Uint8Array {
+function lowerAscii(octets: Uint8Array): Uint8Array {
   return octets.map(octet => (octet >= 0x41 && octet <= 0x5a ? octet + 0x20 : octet));
 }
 

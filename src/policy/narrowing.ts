@@ -5,7 +5,7 @@ import { ANY_PORT, contains, intersect, selectorForHost, type TrafficSelector } 
 /** What a responder makes of the selectors it was offered (RFC 7296 §2.9). */
 export type Narrowing = Narrowed | SelectorMismatch;
 
-export interface Narrowed {
+interface Narrowed {
   readonly kind: 'narrowed';
   /** What both sides allow, in the order of the offer; it includes the initiator's first selector where we allow that. */
   readonly selectors: readonly TrafficSelector[];
@@ -26,7 +26,7 @@ export interface SelectorMismatch {
   };
 }
 
-export type SelectorDifference = 'address family' | 'addresses' | 'protocol' | 'ports';
+type SelectorDifference = 'address family' | 'addresses' | 'protocol' | 'ports';
 
 /** The number of selectors that a TS payload can hold. */
 const MAX_SELECTORS = 255;

@@ -137,12 +137,7 @@ export function coversFlow(
 }
 
 /** Whether one end of a packet lies in a selector. */
-export function coversEnd(
-  selector: TrafficSelector,
-  address: IpAddress,
-  protocol: number,
-  port?: number,
-): boolean {
+function coversEnd(selector: TrafficSelector, address: IpAddress, protocol: number, port?: number): boolean {
   return (
     address.length === selector.start.length &&
     (selector.protocol === 0 || selector.protocol === protocol) &&

@@ -1,0 +1,188 @@
+import type { CryptoProvider } from '../crypto/provider.ts';
+import { isWeakScheme, schemeByName } from '../crypto/sign/registry.ts';
+import type { Certificate } from '../pki/certificate.ts';
+import type { LocalAuth, RemoteAuth } from '../policy/connection.ts';
+import type { AuthenticationMethod } from './authentication-method.ts';
+import { type BlobFolder, type BlobSource, namedCertificates, namedPublicKeys } from './blobs.ts';
+import type { Report } from './report.ts';
+import { CERTIFICATE, LOCAL, REMOTE } from './schema/authentication.ts';
+import { checkSections, type Item, itemsOf, placeIn, readSection } from './schema.ts';
+import type { Section, Setting } from './section.ts';
+
+/** What the sections of one configuration share while they are read. */
+export interface ReadingContext {
+  readonly report: Report;
+  readonly provider: CryptoProvider;
+  readonly blobs: BlobSource;
+  /** Certificates that connections brought with them: they may stand in chains. */
+  readonly certificates: Certificate[];
+  /** Authorities that connections brought with them: they are trusted. */
+  readonly authorities: Certificate[];
+}
+
+/** The local rounds of a connection in their order; one with the defaults when it has no section for any. */
+export function localRounds(connection: Section, context: ReadingContext): readonly LocalAuth[] {
+  return rounds(connection, 'local').map(section => localAuth(section, context));
+}
+
+export function remoteRounds(connection: Section, context: ReadingContext): readonly RemoteAuth[] {
+  return rounds(connection, 'remote').map(section => remoteAuth(section, context));
+}
+
+/** Sections whose names begin with `prefix`, by `round` and then by their place. */
+function rounds(connection: Section, prefix: 'local' | 'remote'): readonly Section[] {
+  const sections = [...connection.sections.values()].filter(({ name }) => name.startsWith(prefix));
+  const at = { ...connection.at };
+  if (sections.length === 0) return [{ name: prefix, at, settings: new Map(), sections: new Map() }];
+  const roundOf = (section: Section): number => Number(section.settings.get('round')?.value ?? 0) || 0;
+  return sections.sort((a, b) => roundOf(a) - roundOf(b));
+}
+
+function localAuth(section: Section, context: ReadingContext): LocalAuth {
+  const values = readSection(section, LOCAL, context.report);
+  checkMethod(section, values.auth, context.report);
+  const chains = [
+    ...itemsOf(section.settings.get('certs')).map(item => ownChain(item, 'x509', context)),
+    ...certificateSections(section, 'cert', 'x509', context),
+  ];
+  return {
+    method: values.auth.method,
+    ...(values.id === undefined || values.id.type === 0 ? {} : { id: values.id }),
+    certificates: chains.flatMap(([leaf]) => (leaf === undefined ? [] : [leaf.der])),
+    publicKeys: publicKeys(section, context),
+    schemes: values.auth.schemes,
+    ...(values.xauth_id === undefined ? {} : { xauthId: values.xauth_id }),
+  };
+}
+
+function remoteAuth(section: Section, context: ReadingContext): RemoteAuth {
+  const values = readSection(section, REMOTE, context.report);
+  checkMethod(section, values.auth, context.report);
+  checkChainConstraints(section, values.auth, context.report);
+  const certificates = [
+    ...itemsOf(section.settings.get('certs')).map(item => ownChain(item, 'x509', context)),
+    ...certificateSections(section, 'cert', 'x509', context),
+  ].flatMap(([leaf]) => (leaf === undefined ? [] : [leaf]));
+  const authorities = [
+    ...itemsOf(section.settings.get('cacerts')).map(item => namedCertificates(item, 'x509ca', context)),
+    ...certificateSections(section, 'cacert', 'x509ca', context),
+  ].flat();
+  context.authorities.push(...authorities);
+  return {
+    method: values.auth.method,
+    id: values.id,
+    certificates: certificates.map(({ der }) => der),
+    publicKeys: publicKeys(section, context),
+    authorities: authorities.map(({ der }) => der),
+    schemes: values.auth.schemes,
+    revocation: values.revocation,
+  };
+}
+
+/** The certificate that `item` names, with what follows it in its file: all of them may stand in chains. */
+function ownChain(
+  item: Item,
+  folder: BlobFolder,
+  context: ReadingContext,
+  isFile = false,
+): readonly Certificate[] {
+  const chain = namedCertificates(item, folder, context, isFile);
+  context.certificates.push(...chain);
+  return chain;
+}
+
+/** Sections `cert<suffix>` or `cacert<suffix>`: each names one certificate. */
+function certificateSections(
+  section: Section,
+  prefix: 'cert' | 'cacert',
+  folder: BlobFolder,
+  context: ReadingContext,
+): readonly (readonly Certificate[])[] {
+  return [...section.sections.values()]
+    .filter(({ name }) => name.startsWith(prefix))
+    .map(inner => {
+      const { file } = readSection(inner, CERTIFICATE, context.report);
+      checkSections(inner, () => false, [], context.report);
+      const setting = inner.settings.get('file');
+      if (file === undefined || setting === undefined) {
+        if (!inner.settings.has('handle')) {
+          context.report.fail(
+            'config/missing',
+            inner.at,
+            `section "${inner.name}" names no certificate`,
+            'add file = …',
+          );
+        }
+        return [];
+      }
+      return ownChain({ text: file, at: setting.valueAt }, folder, context, true);
+    });
+}
+
+function publicKeys(section: Section, context: ReadingContext): readonly Uint8Array[] {
+  return itemsOf(section.settings.get('pubkeys')).flatMap(item =>
+    namedPublicKeys(item, context.blobs, context.provider, context.report),
+  );
+}
+
+function checkMethod(section: Section, auth: AuthenticationMethod, report: Report): void {
+  const setting = section.settings.get('auth');
+  checkSections(
+    section,
+    name => name.startsWith('cert') || (section.name.startsWith('remote') && name.startsWith('cacert')),
+    ['cert', 'cacert'],
+    report,
+  );
+  if (setting === undefined) return;
+  if (UNSUPPORTED_METHODS.has(auth.method)) {
+    report.fail(
+      'local/unsupported',
+      setting.valueAt,
+      `authentication by ${auth.method} is not supported here yet`,
+      'use psk or pubkey',
+    );
+  }
+  const weak = auth.schemes.filter(name => {
+    const scheme = schemeByName(name);
+    return scheme !== undefined && isWeakScheme(scheme);
+  });
+  if (weak.length > 0) report.warn(setting.at, `auth allows what is weak: ${weak.join(', ')}`);
+}
+
+const UNSUPPORTED_METHODS: ReadonlySet<string> = new Set(['xauth', 'eap', 'never']);
+
+/**
+ * Every chain must have RSA keys of 2048 bits, EC keys of 256 and hashes of the SHA-2 family. More than that
+ * cannot be asked of it yet, and what cannot be checked must not look as if it were.
+ */
+function checkChainConstraints(section: Section, { chain }: AuthenticationMethod, report: Report): void {
+  const setting = section.settings.get('auth');
+  if (setting === undefined) return;
+  if (chain.rsaBits > 2048) refuse(setting, `rsa-${chain.rsaBits}`, report);
+  if (chain.ecdsaBits > 256) refuse(setting, `ecdsa-${chain.ecdsaBits}`, report);
+  if (chain.hashes.includes('sha1')) {
+    report.warn(setting.at, 'sha1 is not accepted in the chain of a certificate, whatever auth says');
+  } else if (chain.hashes.some(hash => hash.startsWith('sha')) && !chain.hashes.includes('sha256')) {
+    refuse(
+      setting,
+      chain.hashes[0] as string,
+      report,
+      'put "ike:" before what concerns the signature of IKE alone',
+    );
+  }
+}
+
+function refuse(
+  setting: Setting,
+  what: string,
+  report: Report,
+  remedy = 'chains have at least rsa-2048 or ecdsa-256',
+): void {
+  const offset = setting.value?.toLowerCase().indexOf(what) ?? 0;
+  report.fail(
+    'local/unsupported',
+    placeIn(setting, Math.max(0, offset)),
+    `${what} cannot be demanded of all certificates in a chain yet`,
+    remedy,
+  );
+}

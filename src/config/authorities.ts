@@ -1,0 +1,44 @@
+import type { Certificate } from '../pki/certificate.ts';
+import type { ReadingContext } from './authentication.ts';
+import { namedCertificates } from './blobs.ts';
+import { AUTHORITY } from './schema/credentials.ts';
+import { checkSections, readSection } from './schema.ts';
+import type { Section } from './section.ts';
+
+/** The certificates that an `authorities` section names. What is wrong is reported. */
+export function authoritiesFrom(
+  section: Section | undefined,
+  context: ReadingContext,
+): readonly Certificate[] {
+  return [...(section?.sections.values() ?? [])].flatMap(inner => authorityFrom(inner, context));
+}
+
+/** The certificate of one authority; nothing, and a failure, when it names none that can be read. */
+export function authorityFrom(section: Section, context: ReadingContext): readonly Certificate[] {
+  const { cacert, file, handle } = readSection(section, AUTHORITY, context.report);
+  checkSections(section, () => false, [], context.report);
+  const setting = section.settings.get(cacert === undefined ? 'file' : 'cacert');
+  const name = cacert ?? file;
+  if (name === undefined || setting === undefined) {
+    const remedy = 'add cacert = … with a file of x509ca';
+    if (handle !== undefined) {
+      context.report.fail(
+        'local/unsupported',
+        section.at,
+        'certificates on tokens are not supported here yet',
+        remedy,
+      );
+    } else {
+      context.report.fail(
+        'config/missing',
+        section.at,
+        `authority "${section.name}" names no certificate`,
+        remedy,
+      );
+    }
+    return [];
+  }
+  const [octets] = setting.items ?? [];
+  const item = { text: name, at: setting.valueAt, ...(octets instanceof Uint8Array ? { octets } : {}) };
+  return namedCertificates(item, 'x509ca', context, cacert === undefined);
+}

@@ -1,0 +1,149 @@
+import type { CryptoProvider, PublicKey } from '../crypto/provider.ts';
+import type { Instant } from '../lib/time.ts';
+import { type Certificate, parseCertificate } from '../pki/certificate.ts';
+import { endEntityFault, ownFault } from '../pki/fitness.ts';
+import { readPublicKey } from '../pki/public-key.ts';
+import type { Connection, LocalAuth } from '../policy/connection.ts';
+import { type Credentials, findPrivateKey } from '../policy/credentials.ts';
+import type { CredentialFiles } from './credentials.ts';
+import { nearest } from './nearest.ts';
+import type { Pool } from './pools.ts';
+import type { Report } from './report.ts';
+import { itemsOf } from './schema.ts';
+import type { Position, Section, Setting } from './section.ts';
+
+/** Everything that was read of a directory, for what only shows when it is seen together. */
+export interface Whole {
+  /** Of the connections, in the same order. */
+  readonly sections: readonly Section[];
+  readonly connections: readonly Connection[];
+  readonly pools: readonly Pool[];
+  readonly credentials: Credentials;
+  readonly files: CredentialFiles;
+  readonly provider: CryptoProvider;
+  readonly now: Instant;
+}
+
+/** Names that lead nowhere, certificates without their keys and keys without certificates, secrets that are not there. */
+export function checkReferences(whole: Whole, report: Report): void {
+  whole.connections.forEach((connection, i) => {
+    const section = whole.sections[i] as Section;
+    checkPools(section.settings.get('pools'), whole.pools, report);
+    if (isShunt(connection)) return;
+    for (const auth of connection.local) checkOwnKey(auth, section, whole, report);
+    checkSecrets(connection, section, whole.credentials, report);
+  });
+  tellStrayKeys(whole, report);
+}
+
+/** A connection whose children all let traffic by or stop it never speaks to a peer. */
+function isShunt({ children }: Connection): boolean {
+  return children.length > 0 && children.every(({ mode }) => mode === 'pass' || mode === 'drop');
+}
+
+function checkPools(setting: Setting | undefined, pools: readonly Pool[], report: Report): void {
+  const names = pools.map(({ name }) => name);
+  for (const { text, at } of itemsOf(setting)) {
+    if (names.includes(text)) continue;
+    const meant = nearest(text, names);
+    const remedy = meant === undefined ? 'define it in the section pools' : `did you mean "${meant}"?`;
+    report.fail('config/unknown-name', at, `there is no pool "${text}"`, remedy);
+  }
+}
+
+function checkOwnKey(auth: LocalAuth, connection: Section, whole: Whole, report: Report): void {
+  if (auth.method !== 'pubkey') return;
+  const certificates = auth.certificates.map(der => parseCertificate(der, whole.provider));
+  const keys: readonly PublicKey[] = [
+    ...certificates.map(({ publicKey }) => publicKey),
+    ...auth.publicKeys.map(spki => readPublicKey(spki, whole.provider)),
+  ];
+  const at = placeOfKeys(connection);
+  for (const certificate of certificates) checkOwnCertificate(certificate, at, whole.now, report);
+  if (keys.some(key => findPrivateKey(whole.credentials, key) !== undefined)) return;
+  const [first] = certificates;
+  if (keys.length > 0) {
+    const owner = first === undefined ? 'the public key' : `the certificate "${first.subject.text}"`;
+    const present = whole.files.privateKeys.map(({ path }) => path);
+    report.fail(
+      'config/key-mismatch',
+      at,
+      `no private key fits ${owner} of connection "${connection.name}"`,
+      present.length === 0
+        ? 'put its key into private/'
+        : `put its key into private/; those there (${present.slice(0, 4).join(', ')}) belong to others`,
+    );
+  } else if (whole.files.privateKeys.length > 0 && !someCertificateHasKey(whole)) {
+    report.fail(
+      'config/key-mismatch',
+      at,
+      `connection "${connection.name}" names no certificate, and no private key fits any that is there`,
+      'put the certificate of this side into x509/',
+    );
+  } else if (whole.credentials.privateKeys.length === 0) {
+    report.warn(
+      at,
+      `connection "${connection.name}" has no private key to prove who this side is`,
+      'put one into private/',
+    );
+  }
+}
+
+function someCertificateHasKey({ credentials, provider }: Whole): boolean {
+  return credentials.certificates.some(
+    der => findPrivateKey(credentials, parseCertificate(der, provider).publicKey) !== undefined,
+  );
+}
+
+/** What a peer would find wrong with our certificate. */
+function checkOwnCertificate(certificate: Certificate, at: Position, now: Instant, report: Report): void {
+  const fault = ownFault(certificate, now, true) ?? endEntityFault(certificate);
+  if (fault === undefined) return;
+  report.warn(at, `peers will refuse the certificate "${certificate.subject.text}": ${fault.detail}`);
+}
+
+function checkSecrets(
+  connection: Connection,
+  section: Section,
+  credentials: Credentials,
+  report: Report,
+): void {
+  const wantsSecret = [...connection.local, ...connection.remote].some(({ method }) => method === 'psk');
+  if (!wantsSecret || credentials.shared.some(({ use }) => use === 'ike')) return;
+  report.warn(
+    section.at,
+    `connection "${connection.name}" has no secret to prove who this side is`,
+    'add to secrets a section whose name begins with ike',
+  );
+}
+
+/** Where a connection says which certificate or key is its own; the connection where it does not. */
+function placeOfKeys(connection: Section): Position {
+  for (const section of connection.sections.values()) {
+    if (!section.name.startsWith('local')) continue;
+    const setting = section.settings.get('certs') ?? section.settings.get('pubkeys');
+    if (setting !== undefined) return setting.valueAt;
+    for (const inner of section.sections.values()) {
+      const file = inner.settings.get('file');
+      if (file !== undefined) return file.valueAt;
+    }
+  }
+  return connection.at;
+}
+
+/** A key that belongs to no certificate or raw key at hand can only have been forgotten, or its certificate has. */
+function tellStrayKeys({ files, credentials, connections, provider }: Whole, report: Report): void {
+  const known = new Set<string>();
+  const note = (spki: Uint8Array): void => void known.add(Buffer.from(spki).toString('base64'));
+  for (const der of credentials.certificates) note(parseCertificate(der, provider).publicKey.spki);
+  for (const { local } of connections)
+    for (const { publicKeys } of local) for (const spki of publicKeys) note(spki);
+  for (const { path, key } of files.privateKeys) {
+    if (known.has(Buffer.from(key.publicKey.spki).toString('base64'))) continue;
+    report.warn(
+      { file: path, line: 0, column: 0 },
+      'this private key fits no certificate and no public key that is configured',
+      'put its certificate into x509/, or remove it',
+    );
+  }
+}

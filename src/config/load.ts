@@ -1,0 +1,125 @@
+import { statSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
+import type { CryptoProvider } from '../crypto/provider.ts';
+import type { Instant } from '../lib/time.ts';
+import type { Certificate } from '../pki/certificate.ts';
+import type { Connection } from '../policy/connection.ts';
+import type { Credentials } from '../policy/credentials.ts';
+import type { ReadingContext } from './authentication.ts';
+import { authoritiesFrom } from './authorities.ts';
+import { FileBlobs } from './blobs.ts';
+import { checkReferences } from './check.ts';
+import { connectionFrom } from './connection.ts';
+import { readCredentialFiles, warnIfExposed } from './credentials.ts';
+import { resolveReferences } from './inheritance.ts';
+import { nearest } from './nearest.ts';
+import { type Pool, poolsFrom } from './pools.ts';
+import { type ConfigurationWarning, Report } from './report.ts';
+import { secretsFrom } from './secrets.ts';
+import type { Section } from './section.ts';
+import { readSource } from './source.ts';
+
+/** All that a swanctl directory says. */
+export interface Configuration {
+  readonly connections: readonly Connection[];
+  readonly credentials: Credentials;
+  readonly pools: readonly Pool[];
+  /** What works but probably is not what was meant, and what has no effect here. */
+  readonly warnings: readonly ConfigurationWarning[];
+}
+
+export interface LoadOptions {
+  /** Reads the keys. */
+  readonly provider: CryptoProvider;
+  /** For warnings of certificates that have expired. */
+  readonly now: Instant;
+}
+
+const TOP_SECTIONS = ['connections', 'secrets', 'pools', 'authorities'];
+
+/**
+ * Reads the swanctl directory at `path` (or the one that the file `path` lies in, with that file in place of
+ * swanctl.conf): the text, all that it includes, and the certificates and keys of the folders beside it. Throws
+ * ConfigurationFailure with everything that is wrong.
+ */
+export function loadConfiguration(path: string, options: LoadOptions): Configuration {
+  const report = new Report();
+  const isDirectory = statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? !path.endsWith('.conf');
+  const file = resolve(isDirectory ? join(path, 'swanctl.conf') : path);
+  const directory = dirname(file);
+  const { root, templates } = resolveReferences(readSource(file, report), report);
+  checkTop(root, templates, report);
+  const context: ReadingContext = {
+    report,
+    provider: options.provider,
+    blobs: new FileBlobs(directory),
+    certificates: [],
+    authorities: [],
+  };
+  const sections = [...(root.sections.get('connections')?.sections.values() ?? [])];
+  const connections = sections.map(section => connectionFrom(section, context));
+  const pools = poolsFrom(root.sections.get('pools'), report);
+  const secrets = secretsFrom(root.sections.get('secrets'), report);
+  if (secrets.shared.length + secrets.passphrases.length > 0)
+    warnIfExposed(file, 'file with secrets', report);
+  context.authorities.push(...authoritiesFrom(root.sections.get('authorities'), context));
+  const files = readCredentialFiles(directory, secrets.passphrases, { ...options, report });
+  for (const { secret } of secrets.passphrases) secret.wipe();
+  const credentials: Credentials = {
+    shared: secrets.shared,
+    privateKeys: files.privateKeys.map(({ key }) => key),
+    authorities: distinct([...files.authorities, ...context.authorities]),
+    certificates: distinct([...files.certificates, ...context.certificates]),
+    crls: files.crls,
+  };
+  checkReferences({ sections, connections, pools, credentials, files, ...options }, report);
+  report.conclude();
+  return { connections, credentials, pools, warnings: report.warnings };
+}
+
+/** What may stand outside of all sections, and which sections mean something there. */
+function checkTop(root: Section, templates: ReadonlySet<string>, report: Report): void {
+  for (const setting of root.settings.values()) {
+    report.fail(
+      'config/unknown-key',
+      setting.at,
+      `"${setting.key}" stands outside of any section`,
+      'put it into a section',
+    );
+  }
+  for (const section of root.sections.values()) {
+    if (TOP_SECTIONS.includes(section.name) || templates.has(section.name)) continue;
+    const meant = nearest(section.name, TOP_SECTIONS);
+    if (meant === undefined) {
+      report.warn(section.at, `section "${section.name}" has no effect: no other section inherits from it`);
+    } else {
+      report.fail(
+        'config/unknown-key',
+        section.at,
+        `there is no section "${section.name}"`,
+        `did you mean "${meant}"?`,
+      );
+    }
+  }
+  for (const name of TOP_SECTIONS) {
+    for (const setting of root.sections.get(name)?.settings.values() ?? []) {
+      report.fail(
+        'config/unknown-key',
+        setting.at,
+        `"${setting.key}" stands directly in "${name}"`,
+        `put it into a section of "${name}" with a name`,
+      );
+    }
+  }
+}
+
+function distinct(certificates: readonly Certificate[]): readonly Uint8Array[] {
+  const found: Uint8Array[] = [];
+  const seen = new Set<string>();
+  for (const { der, fingerprint } of certificates) {
+    if (seen.has(fingerprint)) continue;
+    seen.add(fingerprint);
+    found.push(der);
+  }
+  return found;
+}

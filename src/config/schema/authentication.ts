@@ -1,0 +1,64 @@
+import { authenticationMethod } from '../authentication-method.ts';
+import { identity, identityPattern } from '../policy-types.ts';
+import { ignored, list, maybe, one, refused } from '../schema.ts';
+import { choice, integer, text } from '../value-types.ts';
+
+const round = one(integer(0, 0xffff), '0', 'Order of the round; equal ones go by their place.');
+
+/** `connections.<name>.local<suffix>` */
+export const LOCAL = {
+  round,
+  auth: one(authenticationMethod, 'pubkey', 'How this side proves who it is.'),
+  id: maybe(identity, 'the subject of the certificate, or the address', 'Who this side says it is.'),
+  certs: list(
+    text,
+    '',
+    'Certificates to use: files, in x509 unless with a path. What follows the first in a file is its chain.',
+  ),
+  pubkeys: list(text, '', 'Raw public keys to use: files, in pubkey unless with a path.'),
+  eap_id: refused(maybe(identity, 'id', 'Identity for EAP.')),
+  aaa_id: refused(maybe(identity, 'the peer’s id', 'Identity that the server proves within EAP.')),
+  xauth_id: maybe(text, 'id', 'User name for XAUTH.'),
+};
+
+/** `connections.<name>.remote<suffix>` */
+export const REMOTE = {
+  round,
+  auth: one(authenticationMethod, 'pubkey', 'How the peer must prove who it is.'),
+  id: one(
+    identityPattern,
+    '%any',
+    'Who the peer must be; * stands for anything, ^…$ is a regular expression.',
+  ),
+  certs: list(text, '', 'The peer must have one of these certificates: files, in x509 unless with a path.'),
+  cacerts: list(
+    text,
+    '',
+    'The chain of the peer must contain one of these authorities: files, in x509ca unless with a path.',
+  ),
+  ca_id: refused(maybe(identityPattern, 'any', 'Identity that an authority in the chain must have.')),
+  pubkeys: list(
+    text,
+    '',
+    'The peer must have one of these raw public keys: files, in pubkey unless with a path.',
+  ),
+  eap_id: refused(maybe(identityPattern, 'id', 'Identity that the peer must prove in EAP.')),
+  xauth_id: refused(maybe(text, 'any', 'User name that the peer must prove in XAUTH.')),
+  groups: refused(list(text, '', 'The peer must belong to one of these groups.')),
+  cert_policy: refused(
+    list(text, '', 'The certificate must be issued under one of these policies, dotted numbers.'),
+  ),
+  revocation: one(
+    choice(['strict', 'ifuri', 'relaxed']),
+    'relaxed',
+    'Without word on revocation: refuse the certificate, refuse it if it names a list, or accept it.',
+  ),
+};
+
+/** `cert<suffix>` and `cacert<suffix>` in both */
+export const CERTIFICATE = {
+  file: maybe(text, 'none', 'File of the certificate.'),
+  handle: refused(maybe(text, 'none', 'CKA_ID on a token, hexadecimal.')),
+  slot: ignored(maybe(integer(0, 0xffffffff), 'any', 'Slot of the token.')),
+  module: ignored(maybe(text, 'any', 'PKCS #11 module of the token.')),
+};

@@ -1,0 +1,92 @@
+import { proposal, selector } from '../policy-types.ts';
+import { ignored, list, maybe, one, refused } from '../schema.ts';
+import { boolean, choice, count, integer, text, time, volume } from '../value-types.ts';
+
+const mark = one(text, '0', 'Mark and mask of packets, `value/mask`.');
+const action = choice(['none', 'trap', 'start', 'trap|start'], {
+  clear: 'none',
+  route: 'trap',
+  restart: 'start',
+  'start|trap': 'trap|start',
+});
+const u32 = integer(0, 0xffffffff);
+
+/** `connections.<name>.children.<child>` */
+export const CHILD = {
+  esp_proposals: list(
+    proposal('esp'),
+    '',
+    'Algorithms for ESP, best first; `default` when neither these nor those for AH are given.',
+  ),
+  ah_proposals: list(proposal('ah'), '', 'Algorithms for AH instead of ESP.'),
+  sha256_96: refused(one(boolean, 'no', 'Cut HMAC-SHA-256 to 96 bits, as an old draft had it.')),
+  local_ts: list(
+    selector,
+    'dynamic',
+    'Traffic of this side: prefixes, ranges, `dynamic`, each with [protocol/port] if wanted.',
+  ),
+  remote_ts: list(selector, 'dynamic', 'Traffic of the peer’s side.'),
+  rekey_time: one(time, '1h', 'Replace the keys after this long; 0 never does.'),
+  life_time: maybe(time, 'rekey_time and a tenth', 'Give the SA up after this long.'),
+  rand_time: maybe(time, 'life_time − rekey_time', 'Up to this much is taken off rekey_time at random.'),
+  rekey_bytes: one(volume, '0', 'Replace the keys after this many octets; 0 never does.'),
+  life_bytes: maybe(volume, 'rekey_bytes and a tenth', 'Give the SA up after this many octets.'),
+  rand_bytes: ignored(
+    maybe(volume, 'life_bytes − rekey_bytes', 'Up to this much is taken off rekey_bytes at random.'),
+  ),
+  rekey_packets: one(count, '0', 'Replace the keys after this many packets; 0 never does.'),
+  life_packets: maybe(count, 'rekey_packets and a tenth', 'Give the SA up after this many packets.'),
+  rand_packets: ignored(
+    maybe(count, 'life_packets − rekey_packets', 'Up to this many are taken off rekey_packets at random.'),
+  ),
+  updown: maybe(text, 'none', 'Program to run when the SA comes up and goes down.'),
+  hostaccess: ignored(one(boolean, 'no', 'Told to the updown program.')),
+  mode: one(
+    choice(['tunnel', 'transport', 'beet', 'pass', 'drop', 'transport_proxy', 'iptfs']),
+    'tunnel',
+    'What is protected: whole packets (tunnel) or their content (transport, beet); pass and drop make no SA but let traffic by or stop it.',
+  ),
+  policies: refused(one(boolean, 'yes', 'Install policies for the traffic selectors.')),
+  policies_fwd_out: refused(one(boolean, 'no', 'Install policies for forwarded outbound traffic.')),
+  dpd_action: one(
+    choice(['clear', 'trap', 'restart'], { none: 'clear', route: 'trap', start: 'restart' }),
+    'clear',
+    'What follows when the peer is dead: nothing, a trap, or a new start.',
+  ),
+  start_action: one(
+    action,
+    'none',
+    'What follows loading: nothing, start, or trap, which starts at the first packet.',
+  ),
+  close_action: one(action, 'none', 'What follows when the peer closes the SA.'),
+  ipcomp: ignored(one(boolean, 'no', 'Compress packets (RFC 3173).')),
+  inactivity: one(time, '0s', 'Close the SA after this long without traffic; 0 never does.'),
+  reqid: one(u32, '0', 'Fixed number that binds SAs to policies; 0 chooses one.'),
+  priority: ignored(one(u32, '0', 'Fixed priority of the policies.')),
+  interface: refused(maybe(text, 'any', 'Interface that the policies are bound to.')),
+  mark_in: refused(mark),
+  mark_in_sa: refused(one(boolean, 'no', 'Set mark_in on the inbound SA too.')),
+  mark_out: refused(mark),
+  set_mark_in: refused(mark),
+  set_mark_out: refused(mark),
+  if_id_in: refused(one(text, '0', 'XFRM interface that the inbound SA belongs to.')),
+  if_id_out: refused(one(text, '0', 'XFRM interface that the outbound SA belongs to.')),
+  label: refused(maybe(text, 'none', 'Security label of the traffic.')),
+  label_mode: ignored(one(choice(['system', 'simple', 'selinux']), 'system', 'How labels are matched.')),
+  tfc_padding: one(u32, '0', 'Pad ESP packets to at least this many octets.'),
+  replay_window: one(
+    integer(0, 32_768),
+    '128',
+    'Packets that may come late; 0 turns the check off. charon has 32, too few where packets take several queues.',
+  ),
+  per_cpu_sas: refused(one(text, 'no', 'One SA for each processor (RFC 9611).')),
+  hw_offload: ignored(
+    one(choice(['no', 'crypto', 'packet', 'auto', 'yes']), 'no', 'Let the network card do the work.'),
+  ),
+  copy_df: ignored(one(boolean, 'yes', 'Copy the DF bit to the outer header.')),
+  copy_ecn: ignored(one(boolean, 'yes', 'Copy the ECN bits to and from the outer header.')),
+  copy_dscp: ignored(
+    one(choice(['out', 'in', 'yes', 'no']), 'out', 'Copy the DSCP to and from the outer header.'),
+  ),
+  icmp: ignored(one(boolean, 'no', 'Let ICMP errors pass that concern traffic of the SA (RFC 4301 §6).')),
+};

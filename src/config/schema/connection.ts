@@ -1,0 +1,92 @@
+import { proposal } from '../policy-types.ts';
+import { ignored, list, maybe, one, refused } from '../schema.ts';
+import { address, boolean, choice, dscp, host, integer, text, time } from '../value-types.ts';
+
+const port = integer(0, 65_535);
+const YES_NO = { true: 'yes', enabled: 'yes', 1: 'yes', false: 'no', disabled: 'no', 0: 'no' } as const;
+
+/** `connections.<name>` */
+export const CONNECTION = {
+  version: one(choice(['0', '1', '2']), '0', 'IKE version; 0 answers both and begins with IKEv2.'),
+  local_addrs: list(
+    host,
+    '',
+    'Addresses of this side: a peer must have come to one of them, and the first single one is sent from.',
+  ),
+  remote_addrs: list(
+    host,
+    '',
+    'Addresses of the peer: the first single one or name is sent to, and a peer must come from one of them.',
+  ),
+  local_port: one(port, '500', 'UDP port of this side.'),
+  remote_port: one(port, '500', 'UDP port of the peer.'),
+  proposals: list(proposal('ike'), 'default', 'Algorithms for the IKE SA, best first.'),
+  vips: list(address, '', 'Virtual addresses to ask the peer for; 0.0.0.0 and :: ask for any.'),
+  aggressive: one(
+    boolean,
+    'no',
+    'Begin IKEv1 with Aggressive Mode, which shows identities to all who listen.',
+  ),
+  pull: one(boolean, 'yes', 'Whether the client asks for its virtual address (IKEv1 Mode Config).'),
+  dscp: ignored(one(dscp, '000000', 'DSCP of IKE packets.')),
+  encap: one(boolean, 'no', 'Pretend to be behind a NAT, so that ESP travels in UDP.'),
+  mobike: one(boolean, 'yes', 'Let the SAs follow when addresses change (RFC 4555).'),
+  dpd_delay: one(
+    time,
+    '0s',
+    'Check that the peer lives after this long without a packet from it; 0 never does.',
+  ),
+  dpd_timeout: one(time, '0s', 'IKEv1: give the peer up after this long without an answer.'),
+  fragmentation: one(
+    choice(['yes', 'accept', 'force', 'no'], YES_NO),
+    'yes',
+    'Split long IKE messages (RFC 7383).',
+  ),
+  childless: one(
+    choice(['allow', 'prefer', 'force', 'never']),
+    'allow',
+    'Make the IKE SA without a Child SA (RFC 6023).',
+  ),
+  send_certreq: one(boolean, 'yes', 'Tell the peer which authorities are trusted here.'),
+  send_cert: one(choice(['always', 'ifasked', 'never']), 'ifasked', 'When to send the certificate.'),
+  ocsp: ignored(
+    one(choice(['never', 'reply', 'request', 'both']), 'reply', 'OCSP responses within IKE (RFC 4806).'),
+  ),
+  ppk_id: refused(maybe(text, 'none', 'Identity of the post-quantum pre-shared key to use (RFC 8784).')),
+  ppk_required: refused(one(boolean, 'no', 'Fail where the peer cannot use a post-quantum pre-shared key.')),
+  keyingtries: one(
+    integer(0, 0xffff),
+    '1',
+    'Attempts at IKE_SA_INIT, each with all its retransmissions; 0 tries without end.',
+  ),
+  unique: one(
+    choice(['never', 'no', 'keep', 'replace'], { false: 'no', true: 'replace', yes: 'replace' }),
+    'no',
+    'What happens to earlier SAs of the same peer: replace them, keep them and refuse the new one, or replace them only when the peer says INITIAL_CONTACT (no).',
+  ),
+  reauth_time: one(time, '0s', 'Authenticate anew after this long.'),
+  rekey_time: maybe(
+    time,
+    '4h, or 0s where reauth_time is set',
+    'Replace the keys of the IKE SA after this long.',
+  ),
+  over_time: maybe(
+    time,
+    'a tenth of the longer of rekey_time and reauth_time',
+    'Give the IKE SA up this long after it should have been replaced.',
+  ),
+  rand_time: maybe(
+    time,
+    'over_time, at most half of the time it is taken from',
+    'Up to this much is taken off rekey_time and reauth_time at random.',
+  ),
+  pools: list(text, '', 'Pools to give virtual addresses from.'),
+  if_id_in: refused(one(text, '0', 'XFRM interface that all inbound SAs belong to.')),
+  if_id_out: refused(one(text, '0', 'XFRM interface that all outbound SAs belong to.')),
+  mediation: refused(one(boolean, 'no', 'Be a mediator between two peers behind NATs.')),
+  mediated_by: refused(maybe(text, 'none', 'Connection to the mediator.')),
+  mediation_peer: refused(maybe(text, 'none', 'Identity of the peer at the mediator.')),
+};
+
+/** Sections that may stand in a connection; the last two may carry a suffix. */
+export const CONNECTION_SECTIONS = ['children', 'local', 'remote'];

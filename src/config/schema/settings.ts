@@ -1,0 +1,73 @@
+import { ignored, maybe, one } from '../schema.ts';
+import { boolean, decimal, integer, text, time } from '../value-types.ts';
+
+const seconds = { ...decimal, name: 'seconds, with fraction' };
+const u16 = integer(0, 0xffff);
+const u32 = integer(0, 0xffffffff);
+
+/** `charon` in strongswan.conf: what is heeded of it. */
+export const CHARON = {
+  port: maybe(u16, '500', 'UDP port for IKE; 0 takes any.'),
+  port_nat_t: maybe(u16, '4500', 'UDP port for IKE and ESP behind NATs; 0 takes any.'),
+  retransmit_timeout: maybe(seconds, '4.0', 'First wait for an answer.'),
+  retransmit_base: maybe(decimal, '1.8', 'Growth of each further wait.'),
+  retransmit_tries: maybe(integer(0, 1000), '5', 'Retransmissions before giving up.'),
+  half_open_timeout: maybe(time, '30s', 'Life of an SA that a peer has begun and not finished.'),
+  cookie_threshold: maybe(u32, '30', 'Half-open SAs from which cookies are demanded; 0 demands them always.'),
+  cookie_threshold_ip: maybe(u32, '3', 'The same for the half-open SAs of one address.'),
+  block_threshold: maybe(u32, '5', 'Half-open SAs of one address beyond which it is not heard; 0 is off.'),
+  init_limit_half_open: maybe(u32, '0: 10000', 'Half-open SAs beyond which no peer is heard.'),
+  dos_protection: one(boolean, 'yes', 'Demand cookies and refuse addresses at all.'),
+  fragment_size: maybe(
+    integer(0, 65_535),
+    '1280',
+    'Largest IP packet for IKE messages before they are split.',
+  ),
+  keep_alive: maybe(time, '20s', 'How often a NAT is reminded of an idle SA; 0 is off.'),
+  delete_rekeyed_delay: maybe(time, '5s', 'How long a replaced inbound SA still receives.'),
+};
+
+/** `charon.plugins.vici` */
+export const VICI = {
+  socket: maybe(
+    text,
+    '/run/cygnet.vici',
+    'Control socket: `unix://` and a path, or `tcp://` and a loopback address.',
+  ),
+};
+
+/** `charon.plugins.save-keys` */
+export const SAVE_KEYS = {
+  ike: one(boolean, 'no', 'Save the keys of IKE SAs.'),
+  esp: one(boolean, 'no', 'Save the keys of Child SAs.'),
+  wireshark_keys: maybe(text, 'none', 'Folder to save keys in.'),
+};
+
+/** `charon.filelog.<name>`: the level of `default` sets that of the log; everything goes to standard output. */
+export const FILELOG = {
+  default: maybe(
+    integer(-1, 4),
+    '1',
+    'How much is logged: −1 nothing, 0 errors, 1 what happens, 2 to 4 more and more.',
+  ),
+  path: ignored(maybe(text, 'standard output', 'File to log to.')),
+};
+
+/** Keys of `charon` that charon has and that mean nothing here, so that a misspelt one can be told from them. */
+export const CHARON_IGNORED: readonly string[] = (
+  'accept_private_algs accept_unencrypted_mainmode_messages cache_crls cert_cache check_current_path ' +
+  'child_sa_half_open_timeout cisco_flexvpn cisco_unity close_ike_on_child_failure delete_rekeyed ' +
+  'dh_exponent_ansi_x9_42 dlopen_use_rtld_now dns1 dns2 flush_auth_cfg follow_redirects ' +
+  'force_eap_only_authentication group hash_and_url ' +
+  'i_dont_care_about_security_and_use_aggressive_mode_psk ignore_acquire_ts ignore_routing_tables ikesa_limit ' +
+  'ikesa_table_segments ikesa_table_size inactivity_close_ike init_limit_job_load initiator_only install_routes ' +
+  'install_virtual_ip install_virtual_ip_on integrity_test interfaces_ignore interfaces_use ' +
+  'keep_alive_dpd_margin load load_modular make_before_break max_ikev1_exchanges max_packet ' +
+  'multiple_authentication nbns1 nbns2 ocsp_nonce_len piggyback_child_rekey prefer_best_path ' +
+  'prefer_configured_proposals prefer_previous_dh_group prefer_temporary_addrs process_route rdn_matching ' +
+  'receive_delay receive_delay_request receive_delay_response receive_delay_type replay_window reqid_base ' +
+  'retransmit_jitter retransmit_limit retry_initiate_interval reuse_ikesa routing_table routing_table_prio ' +
+  'rsa_pss rsa_pss_trailerfield send_delay send_delay_request send_delay_response send_delay_type ' +
+  'send_vendor_id signature_authentication signature_authentication_constraints spi_label spi_mask spi_max ' +
+  'spi_min ssh_agent threads user'
+).split(' ');

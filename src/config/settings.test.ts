@@ -1,0 +1,132 @@
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type TestContext, test } from 'node:test';
+import { ConfigurationFailure, formatRemark } from './report.ts';
+import { loadSettings } from './settings.ts';
+
+function file(t: TestContext, text: string): string {
+  const folder = mkdtempSync(join(tmpdir(), 'cygnet-settings-'));
+  t.after(() => rmSync(folder, { recursive: true }));
+  writeFileSync(join(folder, 'strongswan.conf'), text);
+  return join(folder, 'strongswan.conf');
+}
+
+test('a file that says nothing sets nothing', t => {
+  assert.deepEqual(loadSettings(file(t, '')), { engine: {}, warnings: [] });
+  assert.deepEqual(loadSettings(file(t, 'charon { }\npki { load = x }\nlibstrongswan { x = y }')), {
+    engine: {},
+    warnings: [],
+  });
+});
+
+test('all knobs, in the units of the engine', t => {
+  const settings = loadSettings(
+    file(
+      t,
+      `charon {
+  port = 1500
+  port_nat_t = 0
+  retransmit_timeout = 0.5
+  retransmit_base = 1.4
+  retransmit_tries = 7
+  half_open_timeout = 10
+  cookie_threshold = 0
+  cookie_threshold_ip = 9
+  block_threshold = 100
+  init_limit_half_open = 500
+  fragment_size = 1400
+  keep_alive = 1m
+  delete_rekeyed_delay = 3
+  plugins {
+    aes { load = yes }
+    vici { load = yes
+      socket = unix:///tmp/x.vici }
+    save-keys { ike = yes
+      wireshark_keys = /tmp/keys }
+  }
+  filelog { stderr { default = 1
+      ike = 2 }
+    debug { default = 2 } }
+}`,
+    ),
+  );
+  assert.deepEqual(settings, {
+    engine: {
+      port: 1500,
+      natPort: 0,
+      retransmitTimeout: 500,
+      retransmitBase: 1.4,
+      retransmitTries: 7,
+      halfOpenTimeout: 10_000,
+      cookieThreshold: 0,
+      cookieThresholdPerAddress: 9,
+      blockThreshold: 100,
+      halfOpenLimit: 500,
+      fragmentSize: 1400,
+      natKeepAlive: 60_000,
+      deleteRekeyedDelay: 3000,
+    },
+    control: 'unix:///tmp/x.vici',
+    saveKeys: '/tmp/keys',
+    logLevel: 'debug',
+    warnings: [],
+  });
+});
+
+test('limits that are off are as if there were none', t => {
+  const { engine } = loadSettings(
+    file(
+      t,
+      'charon { dos_protection = no\n cookie_threshold = 5\n init_limit_half_open = 0\n fragment_size = 0 }',
+    ),
+  );
+  assert.deepEqual(engine, {
+    cookieThreshold: Number.MAX_SAFE_INTEGER,
+    cookieThresholdPerAddress: Number.MAX_SAFE_INTEGER,
+    blockThreshold: 0,
+  });
+});
+
+test('keys are only saved when it is asked for', t => {
+  assert.equal(
+    loadSettings(file(t, 'charon { plugins { save-keys { wireshark_keys = /tmp } } }')).saveKeys,
+    undefined,
+  );
+});
+
+test('what has no effect is named', t => {
+  const path = file(
+    t,
+    'charon { threads = 16\n user = x\n syslog { daemon { ike = 1 } }\n tls { }\n plugins { radattr { dir = /x }\n attr { dns = 1.1.1.1 }\n gmp { load = no } } }',
+  );
+  assert.deepEqual(
+    loadSettings(path).warnings.map(warning => formatRemark(warning).replace(path, 'f')),
+    [
+      'f:1:10: threads has no effect here',
+      'f:2:2: user has no effect here',
+      'f:3:2: the section charon.syslog has no effect here',
+      'f:5:12: plugins of charon have no effect here: radattr, attr',
+    ],
+  );
+});
+
+test('what is wrong is told with its place', t => {
+  const path = file(t, 'charon {\n retransmit_timeuot = 4\n port = 70000\n keep_alive = soon\n}');
+  assert.throws(
+    () => loadSettings(path),
+    (error: unknown) => {
+      assert.ok(error instanceof ConfigurationFailure);
+      assert.deepEqual(
+        error.failures.map(failure => formatRemark(failure).replace(path, 'f')),
+        [
+          'f:2:2: there is no key "retransmit_timeuot" in a section such as "charon"; did you mean "retransmit_timeout"?',
+          'f:3:9: port cannot be "70000": it is not between 0 and 65535',
+          'f:4:15: keep_alive cannot be "soon": it is no whole number followed by s, m, h or d',
+        ],
+      );
+      return true;
+    },
+  );
+});

@@ -169,7 +169,10 @@ export class Engine {
 
   /** Takes over another configuration. SAs that stand are left as they are. */
   configure(connections: readonly Connection[], credentials: Credentials, now: Instant): readonly Output[] {
-    return this.#enter(now, () => this.#host.configure(connections, credentials));
+    return this.#enter(now, () => {
+      this.#host.configure(connections, credentials);
+      this.#strangers.reconsider();
+    });
   }
 
   /** Tells the engine where names in connections are at present, so that peers of that name are known when they come. */

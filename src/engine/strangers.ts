@@ -17,6 +17,8 @@ const CROWDED: Failure = { code: 'local/half-open-limit', summary: 'too many neg
 /** Errors outside of any SA are told to strangers this often: they cost us more than what they bring. */
 const ERRORS_PER_SECOND = 10;
 
+const REFUSALS_KEPT = 64;
+
 /**
  * Messages that belong to no SA of ours: who begins one, who has lost one, who speaks another version. Until an
  * address has proved that it receives what is sent to it, no state is made for it when there is much of it already,
@@ -27,6 +29,8 @@ export class Strangers {
   readonly #protocols: readonly Protocol[];
   readonly #halfOpen = new HalfOpen<Session>();
   readonly #errors = new Rate(ERRORS_PER_SECOND, 2 * ERRORS_PER_SECOND);
+  /** What first messages were answered with that made no state, by their digest; the youngest. */
+  readonly #refusals = new Map<string, Uint8Array>();
   #cookies: Cookies | undefined;
 
   constructor(host: EngineHost, protocols: readonly Protocol[]) {
@@ -54,13 +58,20 @@ export class Strangers {
     }
     const digest = this.#digestOf(datagram, path);
     const known = this.#halfOpen.find(digest);
-    if (known === undefined) this.#begin(protocol, datagram, header, path, digest);
-    else known.repeat(path);
+    const refusal = this.#refusals.get(digest);
+    if (known !== undefined) known.repeat(path);
+    else if (refusal !== undefined) this.#host.transmit(refusal, path);
+    else this.#begin(protocol, datagram, header, path, digest);
   }
 
   /** The session is no longer half open. */
   settled(session: Session): void {
     this.#halfOpen.delete(session);
+  }
+
+  /** Another configuration may accept what was refused. */
+  reconsider(): void {
+    this.#refusals.clear();
   }
 
   #begin(protocol: Protocol, datagram: Uint8Array, header: Header, path: Path, digest: string): void {
@@ -80,10 +91,22 @@ export class Strangers {
     }
     // The longest half open makes room: whoever fills the table must not shut out those who come after.
     if (this.#halfOpen.size >= settings.halfOpenLimit) this.#halfOpen.oldest?.close(CROWDED);
-    const session = first.accept(
-      verdict === 'cookie' ? settings.halfOpenTimeout / 2 : settings.halfOpenTimeout,
-    );
-    if (session !== undefined) this.#halfOpen.add(digest, remote.address, session);
+    const life = verdict === 'cookie' ? settings.halfOpenTimeout / 2 : settings.halfOpenTimeout;
+    const outcome = first.accept(life);
+    if (outcome === undefined) return;
+    if ('refusal' in outcome) this.#refuse(digest, outcome.refusal, path);
+    else this.#halfOpen.add(digest, remote.address, outcome);
+  }
+
+  /** Who is refused asks again: it gets the same answer, and nobody is told of it again. */
+  #refuse(digest: string, refusal: Uint8Array, path: Path): void {
+    this.#host.transmit(refusal, path);
+    this.#refusals.set(digest, refusal);
+    if (this.#refusals.size <= REFUSALS_KEPT) return;
+    for (const oldest of this.#refusals.keys()) {
+      this.#refusals.delete(oldest);
+      return;
+    }
   }
 
   #cookiesAt(now: Instant): Cookies {

@@ -118,6 +118,11 @@ export interface FirstMessage {
   readonly cookie: Uint8Array | undefined;
   /** Sends the demand for `cookie`. */
   demandCookie(cookie: Uint8Array): void;
-  /** The IKE SA in the making, to be given up after `life`; undefined when the peer was refused, or ignored. */
-  accept(life: Duration): Session | undefined;
+  /** The IKE SA in the making, to be given up after `life`; otherwise what the peer is answered, when it is answered at all. */
+  accept(life: Duration): Session | Refusal | undefined;
+}
+
+/** An answer to a stranger with whom nothing is begun; to be sent, and sent again when the message comes again. */
+export interface Refusal {
+  readonly refusal: Uint8Array;
 }

@@ -1,9 +1,10 @@
 import { ExchangeType, PayloadType } from '../iana/ikev2.ts';
 import { NotifyError, NotifyStatus } from '../iana/notify.ts';
-import type { FirstMessage, Host, Protocol, Session } from '../ike/session.ts';
+import type { FirstMessage, Host, Protocol, Refusal, Session } from '../ike/session.ts';
 import { formatIp } from '../lib/ip.ts';
 import { Malformed } from '../lib/reader.ts';
 import type { Duration } from '../lib/time.ts';
+import type { Failure } from '../policy/failure.ts';
 import type { Path } from '../policy/sa.ts';
 import { type Header, HeaderFlag } from '../wire/header.ts';
 import { decodeMessage, encodeMessage } from '../wire/v2/message.ts';
@@ -46,10 +47,7 @@ export const ikev2: Protocol = {
     const payloads = begins ? readable(datagram, header) : undefined;
     if (payloads === undefined) return undefined;
     const critical = unknownCritical(payloads);
-    if (critical !== undefined) {
-      answer(host, header, notify(NotifyError.UNSUPPORTED_CRITICAL_PAYLOAD, Uint8Array.of(critical)), path);
-      return undefined;
-    }
+    if (critical !== undefined) return unsupported(host, header, critical, path);
     if (checkMessage(header.exchangeType, false, payloads) !== undefined) return undefined;
     return firstMessage(host, { header, payloads, octets: datagram }, path);
   },
@@ -66,29 +64,36 @@ function firstMessage(host: Host, message: Message, path: Path): FirstMessage {
   return {
     nonce: first(message, PayloadType.Nonce)?.data,
     cookie: findNotify(message, NotifyStatus.COOKIE)?.data,
-    demandCookie: cookie => answer(host, header, notify(NotifyStatus.COOKIE, cookie), path),
+    demandCookie: cookie => host.transmit(answer(header, notify(NotifyStatus.COOKIE, cookie)), path),
     accept: life => accept(host, message, path, life),
   };
 }
 
-function accept(host: Host, message: Message, path: Path, life: Duration): Session | undefined {
+/** RFC 7296 §2.5: whatever else it says, a message with a critical payload that is not known is refused. */
+function unsupported(host: Host, header: Header, type: number, path: Path): FirstMessage {
+  const payload = notify(NotifyError.UNSUPPORTED_CRITICAL_PAYLOAD, Uint8Array.of(type));
+  return {
+    nonce: undefined,
+    cookie: undefined,
+    demandCookie: () => undefined,
+    accept() {
+      const summary = `payload type ${type} is critical and not known`;
+      tellRefused(host, '', path, { code: 'peer/critical-payload', summary });
+      return { refusal: answer(header, payload) };
+    },
+  };
+}
+
+function accept(host: Host, message: Message, path: Path, life: Duration): Session | Refusal {
   const { header } = message;
   const verdict = considerIkeSaInit(host, message, path);
   if (verdict.kind === 'refused') {
-    answer(host, header, verdict.answer, path);
     const { connection, failure } = verdict;
-    const remote = `${formatIp(path.remote.address)}[${path.remote.port}]`;
     // Another guess at the key exchange is an everyday matter.
     if (verdict.answer.notifyType === NotifyError.INVALID_KE_PAYLOAD)
-      host.event({
-        kind: 'log',
-        level: 'info',
-        group: 'ike',
-        connection,
-        text: `${remote}: ${failure.summary}`,
-      });
-    else host.event({ kind: 'failed', connection, role: 'responder', remote, failure });
-    return undefined;
+      host.event({ kind: 'log', level: 'info', group: 'ike', connection, text: failure.summary });
+    else tellRefused(host, connection, path, failure);
+    return { refusal: answer(header, verdict.answer) };
   }
   const { opening } = verdict;
   const session = new Ikev2Session({
@@ -104,15 +109,15 @@ function accept(host: Host, message: Message, path: Path, life: Duration): Sessi
   return session;
 }
 
-/** Answers an IKE_SA_INIT request without making any state (RFC 7296 §2.6, §2.21.1). */
-function answer(
-  host: Host,
-  { initiatorSpi, exchangeType, messageId }: Header,
-  payload: NotifyPayload,
-  path: Path,
-): void {
+function tellRefused(host: Host, connection: string, { remote }: Path, failure: Failure): void {
+  const at = `${formatIp(remote.address)}[${remote.port}]`;
+  host.event({ kind: 'failed', connection, role: 'responder', remote: at, failure });
+}
+
+/** The answer to an IKE_SA_INIT request for which no state is made (RFC 7296 §2.6, §2.21.1). */
+function answer({ initiatorSpi, exchangeType, messageId }: Header, payload: NotifyPayload): Uint8Array {
   const fields = { initiatorSpi, responderSpi: 0n, exchangeType, flags: HeaderFlag.RESPONSE, messageId };
-  host.transmit(encodeMessage(fields, [payload]), path);
+  return encodeMessage(fields, [payload]);
 }
 
 function readable(datagram: Uint8Array, header: Header): readonly Payload[] | undefined {

@@ -257,6 +257,35 @@ export const CONFORMANCE: readonly ConformanceCase[] = [
     },
   },
   {
+    what: 'policies without an SA go in and out, where it has them',
+    run: async backend => {
+      if (backend.addPolicy === undefined) return;
+      const { localTs, remoteTs, path } = sampleSa();
+      const trap = {
+        localTs,
+        remoteTs,
+        reqid: 1,
+        local: path.local.address,
+        remote: path.remote.address,
+      } as const;
+      const policy = {
+        ...trap,
+        id: 1,
+        kind: 'trap',
+        protocol: 'esp',
+        mode: backend.features.modes[0] ?? 'tunnel',
+      } as const;
+      await backend.addPolicy(policy);
+      await assert.rejects(backend.addPolicy(policy), refused);
+      await backend.install(await prepared(backend), { outbound: true });
+      await backend.removePolicy?.(1);
+      await backend.removePolicy?.(1);
+      await backend.addPolicy(policy);
+      await backend.remove(1);
+      await backend.removePolicy?.(1);
+    },
+  },
+  {
     what: 'closing takes all out; it may be done twice, and nothing can be put in afterwards',
     closes: true,
     run: async backend => {

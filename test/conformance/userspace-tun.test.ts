@@ -326,6 +326,41 @@ const SCENARIOS: Readonly<Record<string, (world: World) => Promise<void>>> = {
     }
   },
 
+  'a trap catches what the host sends, and traffic that may pass in clear never comes': async ({
+    calls,
+    backend,
+    events,
+    received,
+    install,
+  }) => {
+    const { localTs, remoteTs, path, protocol, mode } = sampleSa();
+    const [local, remote] = [path.local.address, path.remote.address];
+    const policy = { localTs, remoteTs, protocol, mode, reqid: 1, local, remote };
+    const host = await program();
+    const routing = calls.routing();
+    try {
+      await backend.addPolicy({ ...policy, id: 1, kind: 'trap' });
+      host.send(Uint8Array.of(1), 9999);
+      await until(() => events.length > 0);
+      assert.deepEqual(events, [
+        { kind: 'acquire', reqid: 1, source: INNER, destination: BEYOND, protocol: 17 },
+      ]);
+      await install(1);
+      host.send(Uint8Array.of(2), 9999);
+      await until(() => received.length > 0);
+      const pass = [{ ...(remoteTs[0] as (typeof remoteTs)[number]), start: BEYOND, end: BEYOND }];
+      await backend.addPolicy({ ...policy, id: 2, kind: 'pass', remoteTs: pass });
+      assert.equal(routing.lookup(BEYOND), undefined, 'here the next table leads nowhere');
+      await assert.rejects(backend.addPolicy({ ...policy, id: 2, kind: 'drop' }), Failed);
+      for (const id of [1, 2]) await backend.removePolicy(id);
+      assert.equal(routing.lookup(BEYOND)?.index, backend.interface.index, 'the SA’s route stays');
+    } finally {
+      for (const id of [1, 2]) await backend.removePolicy(id);
+      routing.close();
+      host.close();
+    }
+  },
+
   'a limit of packets ends the SA': async ({ backend, received, events, install }) => {
     const lifetimes = { ...sampleSa().lifetimes, rekeyPackets: 1n, lifePackets: 2n };
     await install(1, { lifetimes });

@@ -5,6 +5,7 @@ import type {
   ChildSaParameters,
   ChildSaUsage,
   Path,
+  StandingPolicy,
 } from '../../policy/sa.ts';
 import type { IpsecBackend } from '../backend.ts';
 import { SpiPool } from '../spi-pool.ts';
@@ -14,7 +15,10 @@ export type MemoryCall =
   | { readonly call: 'allocate-spi'; readonly protocol: 'esp' | 'ah'; readonly spi: number }
   | { readonly call: 'release-spi'; readonly protocol: 'esp' | 'ah'; readonly spi: number }
   | { readonly call: 'install'; readonly id: number; readonly outbound: boolean }
-  | { readonly call: 'activate-outbound' | 'deactivate-outbound' | 'remove'; readonly id: number }
+  | {
+      readonly call: 'activate-outbound' | 'deactivate-outbound' | 'remove' | 'add-policy' | 'remove-policy';
+      readonly id: number;
+    }
   | {
       readonly call: 'update-path';
       readonly id: number;
@@ -60,6 +64,7 @@ export class MemoryBackend implements IpsecBackend {
   readonly features: BackendFeatures;
   /** What is installed now, by number. */
   readonly sas = new Map<number, MemorySa>();
+  readonly policies = new Map<number, StandingPolicy>();
   readonly #spis: SpiPool;
   readonly #onCall: (call: MemoryCall) => void;
   #refusal: Failure | undefined;
@@ -147,6 +152,19 @@ export class MemoryBackend implements IpsecBackend {
     return this.sas.get(id)?.usage;
   }
 
+  async addPolicy(policy: StandingPolicy): Promise<void> {
+    this.#ready();
+    if (this.policies.has(policy.id))
+      throw refusal('kernel/install', `a policy with the number ${policy.id} is installed already`);
+    this.policies.set(policy.id, policy);
+    this.#onCall({ call: 'add-policy', id: policy.id });
+  }
+
+  async removePolicy(id: number): Promise<void> {
+    this.policies.delete(id);
+    this.#onCall({ call: 'remove-policy', id });
+  }
+
   onEvent(listener: (event: BackendEvent) => void): void {
     this.#onEvent = listener;
   }
@@ -154,6 +172,7 @@ export class MemoryBackend implements IpsecBackend {
   async close(): Promise<void> {
     this.#closed = true;
     this.sas.clear();
+    this.policies.clear();
     this.#spis.clear();
   }
 

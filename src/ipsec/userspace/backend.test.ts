@@ -6,7 +6,13 @@ import type { CryptoProvider } from '../../crypto/provider.ts';
 import { trafficClassOf } from '../../esp/ecn.ts';
 import { ip } from '../../lib/ip.ts';
 import { Failed } from '../../policy/failure.ts';
-import type { BackendEvent, ChildLifetimes, ChildSaParameters, Path } from '../../policy/sa.ts';
+import type {
+  BackendEvent,
+  ChildLifetimes,
+  ChildSaParameters,
+  Path,
+  StandingPolicy,
+} from '../../policy/sa.ts';
 import { backendConformance, SAMPLE_PATH, sampleSa } from '../conformance.ts';
 import { UserspaceBackend } from './backend.ts';
 import type { Refusal } from './data-plane.ts';
@@ -373,6 +379,75 @@ describe('events', () => {
     const { a } = await tunnel(limits({ rekeyPackets: 9n, lifePackets: 1n }));
     a.backend.port.send(ping());
     assert.deepEqual(a.events, [{ kind: 'expire', id: 1, hard: true, now: 1000 }]);
+  });
+});
+
+describe('a trap', () => {
+  const trap: StandingPolicy = {
+    id: 1,
+    kind: 'trap',
+    localTs: sampleSa().localTs,
+    remoteTs: sampleSa().remoteTs,
+    protocol: 'esp',
+    mode: 'tunnel',
+    reqid: 7,
+    local: SAMPLE_PATH.local.address,
+    remote: SAMPLE_PATH.remote.address,
+  };
+  const acquire = {
+    kind: 'acquire',
+    reqid: 7,
+    source: ip('10.1.0.1'),
+    destination: ip('10.2.0.1'),
+    protocol: 17,
+  };
+
+  test('asks for an SA once, and again when none came for long', async () => {
+    let now = 1000;
+    const a = side(() => now);
+    await a.backend.addPolicy(trap);
+    for (const octet of [1, 2]) assert.equal(a.backend.port.send(ping(octet)), false);
+    assert.deepEqual(a.events, [acquire]);
+    now += 29_999;
+    a.backend.port.send(ping(3));
+    assert.equal(a.events.length, 1);
+    now += 1;
+    a.backend.port.send(ping(4));
+    assert.deepEqual(a.events, [acquire, acquire]);
+    assert.deepEqual(drops(a), { trapped: 4 });
+  });
+
+  test('is silent while an SA takes its packets, and asks at once when that is gone', async () => {
+    const a = side();
+    await a.backend.addPolicy(trap);
+    a.backend.port.send(ping());
+    await a.backend.install(sampleSa({ reqid: 7 }), { outbound: true });
+    assert.equal(a.backend.port.send(ping()), true);
+    await a.backend.remove(1);
+    a.backend.port.send(ping());
+    assert.deepEqual(a.events, [acquire, acquire]);
+  });
+
+  test('knows its own packets, and is gone when it is removed', async () => {
+    const a = side();
+    await a.backend.addPolicy(trap);
+    a.backend.port.send(ipv4Packet({ destination: '10.3.0.1', protocol: 17, payload: [] }));
+    await a.backend.removePolicy(1);
+    a.backend.port.send(ping());
+    assert.deepEqual(a.events, []);
+    assert.deepEqual(drops(a), { 'no-sa': 2 });
+  });
+
+  test('tells the addresses of an IPv6 packet', async () => {
+    const a = side();
+    const everything = [
+      { ...sampleSa().localTs[0], start: ip('::'), end: ip('ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff') },
+    ] as StandingPolicy['localTs'];
+    await a.backend.addPolicy({ ...trap, localTs: everything, remoteTs: everything });
+    a.backend.port.send(ipv6Packet({ nextHeader: 58, payload: [128, 0, 0, 0] }));
+    assert.deepEqual(a.events, [
+      { ...acquire, source: ip('2001:db8:1::1'), destination: ip('2001:db8:2::1'), protocol: 58 },
+    ]);
   });
 });
 

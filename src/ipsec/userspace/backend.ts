@@ -7,6 +7,7 @@ import type {
   ChildSaParameters,
   ChildSaUsage,
   Path,
+  StandingPolicy,
 } from '../../policy/sa.ts';
 import type { IpsecBackend } from '../backend.ts';
 import { randomSpi, SpiPool } from '../spi-pool.ts';
@@ -118,6 +119,16 @@ export class UserspaceBackend implements IpsecBackend {
 
   async usage(id: number): Promise<ChildSaUsage | undefined> {
     return this.#plane.usage(id);
+  }
+
+  /** Traps ask for SAs. Whoever sends packets here wants them protected, so that the other kinds change nothing. */
+  async addPolicy(policy: StandingPolicy): Promise<void> {
+    this.#requireOpen();
+    this.#plane.addPolicy(policy);
+  }
+
+  async removePolicy(id: number): Promise<void> {
+    this.#plane.removePolicy(id);
   }
 
   onEvent(listener: (event: BackendEvent) => void): void {

@@ -1,7 +1,14 @@
 import { Secret } from '../../lib/secret.ts';
 import type { Instant } from '../../lib/time.ts';
 import type { Failure } from '../../policy/failure.ts';
-import type { BackendEvent, ChildSaParameters, ChildSaUsage, DirectionKeys, Path } from '../../policy/sa.ts';
+import type {
+  BackendEvent,
+  ChildSaParameters,
+  ChildSaUsage,
+  DirectionKeys,
+  Path,
+  StandingPolicy,
+} from '../../policy/sa.ts';
 import type { Refusal } from './data-plane.ts';
 
 /** What the data plane's thread is started with. Descriptors are open already: the thread needs no privilege. */
@@ -23,6 +30,8 @@ export type Request =
       readonly path: Path;
       readonly udpEncapsulation: boolean;
     }
+  | { readonly kind: 'add-policy'; readonly policy: StandingPolicy }
+  | { readonly kind: 'remove-policy'; readonly id: number }
   | { readonly kind: 'drops' | 'stop' };
 
 export interface Numbered {

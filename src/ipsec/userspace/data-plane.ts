@@ -7,8 +7,9 @@ import { Spd } from '../../esp/spd.ts';
 import { transportPacket, transportPayload } from '../../esp/transport-mode.ts';
 import type { Instant } from '../../lib/time.ts';
 import { Failed, type FailureCode } from '../../policy/failure.ts';
-import type { BackendEvent, ChildSaParameters, ChildSaUsage, Path } from '../../policy/sa.ts';
+import type { BackendEvent, ChildSaParameters, ChildSaUsage, Path, StandingPolicy } from '../../policy/sa.ts';
 import { PlaneSa } from './plane-sa.ts';
+import { Traps } from './traps.ts';
 
 export interface DataPlaneOptions<Route> {
   readonly provider: CryptoProvider;
@@ -46,9 +47,10 @@ export interface Arrival<Route> {
 /** Why a packet went nowhere; each is counted (RFC 4301 §5 calls them auditable). */
 export type Refusal =
   | OpenRefusal
-  /** Outbound: no IP packet, no SA for it, too long or a fragment in transport mode. */
+  /** Outbound: no IP packet, no SA for it (asked for by a trap or not), too long or a fragment in transport mode. */
   | 'no-packet'
   | 'no-sa'
+  | 'trapped'
   | 'unsuitable'
   /** Both ways: the SA's life is over. */
   | 'expired'
@@ -75,6 +77,8 @@ export class DataPlane<Route> {
   readonly #byId = new Map<number, PlaneSa<Route>>();
   readonly #bySpi = new Map<number, PlaneSa<Route>>();
   readonly #spd = new Spd<PlaneSa<Route>>();
+  readonly #standing = new Set<number>();
+  readonly #traps = new Traps();
   readonly #packet = new IpPacket();
   #tfcPadding = 0;
 
@@ -95,6 +99,7 @@ export class DataPlane<Route> {
     this.#bySpi.set(spiIn, sa);
     this.#tfcPadding = Math.max(this.#tfcPadding, sa.tfcPadding);
     if (outbound) this.#spd.insert(sa, sa.selectors);
+    this.#traps.answered(parameters.reqid);
   }
 
   activateOutbound(id: number): void {
@@ -122,6 +127,19 @@ export class DataPlane<Route> {
     sa.move(path, this.#options.routeOf(path));
   }
 
+  /** Only traps mean something here: what may pass in clear never comes, and what may not goes nowhere without an SA. */
+  addPolicy(policy: StandingPolicy): void {
+    if (this.#standing.has(policy.id))
+      refuse('kernel/install', `a policy with the number ${policy.id} is installed already`);
+    this.#standing.add(policy.id);
+    if (policy.kind === 'trap') this.#traps.add(policy);
+  }
+
+  removePolicy(id: number): void {
+    this.#standing.delete(id);
+    this.#traps.remove(id);
+  }
+
   usage(id: number): ChildSaUsage | undefined {
     return this.#byId.get(id)?.usage();
   }
@@ -137,6 +155,7 @@ export class DataPlane<Route> {
 
   clear(): void {
     for (const id of [...this.#byId.keys()]) this.remove(id);
+    for (const id of [...this.#standing]) this.removePolicy(id);
   }
 
   /** Octets that should be free after an inner packet, whichever SA takes it. */
@@ -152,7 +171,11 @@ export class DataPlane<Route> {
     const fields = this.#packet;
     if (!fields.read(buffer, start, start + length)) return this.#drop('no-packet');
     const sa = this.#spd.find(fields);
-    if (sa === undefined) return this.#drop('no-sa');
+    if (sa === undefined) {
+      const { now, onEvent } = this.#options;
+      const trapped = this.#traps.catch(fields, buffer, start, now(), onEvent);
+      return this.#drop(trapped ? 'trapped' : 'no-sa');
+    }
     if (sa.spent) return this.#drop('expired');
     let at = start;
     let inner = fields.length;

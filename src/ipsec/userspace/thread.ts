@@ -83,6 +83,12 @@ function run({ tun, sockets, wakeup, clock }: ThreadSetup, port: MessagePort): v
       case 'update-path':
         plane.updatePath(request.id, request.path, request.udpEncapsulation);
         break;
+      case 'add-policy':
+        plane.addPolicy(request.policy);
+        break;
+      case 'remove-policy':
+        plane.removePolicy(request.id);
+        break;
       case 'usage':
         return { kind: 'usage', usage: plane.usage(request.id) };
       case 'drops':

@@ -7,6 +7,7 @@ import type {
   ChildSaParameters,
   ChildSaUsage,
   Path,
+  StandingPolicy,
 } from '../../policy/sa.ts';
 import { SystemFailure } from '../../sys/failure.ts';
 import type { Routing } from '../../sys/routing/routing.ts';
@@ -158,7 +159,7 @@ export class TunBackend implements IpsecBackend {
     const { sa: sent, transfer } = portable({ ...sa, tfcPadding });
     await this.#ask({ kind: 'install', sa: sent, outbound }, transfer);
     try {
-      this.#opened.routes?.add(sa);
+      this.#opened.routes?.add(sa.id, sa);
     } catch (error) {
       await this.#ask({ kind: 'remove', id: sa.id });
       throw error;
@@ -199,6 +200,23 @@ export class TunBackend implements IpsecBackend {
   async drops(): Promise<ReadonlyMap<Refusal | 'unsendable', number>> {
     const answer = await this.#ask({ kind: 'drops' });
     return answer.kind === 'drops' ? answer.drops : new Map();
+  }
+
+  /** Traps and drops lead their traffic into the TUN device, `pass` leads it around. */
+  async addPolicy(policy: StandingPolicy): Promise<void> {
+    await this.#ask({ kind: 'add-policy', policy });
+    try {
+      this.#opened.routes?.addPolicy(policy);
+    } catch (error) {
+      await this.#ask({ kind: 'remove-policy', id: policy.id });
+      throw error;
+    }
+  }
+
+  async removePolicy(id: number): Promise<void> {
+    if (this.#gone()) return;
+    this.#opened.routes?.removePolicy(id);
+    await this.#ask({ kind: 'remove-policy', id });
   }
 
   onEvent(listener: (event: BackendEvent) => void): void {

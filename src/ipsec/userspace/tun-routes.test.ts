@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { formatIp, ip } from '../../lib/ip.ts';
 import { Failed } from '../../policy/failure.ts';
+import type { StandingPolicy } from '../../policy/sa.ts';
 import type { TrafficSelector } from '../../policy/traffic-selector.ts';
 import { SystemFailure } from '../../sys/failure.ts';
 import type { Route } from '../../sys/routing/route.ts';
@@ -36,6 +37,9 @@ function kernel(addresses: readonly string[] = []): Kernel {
       if (routes.has(key(route)) || key(route) === table.refuse) throw new SystemFailure(EEXIST, 'add');
       routes.set(key(route), route);
     },
+    replaceRoute(route) {
+      routes.set(key(route), route);
+    },
     deleteRoute(route) {
       if (!routes.delete(key(route))) throw new SystemFailure(ESRCH, 'delete');
     },
@@ -65,14 +69,20 @@ const selector = (start: string, end = start): TrafficSelector => ({
   endPort: 65535,
 });
 
-const sa = (id: number, ...remoteTs: TrafficSelector[]) => ({ ...sampleSa(), id, remoteTs });
+const sa = (...remoteTs: TrafficSelector[]) => ({ ...sampleSa(), remoteTs });
+
+const policy = (kind: StandingPolicy['kind'], ...remoteTs: TrafficSelector[]): StandingPolicy => {
+  const { localTs, path, reqid, mode, protocol } = sampleSa();
+  const [local, remote] = [path.local.address, path.remote.address];
+  return { id: 1, kind, localTs, remoteTs, protocol, mode, reqid, local, remote };
+};
 
 describe('routes into the TUN device', () => {
   test('one for each prefix, from a local address that the SA admits', () => {
     const routing = kernel(['192.0.2.1', '10.1.0.8!', '10.1.0.9', '2001:db8:1::9']);
     const routes = over(routing);
-    routes.add({
-      ...sa(1, selector('10.2.0.0', '10.2.2.255'), selector('2001:db8:2::', '2001:db8:2::3')),
+    routes.add(1, {
+      ...sa(selector('10.2.0.0', '10.2.2.255'), selector('2001:db8:2::', '2001:db8:2::3')),
       localTs: [selector('10.1.0.0', '10.1.0.255'), selector('2001:db8:1::', '2001:db8:1::ffff')],
     });
     assert.deepEqual(routing.list(), [
@@ -90,7 +100,7 @@ describe('routes into the TUN device', () => {
 
   test('a gateway without an address of its own inside gets routes all the same', () => {
     const routing = kernel(['192.0.2.1']);
-    over(routing).add(sa(1, selector('10.2.0.0', '10.2.255.255')));
+    over(routing).add(1, sa(selector('10.2.0.0', '10.2.255.255')));
     assert.deepEqual(routing.list(), ['dev 7 10.2.0.0/16']);
   });
 
@@ -98,8 +108,8 @@ describe('routes into the TUN device', () => {
     const routing = kernel();
     const routes = over(routing);
     const net = selector('10.2.0.0', '10.2.255.255');
-    routes.add(sa(1, net));
-    routes.add(sa(2, net, selector('10.3.0.1')));
+    routes.add(1, sa(net));
+    routes.add(2, sa(net, selector('10.3.0.1')));
     routes.remove(1);
     assert.deepEqual(routing.list(), ['dev 7 10.2.0.0/16', 'dev 7 10.3.0.1/32']);
     routes.remove(2);
@@ -109,7 +119,7 @@ describe('routes into the TUN device', () => {
   test('closing takes away what is left, and what somebody else took away is no matter', () => {
     const routing = kernel();
     const routes = over(routing);
-    routes.add(sa(1, selector('10.2.0.0'), selector('10.2.0.1')));
+    routes.add(1, sa(selector('10.2.0.0'), selector('10.2.0.1')));
     routing.deleteRoute({ destination: ip('10.2.0.1'), prefix: 32 });
     routes.close();
     assert.deepEqual(routing.list(), []);
@@ -119,7 +129,7 @@ describe('routes into the TUN device', () => {
     const routing = kernel();
     routing.addRule({ family: 4, table: 220, priority: 220 });
     const routes = over(routing);
-    routes.add(sa(1, selector('10.2.0.0')));
+    routes.add(1, sa(selector('10.2.0.0')));
     routes.close();
     assert.deepEqual(routing.rules, ['220: 4 all 220']);
   });
@@ -128,10 +138,10 @@ describe('routes into the TUN device', () => {
     const routing = kernel();
     const routes = over(routing);
     routing.refuse = '10.2.0.9/32';
-    assert.throws(() => routes.add(sa(1, selector('10.2.0.1'), selector('10.2.0.9'))), Failed);
+    assert.throws(() => routes.add(1, sa(selector('10.2.0.1'), selector('10.2.0.9'))), Failed);
     assert.deepEqual(routing.list(), []);
     routing.refuse = undefined;
-    routes.add(sa(1, selector('10.2.0.1'), selector('10.2.0.9')));
+    routes.add(1, sa(selector('10.2.0.1'), selector('10.2.0.9')));
     assert.equal(routing.list().length, 2);
   });
 
@@ -141,8 +151,59 @@ describe('routes into the TUN device', () => {
     const more = Array.from({ length: 30 }, (_, i) =>
       selector(`2001:db8:${i}::1`, `2001:db8:${i}:ffff:ffff:ffff:ffff:fffe`),
     );
-    over(routing).add(sa(1, ...many));
-    assert.throws(() => over(kernel()).add(sa(2, ...many, ...more)), Failed);
+    over(routing).add(1, sa(...many));
+    assert.throws(() => over(kernel()).add(2, sa(...many, ...more)), Failed);
+  });
+});
+
+test('the source address is that of the newest SA that has one, and goes with it', () => {
+  const addresses: string[] = [];
+  const routing = kernel(addresses);
+  const routes = over(routing);
+  const net = selector('10.2.0.0', '10.2.255.255');
+  routes.addPolicy(policy('trap', net));
+  assert.deepEqual(routing.list(), ['dev 7 10.2.0.0/16']);
+  addresses.push('10.1.0.9');
+  routes.add(1, sa(net));
+  assert.deepEqual(routing.list(), ['dev 7 10.2.0.0/16 src 10.1.0.9']);
+  routes.remove(1);
+  assert.deepEqual(routing.list(), ['dev 7 10.2.0.0/16']);
+  routes.removePolicy(1);
+  assert.deepEqual(routing.list(), []);
+});
+
+describe('standing policies', () => {
+  test('what passes in clear goes around, inside of what does not', () => {
+    const routing = kernel();
+    const routes = over(routing);
+    routes.add(1, sa(selector('10.0.0.0', '10.255.255.255')));
+    routes.addPolicy(policy('pass', selector('10.9.0.0', '10.9.255.255')));
+    assert.deepEqual(routing.list(), ['dev 7 10.0.0.0/8', 'throw 10.9.0.0/16']);
+    routes.removePolicy(1);
+    routes.removePolicy(1);
+    assert.deepEqual(routing.list(), ['dev 7 10.0.0.0/8']);
+  });
+
+  test('what is dropped comes in', () => {
+    const routing = kernel();
+    over(routing).addPolicy(policy('drop', selector('10.9.0.0', '10.9.255.255')));
+    assert.deepEqual(routing.list(), ['dev 7 10.9.0.0/16']);
+  });
+
+  test('a trap keeps its peer reachable', () => {
+    const routing = kernel();
+    over(routing).addPolicy(policy('trap', selector('0.0.0.0', '255.255.255.255')));
+    assert.deepEqual(routing.list(), ['dev 7 0.0.0.0/0', 'throw 192.0.2.2/32']);
+  });
+
+  test('passing by port, and passing what an SA protects, are refused', () => {
+    const routing = kernel();
+    const routes = over(routing);
+    const ssh = { ...selector('10.9.0.0'), protocol: 6, startPort: 22, endPort: 22 };
+    assert.throws(() => routes.addPolicy(policy('pass', ssh)), Failed);
+    routes.add(1, sa(selector('10.2.0.0')));
+    assert.throws(() => routes.addPolicy(policy('pass', selector('10.2.0.0'))), Failed);
+    assert.deepEqual(routing.list(), ['dev 7 10.2.0.0/32']);
   });
 });
 
@@ -152,7 +213,7 @@ describe('the peer inside its own selectors', () => {
   test('is reached by the next table, and follows the peer', () => {
     const routing = kernel();
     const routes = over(routing);
-    routes.add(sa(1, everything));
+    routes.add(1, sa(everything));
     assert.deepEqual(routing.list(), ['dev 7 0.0.0.0/0', 'throw 192.0.2.2/32']);
     routes.move(1, { ...SAMPLE_PATH, remote: { address: ip('192.0.2.3'), port: 4500 } });
     assert.deepEqual(routing.list(), ['dev 7 0.0.0.0/0', 'throw 192.0.2.3/32']);
@@ -167,20 +228,20 @@ describe('the peer inside its own selectors', () => {
     const routing = kernel();
     routing.addRoute({ destination: ip('192.0.2.2'), prefix: 32, kind: 'throw' });
     const routes = over(routing);
-    routes.add(sa(1, everything));
+    routes.add(1, sa(everything));
     routes.close();
     assert.deepEqual(routing.list(), []);
   });
 
   test('cannot be a selector of its own, unless the sockets set a mark', () => {
     const routing = kernel();
-    const own = sa(1, selector('192.0.2.2'));
-    assert.throws(() => over(routing).add(own), Failed);
+    const own = sa(selector('192.0.2.2'));
+    assert.throws(() => over(routing).add(1, own), Failed);
     assert.deepEqual(routing.list(), []);
     const marked = kernel();
     const routes = over(marked, { mark: 42 });
-    routes.add(own);
-    routes.add(sa(2, everything));
+    routes.add(1, own);
+    routes.add(2, sa(everything));
     assert.deepEqual(marked.list(), ['dev 7 192.0.2.2/32', 'dev 7 0.0.0.0/0']);
     assert.deepEqual(marked.rules, ['220: 4 not 42 220']);
   });

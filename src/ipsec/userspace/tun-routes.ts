@@ -1,7 +1,7 @@
-import type { IpAddress } from '../../lib/ip.ts';
-import { formatIp, ipToBigInt, isV4 } from '../../lib/ip.ts';
+import { equal } from '../../lib/bytes.ts';
+import { formatIp, type IpAddress, ipToBigInt, isV4 } from '../../lib/ip.ts';
 import { Failed } from '../../policy/failure.ts';
-import type { ChildSaParameters, Path } from '../../policy/sa.ts';
+import type { ChildSaParameters, Path, StandingPolicy } from '../../policy/sa.ts';
 import type { TrafficSelector } from '../../policy/traffic-selector.ts';
 import { SystemFailure } from '../../sys/failure.ts';
 import type { Route } from '../../sys/routing/route.ts';
@@ -12,6 +12,7 @@ import { prefixesOf } from '../prefixes.ts';
 export interface RoutingTables {
   addresses(): readonly { readonly address: IpAddress; readonly unusable: boolean }[];
   addRoute(route: Route): void;
+  replaceRoute(route: Route): void;
   deleteRoute(route: Route): void;
   addRule(rule: Rule): void;
   deleteRule(rule: Rule): void;
@@ -31,24 +32,26 @@ export interface TunRoutesOptions {
   readonly mark?: number;
 }
 
+type Selectors = Pick<ChildSaParameters, 'localTs' | 'remoteTs'>;
+
+interface Owner extends Selectors {
+  readonly routes: readonly Route[];
+}
+
 /** Most routes for one SA: selectors that need more are not what anybody configured. */
 const MOST_ROUTES = 1024;
+const LAST_PORT = 65535;
 
 /**
  * The routes that lead traffic into the TUN device: one for each prefix of the remote selectors, shared by the SAs
- * that have it. They know addresses alone: what the selectors' ports and protocols exclude is dropped by the data plane.
+ * and policies that have it. They know addresses alone: what the selectors' ports and protocols exclude is dropped
+ * by the data plane.
  */
 export class TunRoutes {
   readonly #options: TunRoutesOptions;
-  readonly #uses = new Map<string, { readonly route: Route; count: number }>();
-  readonly #bySa = new Map<
-    number,
-    {
-      readonly remoteTs: readonly TrafficSelector[];
-      readonly inner: readonly Route[];
-      outer: Route | undefined;
-    }
-  >();
+  readonly #owners = new Map<string, Owner>();
+  /** By destination: what everyone who wants a route there wants, oldest first. */
+  readonly #wanted = new Map<string, Route[]>();
   readonly #rules: Rule[] = [];
   readonly #ruled = new Set<4 | 6>();
 
@@ -56,89 +59,140 @@ export class TunRoutes {
     this.#options = options;
   }
 
-  /** Throws Failed, and leaves no route behind. */
-  add({
-    id,
-    localTs,
-    remoteTs,
-    path,
-  }: Pick<ChildSaParameters, 'id' | 'localTs' | 'remoteTs' | 'path'>): void {
-    const addresses = this.#options.routing.addresses().filter(({ unusable }) => !unusable);
-    const inner: Route[] = [];
-    let outer: Route | undefined;
-    try {
-      for (const selector of remoteTs) {
-        const source = addresses.find(({ address }) =>
-          localTs.some(local => holds(local, address, selector)),
-        );
-        for (const { address, length } of prefixesOf(selector.start, selector.end)) {
-          if (inner.length === MOST_ROUTES) throw failed('its selectors need too many routes');
-          const route = this.#through(address, length, source?.address);
-          this.#use(route);
-          inner.push(route);
-        }
-      }
-      outer = this.#useAround(path, remoteTs);
-    } catch (error) {
-      for (const route of inner) this.#release(route);
-      throw error instanceof SystemFailure ? failed(error.message) : error;
-    }
-    this.#bySa.set(id, { remoteTs, inner, outer });
+  /** For an SA. Throws Failed, and leaves no route behind. */
+  add(id: number, sa: Selectors & { readonly path: Path }): void {
+    this.#own(`sa ${id}`, sa, () => [
+      ...this.#into(sa),
+      ...this.#around(sa.path.remote.address, sa.remoteTs),
+    ]);
   }
 
   /** The peer moved. Throws Failed. */
   move(id: number, path: Path): void {
-    const sa = this.#bySa.get(id);
-    if (sa === undefined) return;
-    const before = sa.outer;
-    try {
-      sa.outer = this.#useAround(path, sa.remoteTs);
-    } catch (error) {
-      throw error instanceof SystemFailure ? failed(error.message) : error;
-    }
-    if (before !== undefined) this.#release(before);
+    const sa = this.#owners.get(`sa ${id}`);
+    if (sa !== undefined) this.add(id, { ...sa, path });
   }
 
   remove(id: number): void {
-    const sa = this.#bySa.get(id);
-    if (sa === undefined) return;
-    this.#bySa.delete(id);
-    for (const route of sa.inner) this.#release(route);
-    if (sa.outer !== undefined) this.#release(sa.outer);
+    this.#disown(`sa ${id}`);
+  }
+
+  /** A trap's traffic must come here to be noticed, and what is dropped to be lost; what passes must not come. Throws Failed. */
+  addPolicy(policy: StandingPolicy): void {
+    this.#own(`policy ${policy.id}`, policy, () =>
+      policy.kind === 'pass'
+        ? this.#past(policy)
+        : [...this.#into(policy), ...this.#around(policy.remote, policy.remoteTs)],
+    );
+  }
+
+  removePolicy(id: number): void {
+    this.#disown(`policy ${id}`);
   }
 
   close(): void {
-    for (const id of [...this.#bySa.keys()]) this.remove(id);
+    for (const owner of [...this.#owners.keys()]) this.#disown(owner);
     for (const rule of this.#rules.splice(0)) quietly(() => this.#options.routing.deleteRule(rule));
   }
 
-  #through(destination: IpAddress, prefix: number, source: IpAddress | undefined): Route {
-    const { tun, table } = this.#options;
-    return { destination, prefix, index: tun, table, ...(source !== undefined && { source }) };
+  #into({ localTs, remoteTs }: Selectors): Route[] {
+    const { routing, tun, table } = this.#options;
+    const addresses = routing.addresses().filter(({ unusable }) => !unusable);
+    return remoteTs.flatMap(selector => {
+      // What programs on this host send from, if the SA admits an address of theirs.
+      const source = addresses.find(({ address }) => localTs.some(local => holds(local, address, selector)));
+      return prefixesOf(selector.start, selector.end).map(({ address, length }) => ({
+        destination: address,
+        prefix: length,
+        index: tun,
+        table,
+        ...(source !== undefined && { source: source.address }),
+      }));
+    });
   }
 
   /** A route that sends what goes to the peer itself on to the next table, where it would otherwise go round in circles. */
-  #useAround(path: Path, remoteTs: readonly TrafficSelector[]): Route | undefined {
+  #around(peer: IpAddress, remoteTs: readonly TrafficSelector[]): Route[] {
     const { table, mark } = this.#options;
-    const { address } = path.remote;
-    if (mark !== undefined || !remoteTs.some(selector => within(selector, address))) return undefined;
-    const route: Route = { destination: address, prefix: 8 * address.length, table, kind: 'throw' };
-    this.#use(route);
-    return route;
+    const needed = mark === undefined && remoteTs.some(selector => within(selector, peer));
+    return needed ? [{ destination: peer, prefix: 8 * peer.length, table, kind: 'throw' }] : [];
   }
 
-  #use(route: Route): void {
-    const key = keyOf(route);
-    const used = this.#uses.get(key);
-    if (used !== undefined) {
-      if (used.route.kind !== route.kind)
-        throw failed(`traffic with ${formatIp(route.destination)} itself needs sockets that set a mark`);
-      used.count++;
+  #past({ remoteTs }: Selectors): Route[] {
+    const { table } = this.#options;
+    if (
+      remoteTs.some(
+        ({ protocol, startPort, endPort }) => protocol !== 0 || startPort !== 0 || endPort !== LAST_PORT,
+      )
+    )
+      throw new Failed({
+        code: 'local/unsupported',
+        summary: 'what passes in clear is known by its addresses here, not by protocol or port',
+      });
+    return remoteTs.flatMap(({ start, end }) =>
+      prefixesOf(start, end).map(({ address, length }) => ({
+        destination: address,
+        prefix: length,
+        table,
+        kind: 'throw' as const,
+      })),
+    );
+  }
+
+  /** Puts the routes in, all or none, in place of those that this owner had. */
+  #own(name: string, { localTs, remoteTs }: Selectors, make: () => readonly Route[]): void {
+    const taken: Route[] = [];
+    try {
+      const routes = make();
+      if (routes.length > MOST_ROUTES) throw failed('its selectors need too many routes');
+      for (const route of routes) {
+        this.#want(route);
+        taken.push(route);
+      }
+    } catch (error) {
+      for (const route of taken) this.#release(route);
+      throw error instanceof SystemFailure ? failed(error.message) : error;
+    }
+    this.#disown(name);
+    this.#owners.set(name, { localTs, remoteTs, routes: taken });
+  }
+
+  #disown(name: string): void {
+    const owner = this.#owners.get(name);
+    if (owner === undefined) return;
+    this.#owners.delete(name);
+    for (const route of owner.routes) this.#release(route);
+  }
+
+  #want(route: Route): void {
+    const wanted = this.#wanted.get(keyOf(route)) ?? [];
+    const before = chosen(wanted);
+    if (before === undefined) {
+      this.#addRule(isV4(route.destination) ? 4 : 6);
+      this.#put(route);
+    } else {
+      if (before.kind !== route.kind)
+        throw failed(
+          `${keyOf(route)} would have to lead into the TUN device and around it; sockets that set a mark need no way around`,
+        );
+      if (!same(before, chosen([...wanted, route]))) this.#options.routing.replaceRoute(route);
+    }
+    this.#wanted.set(keyOf(route), [...wanted, route]);
+  }
+
+  #release(route: Route): void {
+    const { routing } = this.#options;
+    const wanted = this.#wanted.get(keyOf(route)) ?? [];
+    const rest = wanted.filter(other => other !== route);
+    const [before, after] = [chosen(wanted), chosen(rest)];
+    if (after === undefined) {
+      this.#wanted.delete(keyOf(route));
+      quietly(() => routing.deleteRoute(route));
       return;
     }
-    this.#addRule(isV4(route.destination) ? 4 : 6);
-    this.#put(route);
-    this.#uses.set(key, { route, count: 1 });
+    this.#wanted.set(keyOf(route), rest);
+    // The kernel takes routes away whose source address goes, so the rest must not lean on it.
+    if (!same(before, after)) quietly(() => routing.replaceRoute(after));
   }
 
   /** Routes through the device go with it, but a way around it may be left from a program that crashed. */
@@ -149,14 +203,6 @@ export class TunRoutes {
       const leftover = error instanceof SystemFailure && error.code === 'EEXIST' && route.kind === 'throw';
       if (!leftover) throw error;
     }
-  }
-
-  #release(route: Route): void {
-    const key = keyOf(route);
-    const used = this.#uses.get(key);
-    if (used === undefined || --used.count > 0) return;
-    this.#uses.delete(key);
-    quietly(() => this.#options.routing.deleteRoute(used.route));
   }
 
   #addRule(family: 4 | 6): void {
@@ -188,6 +234,18 @@ function within({ start, end }: TrafficSelector, address: IpAddress): boolean {
   if (start.length !== address.length) return false;
   const value = ipToBigInt(address);
   return value >= ipToBigInt(start) && value <= ipToBigInt(end);
+}
+
+/** Of all routes wanted to one place: the newest that names a source address, or the newest. */
+function chosen(wanted: readonly Route[]): Route | undefined {
+  return wanted.findLast(({ source }) => source !== undefined) ?? wanted.at(-1);
+}
+
+function same(a: Route | undefined, b: Route | undefined): boolean {
+  return (
+    a?.source === b?.source ||
+    (a?.source !== undefined && b?.source !== undefined && equal(a.source, b.source))
+  );
 }
 
 /** Routes of one table are told apart by their destination. */

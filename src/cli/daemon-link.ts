@@ -1,5 +1,11 @@
-import { DEFAULT_CONTROL, ViciClient } from '../control/index.ts';
-import { Failed, type Failure } from '../policy/failure.ts';
+import {
+  DEFAULT_CONTROL,
+  Failed,
+  type Failure,
+  sectionOf,
+  sectionsOf,
+  ViciClient,
+} from '../control/index.ts';
 import { renderFailure, type Terminal, toJson } from './terminal.ts';
 
 /** Options that every command which speaks to a daemon has. */
@@ -56,8 +62,43 @@ export function failureIn(error: unknown): Failure {
   };
 }
 
-/** `NAME` or `NAME/CHILD` as the control protocol names them. */
-export function parseTarget(target: string): { ike: string; child?: string } {
-  const slash = target.indexOf('/');
-  return slash < 0 ? { ike: target } : { ike: target.slice(0, slash), child: target.slice(slash + 1) };
+/** A connection, or one of its children, as the control protocol names them. */
+export type Target = { readonly ike: string } | { readonly ike: string; readonly child: string };
+
+/**
+ * What `NAME` or `NAME/CHILD` means to the daemon, and which children that are. A name that is no connection but the
+ * child of exactly one means that child, as swanctl's users are used to. What is not configured is passed on as it
+ * is: it may still be up, and the daemon says what it does not know. Throws Failed where a name means several things.
+ */
+export async function findTarget(
+  client: ViciClient,
+  name: string,
+): Promise<{ readonly target: Target; readonly children: readonly string[] }> {
+  const slash = name.indexOf('/');
+  if (slash >= 0) {
+    const child = name.slice(slash + 1);
+    return { target: { ike: name.slice(0, slash), child }, children: [child] };
+  }
+  const connections = new Map<string, readonly string[]>();
+  await client.stream('list-conns', 'list-conn', {}, message => {
+    for (const [connection, section] of sectionsOf(message)) {
+      connections.set(
+        connection,
+        sectionsOf(sectionOf(section, 'children')).map(([child]) => child),
+      );
+    }
+  });
+  const children = connections.get(name);
+  if (children !== undefined) return { target: { ike: name }, children };
+  const owners = [...connections].flatMap(([connection, names]) =>
+    names.includes(name) ? [connection] : [],
+  );
+  const [owner] = owners;
+  if (owner === undefined) return { target: { ike: name }, children: [] };
+  if (owners.length === 1) return { target: { ike: owner, child: name }, children: [name] };
+  throw new Failed({
+    code: 'config/unknown-name',
+    summary: `"${name}" is a child of several connections: ${owners.join(', ')}`,
+    remedy: `say which, as ${owner}/${name}`,
+  });
 }

@@ -1,4 +1,4 @@
-import type { Failure } from '../policy/failure.ts';
+import type { Failure } from '../control/index.ts';
 
 /** Where a command's words go. Results on standard output, everything else on standard error. */
 export interface Terminal {
@@ -7,9 +7,18 @@ export interface Terminal {
 }
 
 export const TERMINAL: Terminal = {
-  out: text => void process.stdout.write(`${text}\n`),
-  error: text => void process.stderr.write(`${text}\n`),
+  out: text => void process.stdout.write(`${harmless(text)}\n`),
+  error: text => void process.stderr.write(`${harmless(text)}\n`),
 };
+
+/** `text` without what a terminal would obey: names and identities come from strangers. */
+export function harmless(text: string): string {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is looked for
+  return text.replace(/[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]/g, character => {
+    const code = character.charCodeAt(0);
+    return code > 0xff ? `\\u${code.toString(16)}` : `\\x${code.toString(16).padStart(2, '0')}`;
+  });
+}
 
 /** A failure as a person reads it: one sentence, both sides, the nearest match, and what to do. */
 export function renderFailure(failure: Failure, subject?: string): string {

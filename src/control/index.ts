@@ -1,3 +1,4 @@
+export { Failed, type Failure } from '../policy/failure.ts';
 export { DEFAULT_CONTROL } from './address.ts';
 export { failureOf, succeeded } from './failure.ts';
 export { type DaemonStatus, type Explanation, explanationShape, statusShape } from './status.ts';

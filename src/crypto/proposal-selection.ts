@@ -56,6 +56,13 @@ export interface ProposalMismatch {
   readonly theirs: readonly string[];
   /** One sentence. */
   readonly reason: string;
+  /** Every transform type in which that pair has nothing in common. */
+  readonly differs: readonly number[];
+  /** That pair in keywords, each side's whole; absent when there is none. */
+  readonly nearest?: { readonly ours: string; readonly theirs: string };
+  /** All proposals of both sides in keywords. */
+  readonly allowed: readonly string[];
+  readonly offered: readonly string[];
 }
 
 interface SelectionOptions {
@@ -82,7 +89,8 @@ export function selectProposal(
     if (match.failed === undefined) return accept(ours, theirs.number, match.chosen);
     if (nearest === undefined || match.agreed > nearest.agreed) nearest = match;
   }
-  return nearest?.failed ?? nothingComparable(configured, offered);
+  if (nearest?.failed === undefined) return nothingComparable(configured, offered);
+  return { ...nearest.failed, allowed: configured.map(({ text }) => text), offered: offered.map(textOf) };
 }
 
 /**
@@ -138,14 +146,14 @@ const WHEN_ABSENT: Readonly<Record<number, number>> = {
   [TransformType.SN]: SequenceNumbers.SEQUENTIAL_32,
 };
 
-/** One pair, type by type; stops at the first type with nothing in common. */
+/** One pair, type by type. */
 function matchPair(ours: Proposal, theirs: OfferedProposal, options: SelectionOptions): Match {
   const { protocol } = ours;
   if (theirs.protocol !== PROTOCOLS[protocol]) {
     const reason = `the peer's proposal ${theirs.number} is not for ${protocol.toUpperCase()}`;
     return {
       agreed: -1,
-      failed: mismatch(theirs.number, undefined, ours.transforms, theirs.transforms, reason),
+      failed: mismatch(ours, theirs, [], ours.transforms, theirs.transforms, reason),
     };
   }
   const withKe = options.withoutKeyExchange !== true;
@@ -164,26 +172,37 @@ function matchPair(ours: Proposal, theirs: OfferedProposal, options: SelectionOp
     if (TYPES[protocol].includes(type) || (isAdditionalKe(type) && mayAdd)) continue;
     const name = nameOf(TransformType, type);
     const reason = `the peer's proposal ${theirs.number} has a transform of type ${name}, which has no place here`;
-    return { agreed: 0, failed: mismatch(theirs.number, type, [], yours.get(type) ?? [], reason) };
+    return { agreed: 0, failed: mismatch(ours, theirs, [type], [], yours.get(type) ?? [], reason) };
   }
   const chosen: Transform[] = [];
   const exchanges: { readonly type: number; readonly common: readonly Transform[] }[] = [];
+  const failed: {
+    readonly type: number;
+    readonly left: readonly Transform[];
+    readonly right: readonly Transform[];
+  }[] = [];
   let agreed = 0;
   let ignored: ProposalMismatch | undefined;
   const additional = [...mine.keys(), ...yours.keys()].filter(isAdditionalKe).sort((a, b) => a - b);
   for (const type of [...TYPES[protocol], ...new Set(additional)]) {
     if (!withKe && isKe(type)) continue;
-    const aead =
+    const aead = type === TransformType.INTEG && chosen.some(isAeadTransform);
+    // Without a common cipher it cannot be said whether integrity is missing or needless
+    if (
       type === TransformType.INTEG &&
-      chosen.some(({ type, id }) => type === TransformType.ENCR && isAead(id));
+      failed.length > 0 &&
+      [mine, yours].some(side => side.get(TransformType.ENCR)?.some(isAeadTransform))
+    )
+      continue;
     const left = listOf(mine.get(type), type, aead, protocol);
     const right = listOf(yours.get(type), type, aead, protocol);
     const common = options.preferOurs ? intersect(left, right) : intersect(right, left);
     if (common.length === 0 && aead) {
       // Some peers list integrity algorithms beside an AEAD, where they mean nothing (RFC 7296 §3.3.3)
-      ignored = mismatch(theirs.number, type, left, right, explain(left, right));
+      ignored = mismatch(ours, theirs, [type], left, right, explain(left, right));
     } else if (common.length === 0) {
-      return { agreed, failed: mismatch(theirs.number, type, left, right, explain(left, right)) };
+      failed.push({ type, left, right });
+      continue;
     } else if (isKe(type)) {
       exchanges.push({ type, common });
     } else {
@@ -191,11 +210,20 @@ function matchPair(ours: Proposal, theirs: OfferedProposal, options: SelectionOp
     }
     agreed++;
   }
+  const [first] = failed;
+  if (first !== undefined) {
+    const types = failed.map(({ type }) => type);
+    return {
+      agreed,
+      failed: mismatch(ours, theirs, types, first.left, first.right, explain(first.left, first.right)),
+    };
+  }
   const methods = distinct(exchanges.map(({ common }) => common));
   if (methods === undefined) {
     const reason = 'the two sides share no set of key exchange methods that are all different';
     const type = exchanges.at(-1)?.type;
-    return { agreed, failed: mismatch(theirs.number, type, ours.transforms, theirs.transforms, reason) };
+    const types = type === undefined ? [] : [type];
+    return { agreed, failed: mismatch(ours, theirs, types, ours.transforms, theirs.transforms, reason) };
   }
   // Types that the peer left out are left out of the answer too
   const answer = [...chosen, ...methods].filter(({ type }) => yours.has(type));
@@ -282,13 +310,34 @@ function accept(configured: Proposal, number: number, transforms: readonly Trans
 }
 
 function mismatch(
-  number: number | undefined,
-  type: number | undefined,
-  ours: readonly Transform[],
-  theirs: readonly Transform[],
+  ours: Proposal,
+  theirs: OfferedProposal,
+  types: readonly number[],
+  left: readonly Transform[],
+  right: readonly Transform[],
   reason: string,
 ): ProposalMismatch {
-  return { kind: 'mismatch', number, type, ours: ours.map(keywordOf), theirs: theirs.map(keywordOf), reason };
+  const nearest = { ours: ours.text, theirs: textOf(theirs) };
+  return {
+    kind: 'mismatch',
+    number: theirs.number,
+    type: types[0],
+    ours: left.map(keywordOf),
+    theirs: right.map(keywordOf),
+    reason,
+    differs: types,
+    nearest,
+    allowed: [nearest.ours],
+    offered: [nearest.theirs],
+  };
+}
+
+function isAeadTransform({ type, id }: Transform): boolean {
+  return type === TransformType.ENCR && isAead(id);
+}
+
+function textOf({ transforms }: OfferedProposal): string {
+  return formatTransforms(transforms);
 }
 
 function explain(ours: readonly Transform[], theirs: readonly Transform[]): string {
@@ -312,7 +361,10 @@ function nothingComparable(
     number: undefined,
     type: undefined,
     ours: configured.map(({ text }) => text),
-    theirs: offered.map(({ transforms }) => formatTransforms(transforms)),
+    theirs: offered.map(textOf),
     reason,
+    differs: [],
+    allowed: configured.map(({ text }) => text),
+    offered: offered.map(textOf),
   };
 }

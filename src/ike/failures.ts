@@ -19,21 +19,30 @@ export interface Setting {
 
 /** The peer offered, or answered with, algorithms that we do not allow. */
 export function noCommonProposal(mismatch: ProposalMismatch, setting: Setting): Failure {
-  const { type, ours, theirs, reason } = mismatch;
-  const missing = theirs.find(keyword => !ours.includes(keyword));
-  const kind = type === undefined ? undefined : KINDS[type];
+  const { type, differs, nearest, allowed, offered, reason } = mismatch;
+  const kinds = differs.map(one => KINDS[one] ?? knownName(TransformType, one) ?? `transform type ${one}`);
   return {
-    code: type === TransformType.KE ? 'peer/invalid-ke' : 'peer/no-proposal-chosen',
-    summary: `${setting.of}: no common ${kind ?? 'set of algorithms'}: ${reason}`,
-    ours,
-    theirs,
-    ...(type === undefined ? {} : { nearest: `all but ${knownName(TransformType, type)} agreed` }),
+    code: differs.length === 1 && type === TransformType.KE ? 'peer/invalid-ke' : 'peer/no-proposal-chosen',
+    summary: `${setting.of}: no common ${kinds[0] ?? 'set of algorithms'}: ${reason}`,
+    ours: allowed,
+    theirs: offered,
+    ...(nearest === undefined
+      ? {}
+      : {
+          nearest: `${nearest.ours} here and ${nearest.theirs} there differ in ${kinds.join(', ') || 'their protocol'}`,
+        }),
     remedy:
-      missing === undefined
+      nearest === undefined
         ? `let both sides' ${setting.key} have one set of algorithms in common`
-        : `add ${missing} to ${setting.key} of ${setting.of} here, or ${ours[0] ?? 'an algorithm of ours'} at the peer`,
+        : `${change(mismatch, nearest.theirs, mismatch.theirs)} to ${setting.key} of ${setting.of} here, or ${change(mismatch, nearest.ours, mismatch.ours)} at the peer`,
     notify: 'NO_PROPOSAL_CHOSEN',
   };
+}
+
+/** One algorithm where only one kind is missing, otherwise a whole proposal. */
+function change({ differs }: ProposalMismatch, proposal: string, keywords: readonly string[]): string {
+  const [keyword] = keywords;
+  return differs.length === 1 && keyword !== undefined ? `add ${keyword}` : `add the proposal ${proposal}`;
 }
 
 /** The peer allows none of what we offered, and the protocol does not let it say what it would. */

@@ -100,8 +100,8 @@ for (const role of ROLES) {
     }
 
     test('behind a masquerading NAT', async () => {
-      await using there = await scene({ nat: true });
-      await there.up('initiator' === role ? 'initiator' : 'responder');
+      await using there = await scene({ nat: role === 'initiator' ? 'alice' : 'bob' });
+      await there.up(role);
       await there.pingBothWays();
     });
   });

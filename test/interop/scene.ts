@@ -11,8 +11,8 @@ export interface PeerOptions {
   readonly esp: string;
   readonly certificates?: CertificateSet;
   readonly secondChild: boolean;
-  /** A masquerading router stands between; whoever initiates is behind it. */
-  readonly nat: boolean;
+  /** Who is behind a masquerading router: the other one answers. */
+  readonly nat: 'alice' | 'bob' | 'nobody';
   readonly mtu: number;
   /** Replace parts of either side's configuration: for the failures. */
   readonly alice: (configuration: Section) => Section;
@@ -29,7 +29,7 @@ const DEFAULTS: Omit<PeerOptions, 'certificates' | 'bobCertificates'> = {
   ike: 'aes128gcm16-prfsha256-x25519',
   esp: 'aes128gcm16',
   secondChild: false,
-  nat: false,
+  nat: 'nobody',
   mtu: 1500,
   alice: configuration => configuration,
   bob: configuration => configuration,
@@ -73,7 +73,7 @@ export class Scene implements AsyncDisposable {
     const { lab, options } = this;
     this.alice = await lab.namespace('a');
     this.bob = await lab.namespace('b');
-    if (options.nat) await this.#nat();
+    if (options.nat !== 'nobody') await this.#nat(options.nat);
     else await lab.wire(this.alice, '10.9.0.1/24', this.bob, '10.9.0.2/24');
     for (const [namespace, net] of [
       [this.alice, 1],
@@ -99,20 +99,19 @@ export class Scene implements AsyncDisposable {
     ]);
   }
 
-  /** alice 192.168.9.2 → router, masquerading → bob 10.9.0.2. */
-  async #nat(): Promise<void> {
+  /** The one behind the router has 192.168.9.2 and comes out as the address it would have had. */
+  async #nat(inside: 'alice' | 'bob'): Promise<void> {
     const router = await this.lab.namespace('r');
-    await this.lab.wire(this.alice, '192.168.9.2/24', router, '192.168.9.1/24');
-    await this.lab.wire(router, '10.9.0.1/24', this.bob, '10.9.0.2/24');
-    await mustRun('ip', ['-n', this.alice, 'route', 'add', 'default', 'via', '192.168.9.1']);
-    await mustRun('ip', ['netns', 'exec', router, 'sysctl', '-qw', 'net.ipv4.ip_forward=1']);
-    await mustRun('ip', [
-      'netns',
-      'exec',
-      router,
-      'nft',
-      'add table ip nat; add chain ip nat post { type nat hook postrouting priority 100; }; add rule ip nat post ip saddr 192.168.9.0/24 masquerade',
-    ]);
+    const [hidden, open] = inside === 'alice' ? [this.alice, this.bob] : [this.bob, this.alice];
+    const [outside, other] =
+      inside === 'alice' ? ['10.9.0.1/24', '10.9.0.2/24'] : ['10.9.0.2/24', '10.9.0.1/24'];
+    await this.lab.wire(hidden, '192.168.9.2/24', router, '192.168.9.1/24');
+    await this.lab.wire(router, outside, open, other);
+    await mustRun('ip', ['-n', hidden, 'route', 'add', 'default', 'via', '192.168.9.1']);
+    await this.lab.run(router, ['sysctl', '-qw', 'net.ipv4.ip_forward=1']);
+    const masquerade =
+      'add table ip nat; add chain ip nat post { type nat hook postrouting priority 100; }; add rule ip nat post ip saddr 192.168.9.0/24 masquerade';
+    await mustRun('ip', ['netns', 'exec', router, 'nft', masquerade]);
   }
 
   #configuration(who: 'alice' | 'bob'): Section {
@@ -129,8 +128,8 @@ export class Scene implements AsyncDisposable {
       connections: {
         lab: {
           version: '2',
-          local_addrs: who === 'alice' ? (nat ? '192.168.9.2' : '10.9.0.1') : '10.9.0.2',
-          remote_addrs: who === 'alice' ? '10.9.0.2' : nat ? '%any' : '10.9.0.1',
+          local_addrs: nat === who ? '192.168.9.2' : who === 'alice' ? '10.9.0.1' : '10.9.0.2',
+          remote_addrs: nat === other ? '%any' : who === 'alice' ? '10.9.0.2' : '10.9.0.1',
           proposals: ike,
           local: {
             ...proof,

@@ -1,6 +1,6 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import type { DaemonOptions } from '../../daemon/main.ts';
-import { failureIn, tellFailure } from '../daemon-link.ts';
+import { EXIT_FAILED, failureIn, tellFailure } from '../daemon-link.ts';
 import type { Terminal } from '../terminal.ts';
 
 export function daemonCommand(program: Command, terminal: Terminal, exit: (code: number) => void): void {
@@ -33,9 +33,23 @@ export function daemonCommand(program: Command, terminal: Terminal, exit: (code:
         const { runDaemon } = await import('../../daemon/main.ts');
         exit(await runDaemon(options));
       } catch (error) {
-        exit(tellFailure(terminal, failureIn(error), {}));
+        exit(
+          isConfigurationFailure(error)
+            ? tellLines(terminal, error.message)
+            : tellFailure(terminal, failureIn(error), {}),
+        );
       }
     });
+}
+
+/** Its message has one line for each thing that is wrong, with file, line and column. */
+function isConfigurationFailure(error: unknown): error is Error {
+  return error instanceof Error && error.name === 'ConfigurationFailure';
+}
+
+function tellLines(terminal: Terminal, lines: string): number {
+  for (const line of lines.split('\n')) terminal.error(`error: ${line}`);
+  return EXIT_FAILED;
 }
 
 function port(text: string): number {

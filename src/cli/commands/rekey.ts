@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
-import { succeeded, textOf } from '../../control/index.ts';
-import { EXIT_OK, type LinkOptions, parseTarget, withDaemon } from '../daemon-link.ts';
+import { numberOf, succeeded } from '../../control/index.ts';
+import { EXIT_OK, findTarget, type LinkOptions, withDaemon } from '../daemon-link.ts';
 import { type Terminal, toJson } from '../terminal.ts';
 
 export function rekeyCommand(program: Command, terminal: Terminal, exit: (code: number) => void): void {
@@ -15,8 +15,9 @@ export function rekeyCommand(program: Command, terminal: Terminal, exit: (code: 
 
 export function rekey(terminal: Terminal, name: string, options: LinkOptions): Promise<number> {
   return withDaemon(terminal, options, async client => {
-    const answer = succeeded(await client.request('rekey', parseTarget(name)));
-    const matches = Number(textOf(answer, 'matches') ?? 0);
+    const { target } = await findTarget(client, name);
+    const answer = succeeded(await client.request('rekey', target));
+    const matches = numberOf(answer, 'matches') ?? 0;
     terminal.out(options.json === true ? toJson({ ok: true, matches }) : `${name}: rekeying ${matches}`);
     return EXIT_OK;
   });

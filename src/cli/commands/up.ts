@@ -1,55 +1,84 @@
-import type { Command } from 'commander';
-import { succeeded, textOf } from '../../control/index.ts';
+import { type Command, InvalidArgumentError } from 'commander';
 import {
-  EXIT_OK,
-  failureIn,
-  type LinkOptions,
-  parseTarget,
-  tellFailure,
-  withDaemon,
-} from '../daemon-link.ts';
-import { type Terminal, toJson } from '../terminal.ts';
+  type Failure,
+  failureOf,
+  type Message,
+  numberOf,
+  textOf,
+  type ViciClient,
+} from '../../control/index.ts';
+import { EXIT_FAILED, EXIT_OK, findTarget, type LinkOptions, withDaemon } from '../daemon-link.ts';
+import { renderFailure, type Terminal, toJson } from '../terminal.ts';
 
 export function upCommand(program: Command, terminal: Terminal, exit: (code: number) => void): void {
   program
     .command('up')
-    .argument('<name>', 'connection, or connection/child')
+    .argument('<name>', 'connection with all its children, or connection/child')
     .description('bring a connection or one of its children up, and say why when it does not come')
-    .option('--timeout <seconds>', 'give up waiting after this long', '30')
+    .option('--timeout <seconds>', 'give up waiting after this long; 0 waits as long as it takes', seconds, 0)
     .action(async (name: string, _options: object, command: Command) =>
       exit(await up(terminal, name, command.optsWithGlobals())),
     );
+}
+
+/** What became of one child, or of an IKE SA without children. */
+interface Outcome {
+  readonly connection: string;
+  readonly child?: string;
+  readonly ike?: number;
+  readonly failure?: Failure;
 }
 
 /** Streams what happens; answers the exit code. */
 export function up(
   terminal: Terminal,
   name: string,
-  options: LinkOptions & { readonly timeout?: string },
+  options: LinkOptions & { readonly timeout?: number },
 ): Promise<number> {
   return withDaemon(terminal, options, async client => {
-    const arguments_ = {
-      ...parseTarget(name),
-      timeout: String(Math.round(Number(options.timeout ?? 30) * 1000)),
-    };
-    const answer = await client.stream('initiate', 'control-log', arguments_, line => {
+    const { target, children } = await findTarget(client, name);
+    const outcomes: Outcome[] = [];
+    const show = (line: Message): void => {
       if (options.json !== true)
         terminal.error(`[${textOf(line, 'group') ?? ''}] ${textOf(line, 'msg') ?? ''}`);
-    });
-    try {
-      succeeded(answer);
-    } catch (error) {
-      return tellFailure(terminal, failureIn(error), options, name);
+    };
+    for (const child of children.length === 0 ? [undefined] : children) {
+      const outcome = await initiate(client, target.ike, child, options.timeout ?? 0, show);
+      outcomes.push(outcome);
+      if (options.json !== true) tell(terminal, outcome);
     }
-    terminal.out(
-      options.json === true
-        ? toJson({
-            ok: true,
-            ike: Number(textOf(answer, 'ike-id')),
-            child: Number(textOf(answer, 'child-id') ?? 0),
-          })
-        : `${name} is up`,
-    );
-    return EXIT_OK;
+    const ok = outcomes.every(({ failure }) => failure === undefined);
+    if (options.json === true) terminal.out(toJson({ ok, outcomes }));
+    return ok ? EXIT_OK : EXIT_FAILED;
   });
+}
+
+async function initiate(
+  client: ViciClient,
+  connection: string,
+  child: string | undefined,
+  timeout: number,
+  show: (line: Message) => void,
+): Promise<Outcome> {
+  const named = { connection, ...(child === undefined ? {} : { child }) };
+  const request = {
+    ike: connection,
+    ...(child === undefined ? {} : { child }),
+    timeout: String(Math.round(timeout * 1000)),
+  };
+  const answer = await client.stream('initiate', 'control-log', request, show);
+  const failure = failureOf(answer);
+  const ike = numberOf(answer, 'ike-id');
+  return { ...named, ...(ike === undefined ? {} : { ike }), ...(failure === undefined ? {} : { failure }) };
+}
+
+function tell(terminal: Terminal, { connection, child, failure }: Outcome): void {
+  const subject = child === undefined ? connection : `${connection}/${child}`;
+  if (failure === undefined) terminal.out(`${subject} is up`);
+  else terminal.error(renderFailure(failure, subject));
+}
+
+function seconds(text: string): number {
+  if (!/^\d{1,6}(\.\d{1,3})?$/.test(text)) throw new InvalidArgumentError('a time is a number of seconds.');
+  return Number(text);
 }

@@ -1,0 +1,62 @@
+import { Command, CommanderError } from 'commander';
+import { checkCommand } from './commands/check.ts';
+import { daemonCommand } from './commands/daemon.ts';
+import { decodeCommand } from './commands/decode.ts';
+import { downCommand } from './commands/down.ts';
+import { explainCommand } from './commands/explain.ts';
+import { logCommand } from './commands/log.ts';
+import { rekeyCommand } from './commands/rekey.ts';
+import { statusCommand } from './commands/status.ts';
+import { upCommand } from './commands/up.ts';
+import { versionCommand } from './commands/version.ts';
+import { EXIT_OK, EXIT_USAGE, failureIn, tellFailure } from './daemon-link.ts';
+import type { Terminal } from './terminal.ts';
+
+const COMMANDS = [
+  daemonCommand,
+  upCommand,
+  downCommand,
+  rekeyCommand,
+  statusCommand,
+  explainCommand,
+  logCommand,
+  checkCommand,
+  decodeCommand,
+];
+
+/** All commands, as commander holds them. `exit` is told the exit code of the one that ran. */
+export function cygnetProgram(terminal: Terminal, version: string, exit: (code: number) => void): Command {
+  const program = new Command('cygnet')
+    .description('Internet Key Exchange: negotiate and hold IPsec tunnels')
+    .version(version, '-V, --version')
+    .option(
+      '--control <socket>',
+      'the daemon’s control socket (default: $CYGNET_CONTROL or /run/cygnet.vici)',
+    )
+    .option('--json', 'answer as JSON')
+    .showSuggestionAfterError()
+    .showHelpAfterError('(see: cygnet --help)')
+    .configureOutput({
+      writeOut: text => terminal.out(text.trimEnd()),
+      writeErr: text => terminal.error(text.trimEnd()),
+    })
+    .exitOverride();
+  for (const add of COMMANDS) add(program, terminal, exit);
+  versionCommand(program, terminal, exit, version);
+  return program;
+}
+
+/** Runs one command line, without the program's name, and answers its exit code: 0 done, 1 failed, 2 wrong usage. */
+export async function run(args: readonly string[], terminal: Terminal, version: string): Promise<number> {
+  let code = EXIT_OK;
+  const program = cygnetProgram(terminal, version, answer => {
+    code = answer;
+  });
+  try {
+    await program.parseAsync(args, { from: 'user' });
+    return code;
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT_OK : EXIT_USAGE;
+    return tellFailure(terminal, failureIn(error), { json: args.includes('--json') });
+  }
+}

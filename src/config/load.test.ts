@@ -240,18 +240,20 @@ test('files that are named and not there, and files that are no certificates', t
   );
 });
 
-test('secrets that everybody may read are warned of', t => {
+test('secrets that everybody may read are warned of, in whichever file they stand', t => {
   const folder = directory(t, {
-    'swanctl.conf': `${PUBKEY}secrets { ike { secret = x } }`,
+    'swanctl.conf': `include conf.d/*.conf\n${PUBKEY}`,
+    'conf.d/secrets.conf': 'secrets { ike { secret = x } }',
     'x509/moon.crt': certificate(moon),
     'private/moon.key': key(moon),
   });
   assert.deepEqual(found(folder).warnings, []);
   chmodSync(join(folder, 'swanctl.conf'), 0o644);
+  chmodSync(join(folder, 'conf.d/secrets.conf'), 0o644);
   chmodSync(join(folder, 'private/moon.key'), 0o644);
   assert.deepEqual(found(folder).warnings, [
-    `private/moon.key: everybody on this machine may read this private key; chmod 600 private/moon.key`,
-    `swanctl.conf: everybody on this machine may read this file with secrets; chmod 600 swanctl.conf`,
+    'conf.d/secrets.conf: everybody on this machine may read this file with secrets; chmod 600 conf.d/secrets.conf',
+    'private/moon.key: everybody on this machine may read this private key; chmod 600 private/moon.key',
   ]);
 });
 

@@ -60,8 +60,9 @@ export function loadConfiguration(path: string, options: LoadOptions): Configura
   const connections = sections.map(section => connectionFrom(section, context));
   const pools = poolsFrom(root.sections.get('pools'), report);
   const secrets = secretsFrom(root.sections.get('secrets'), report);
-  if (secrets.shared.length + secrets.passphrases.length > 0)
-    warnIfExposed(file, 'file with secrets', report);
+  for (const exposed of filesOfSecrets(root.sections.get('secrets'))) {
+    warnIfExposed(exposed, 'file with secrets', report);
+  }
   context.authorities.push(...authoritiesFrom(root.sections.get('authorities'), context));
   const files = readCredentialFiles(directory, secrets.passphrases, { ...options, report });
   for (const { secret } of secrets.passphrases) secret.wipe();
@@ -111,6 +112,13 @@ function checkTop(root: Section, templates: ReadonlySet<string>, report: Report)
       );
     }
   }
+}
+
+function filesOfSecrets(section: Section | undefined): ReadonlySet<string> {
+  const settings = [...(section?.sections.values() ?? [])].flatMap(
+    inner => inner.settings.get('secret') ?? [],
+  );
+  return new Set(settings.map(({ at }) => at.file));
 }
 
 function distinct(certificates: readonly Certificate[]): readonly Uint8Array[] {

@@ -187,13 +187,12 @@ function matchPair(ours: Proposal, theirs: OfferedProposal, options: SelectionOp
   for (const type of [...TYPES[protocol], ...new Set(additional)]) {
     if (!withKe && isKe(type)) continue;
     const aead = type === TransformType.INTEG && chosen.some(isAeadTransform);
-    // Without a common cipher it cannot be said whether integrity is missing or needless
-    if (
-      type === TransformType.INTEG &&
-      failed.length > 0 &&
-      [mine, yours].some(side => side.get(TransformType.ENCR)?.some(isAeadTransform))
-    )
-      continue;
+    if (type === TransformType.INTEG && failed.length > 0) {
+      // No common cipher: integrity is needless where both have an AEAD, and differs where one has
+      const aeads = [mine, yours].filter(side => side.get(TransformType.ENCR)?.some(isAeadTransform)).length;
+      if (aeads === 1) failed.push({ type, left: mine.get(type) ?? [], right: yours.get(type) ?? [] });
+      if (aeads > 0) continue;
+    }
     const left = listOf(mine.get(type), type, aead, protocol);
     const right = listOf(yours.get(type), type, aead, protocol);
     const common = options.preferOurs ? intersect(left, right) : intersect(right, left);

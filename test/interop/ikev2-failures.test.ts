@@ -70,7 +70,7 @@ const CASES: readonly Case[] = [
       set('connections.lab.children.net.remote_ts', '10.78.0.0/24'),
     ),
     initiator: { code: 'peer/ts-unacceptable', says: [/10\.2\.0\.1\/32/] },
-    responder: { code: 'peer/ts-unacceptable', says: [/10\.77\.0\.0\/24/, /10\.2\.0\.1\/32/] },
+    responder: { code: 'peer/ts-unacceptable', says: [/10\.78\.0\.0\/24/, /10\.1\.0\.1\/32/] },
   },
   {
     name: 'different pre-shared keys',

@@ -6,6 +6,7 @@ import { failureOf } from '../../ike/flow.ts';
 import type { ChildConfig, Connection, LocalAuth, RemoteAuth } from '../../policy/connection.ts';
 import { Failed, type Failure } from '../../policy/failure.ts';
 import { formatIdentity, type Identity } from '../../policy/identity.ts';
+import { formatIdentityPattern } from '../../policy/identity-match.ts';
 import type { NotifyPayload, Payload } from '../../wire/v2/payload.ts';
 import { certificateRequest } from '../auth/certificate-request.ts';
 import { methodNamed } from '../auth/index.ts';
@@ -130,11 +131,14 @@ function rejection({ connection }: EmergingSa, notifyType: number, localId: Iden
       notify: name,
     };
   const method = connection.local[0]?.method ?? '';
+  const own = formatIdentity(localId);
+  const wanted = connection.remote[0]?.id;
+  const asked = wanted === undefined ? '%any' : formatIdentityPattern(wanted);
   return {
     code: 'auth/refused-by-peer',
-    summary: `the peer did not accept ${formatIdentity(localId)}, proved by ${method}`,
-    ours: [formatIdentity(localId), method],
-    remedy: `see the peer's log: it lacks a connection for ${formatIdentity(localId)}, or the ${method === 'psk' ? 'secrets differ' : 'certificate is not trusted there'}`,
+    summary: `the peer, asked to be ${asked}, did not accept ${own}, proved by ${method}`,
+    ours: [`local id ${own}`, `remote id ${asked}`, `auth ${method}`],
+    remedy: `see the peer's log: it is not ${asked}, has no connection for ${own}, or the ${method === 'psk' ? 'secrets differ' : 'certificate is not trusted there'}`,
     notify: name,
   };
 }

@@ -3,10 +3,10 @@ import { ExchangeType, PayloadType } from '../../iana/ikev2.ts';
 import { NotifyError } from '../../iana/notify.ts';
 import { reserveSpi } from '../../ike/child.ts';
 import { failureOf } from '../../ike/flow.ts';
-import { formatIp } from '../../lib/ip.ts';
+import { noConnection } from '../../policy/config-failures.ts';
 import type { Connection } from '../../policy/connection.ts';
 import { Failed, type Failure } from '../../policy/failure.ts';
-import { addressIdentity, formatIdentity, type Identity } from '../../policy/identity.ts';
+import { formatIdentity, type Identity } from '../../policy/identity.ts';
 import { matchConnections, mismatchedConnections } from '../../policy/peer-match.ts';
 import type { AuthPayload, IdPayload, Payload } from '../../wire/v2/payload.ts';
 import { methodNamed } from '../auth/index.ts';
@@ -236,18 +236,8 @@ function nobody({ host, path }: EmergingSa, remoteId: Identity, localId: Identit
     ...(localId === undefined ? {} : { localId }),
   } as const;
   const [nearest] = mismatchedConnections(host.connections, query);
-  const who = formatIdentity(remoteId);
-  const whom = formatIdentity(localId ?? addressIdentity(path.local.address));
-  return {
-    code: nearest?.differs.some(difference => difference.endsWith('identity'))
-      ? 'auth/wrong-identity'
-      : 'config/no-connection',
-    summary: `no connection is for ${who} at ${formatIp(path.remote.address)}, who asks for ${whom}`,
-    ours: host.connections.map(({ name }) => name),
-    theirs: [who],
-    ...(nearest === undefined
-      ? {}
-      : { nearest: `${nearest.connection.name} differs in ${nearest.differs.join(' and ')}` }),
-    remedy: `let id of the remote side include ${who}`,
-  };
+  const failure = noConnection(host.connections, query);
+  return nearest?.differs.some(difference => difference.endsWith('identity')) === true
+    ? { ...failure, code: 'auth/wrong-identity' }
+    : failure;
 }

@@ -1,4 +1,5 @@
 import { equal } from '../../lib/bytes.ts';
+import type { Instant } from '../../lib/time.ts';
 import { Failed, type FailureCode } from '../../policy/failure.ts';
 import type {
   BackendEvent,
@@ -24,6 +25,8 @@ import { inboundState, LARGEST_WINDOW, outboundState, type StateReport } from '.
 export interface XfrmOptions {
   /** Routes that give this host's own packets an address of the local selectors; false leaves them to others. */
   readonly routes?: { readonly table: number; readonly priority: number } | false;
+  /** The clock of events; default the system's. */
+  readonly now?: () => Instant;
   /** Messages from the kernel were lost, or could not be read. */
   readonly onWarning?: (text: string) => void;
 }
@@ -52,15 +55,23 @@ export function openXfrmBackend(options: XfrmOptions = {}): XfrmBackend {
 interface Installed {
   parameters: ChildSaParameters;
   outbound: boolean;
-  /** What the outbound direction carried while it was there. */
-  sent: Pick<StateReport, 'bytes' | 'packets' | 'lastUsed'>;
+  /** What each direction had carried when it was asked last. */
+  received: Traffic;
+  sent: Traffic;
   /** Told already. */
   soft: boolean;
   hard: boolean;
   notice: NodeJS.Timeout | undefined;
 }
 
-const NOTHING = { bytes: 0n, packets: 0n, lastUsed: 0 };
+interface Traffic {
+  readonly bytes: bigint;
+  readonly packets: bigint;
+  /** Instant of the last packet, or of the first question after it where the kernel does not say; 0: none. */
+  readonly used: number;
+}
+
+const NOTHING: Traffic = { bytes: 0n, packets: 0n, used: 0 };
 
 export class XfrmBackend implements IpsecBackend {
   readonly name = 'xfrm';
@@ -77,6 +88,7 @@ export class XfrmBackend implements IpsecBackend {
   readonly #events: NetlinkEvents;
   readonly #release: () => void;
   readonly #onWarning: (text: string) => void;
+  readonly #now: () => Instant;
   readonly #sas = new Map<number, Installed>();
   readonly #standing = new Set<number>();
   /** SPIs that were promised, with the path for which they were. */
@@ -92,6 +104,7 @@ export class XfrmBackend implements IpsecBackend {
     const routes = options.routes ?? ROUTES;
     this.#routes = routes === false ? undefined : new SourceRoutes({ ...routes, routing });
     this.#onWarning = options.onWarning ?? (() => {});
+    this.#now = options.now ?? Date.now;
     const groups = [Group.ACQUIRE, Group.EXPIRE, Group.MAPPING];
     this.#events = calls.netlinkEvents(
       'xfrm',
@@ -131,6 +144,7 @@ export class XfrmBackend implements IpsecBackend {
     const installed: Installed = {
       parameters: sa,
       outbound: false,
+      received: NOTHING,
       sent: NOTHING,
       soft: false,
       hard: false,
@@ -183,15 +197,15 @@ export class XfrmBackend implements IpsecBackend {
   async usage(id: number): Promise<ChildSaUsage | undefined> {
     const installed = this.#sas.get(id);
     if (installed === undefined) return undefined;
-    const received = this.#kernel.getState(inboundState(installed.parameters)) ?? NOTHING;
-    const sent = installed.outbound ? this.#sentBy(installed.parameters) : installed.sent;
+    attempt('asking about an SA', () => this.#count(installed));
+    const { received, sent } = installed;
     return {
       bytesIn: received.bytes,
       packetsIn: received.packets,
-      usedIn: received.lastUsed,
+      usedIn: received.used,
       bytesOut: sent.bytes,
       packetsOut: sent.packets,
-      usedOut: sent.lastUsed,
+      usedOut: sent.used,
     };
   }
 
@@ -273,10 +287,10 @@ export class XfrmBackend implements IpsecBackend {
   #takeOutbound(installed: Installed): void {
     if (!installed.outbound) return;
     const sa = installed.parameters;
-    installed.outbound = false;
     this.#policies.clear(`${sa.id} out`);
     this.#routes?.clear(sa.id);
-    installed.sent = this.#sentBy(sa);
+    this.#count(installed);
+    installed.outbound = false;
     this.#kernel.deleteState(outboundState(sa), sa.kernel?.markOut);
   }
 
@@ -289,8 +303,13 @@ export class XfrmBackend implements IpsecBackend {
     this.#kernel.deleteState(inboundState(sa));
   }
 
-  #sentBy(sa: ChildSaParameters): Installed['sent'] {
-    return this.#kernel.getState(outboundState(sa), sa.kernel?.markOut) ?? NOTHING;
+  /** What is gone, by itself or on demand, keeps what it had carried. */
+  #count(installed: Installed): void {
+    const { parameters: sa } = installed;
+    installed.received = counted(installed.received, this.#kernel.getState(inboundState(sa)), this.#now());
+    if (!installed.outbound) return;
+    const state = this.#kernel.getState(outboundState(sa), sa.kernel?.markOut);
+    installed.sent = counted(installed.sent, state, this.#now());
   }
 
   /** The kernel does not tell of a first packet: it is asked until there was one, or somebody else settled it. */
@@ -329,7 +348,7 @@ export class XfrmBackend implements IpsecBackend {
       // Both directions reach their limits; once is enough.
       if (hard) installed.hard = true;
       else installed.soft = true;
-      this.#onEvent({ kind: 'expire', id: sa.id, hard, now: Date.now() });
+      this.#onEvent({ kind: 'expire', id: sa.id, hard, now: this.#now() });
     }
   }
 
@@ -353,6 +372,12 @@ export class XfrmBackend implements IpsecBackend {
     if (installed === undefined) throw refusal('kernel/install', `there is no SA with the number ${id}`);
     return installed;
   }
+}
+
+function counted(before: Traffic, state: StateReport | undefined, now: Instant): Traffic {
+  if (state === undefined) return before;
+  const { bytes, packets, lastUsed } = state;
+  return { bytes, packets, used: lastUsed ?? (packets === before.packets ? before.used : now) };
 }
 
 function withPolicies(sa: ChildSaParameters): boolean {

@@ -142,8 +142,8 @@ export function encodeSpiRequest(protocol: 'esp' | 'ah', path: Path, reqid: numb
 export interface StateReport extends KernelState {
   readonly bytes: bigint;
   readonly packets: bigint;
-  /** Milliseconds since the epoch; 0 when nothing passed. */
-  readonly lastUsed: number;
+  /** Milliseconds since the epoch; kernels before 6.2 do not say. */
+  readonly lastUsed: number | undefined;
 }
 
 /** Reads a struct xfrm_usersa_info, alone (XFRM_MSG_NEWSA) or at the head of a larger one. Throws Malformed. */
@@ -152,20 +152,18 @@ export function readState(body: Uint8Array, attributesAt = STATE_LENGTH): StateR
   const view = new DataView(body.buffer, body.byteOffset, body.length);
   const length = view.getUint16(FAMILY_AT, true) === AF_INET ? 4 : 16;
   const attributes = readAttributes(body, attributesAt);
-  const packets = view.getBigUint64(CURRENT_AT + 8, true);
-  const lastUsed = attributes.get(Attribute.LASTUSED);
-  const seconds =
-    lastUsed !== undefined && lastUsed.length >= 8
-      ? new DataView(lastUsed.buffer, lastUsed.byteOffset).getBigUint64(0, true)
-      : view.getBigUint64(CURRENT_AT + 24, true);
+  const used = attributes.get(Attribute.LASTUSED);
   return {
     destination: body.slice(ID_AT, ID_AT + length),
     spi: view.getUint32(ID_AT + 16),
     protocol: body[ID_AT + 20] === Protocol.ah ? 'ah' : 'esp',
     source: body.slice(SOURCE_AT, SOURCE_AT + length),
     bytes: view.getBigUint64(CURRENT_AT, true),
-    packets,
-    lastUsed: packets === 0n ? 0 : Number(seconds) * 1000,
+    packets: view.getBigUint64(CURRENT_AT + 8, true),
+    lastUsed:
+      used !== undefined && used.length >= 8
+        ? Number(new DataView(used.buffer, used.byteOffset).getBigUint64(0, true)) * 1000
+        : undefined,
   };
 }
 

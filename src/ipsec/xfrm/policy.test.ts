@@ -1,0 +1,129 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { fromHex, toHex } from '../../lib/bytes.ts';
+import { ip } from '../../lib/ip.ts';
+import type { StandingPolicy } from '../../policy/sa.ts';
+import type { TrafficSelector } from '../../policy/traffic-selector.ts';
+import { sampleSa } from '../conformance.ts';
+import { inboundPolicies, outboundPolicies, standingPolicies } from './policies-of.ts';
+import { encodePolicy, encodePolicyId, policyKey } from './policy.ts';
+
+const zeros = (count: number): string => '00'.repeat(count);
+
+function same(actual: Uint8Array, expected: string): void {
+  assert.equal(toHex(actual), toHex(fromHex(expected.replaceAll(/\s/g, '')) as Uint8Array));
+}
+
+const net = (start: string, end: string): TrafficSelector => ({
+  start: ip(start),
+  end: ip(end),
+  protocol: 0,
+  startPort: 0,
+  endPort: 65535,
+});
+
+/** What iproute2 6.1 sends for `ip xfrm policy update` with the same values. */
+test('the outbound policy of a tunnel names its very SA', () => {
+  const [policy, ...others] = outboundPolicies(sampleSa({ reqid: 7 }));
+  assert.ok(policy !== undefined && others.length === 0);
+  same(
+    encodePolicy(policy.id, policy.action),
+    `0a020000 ${zeros(12)} 0a010000 ${zeros(12)} ${zeros(8)} 0200 1010 ${zeros(12)}
+    ${'ff'.repeat(32)} ${zeros(32)} ${zeros(32)} 7fda0500 00000000 01 00 ${zeros(6)}
+    4400 0500 c0000202 ${zeros(12)} c2000001 32 000000 0200 0000 c0000201 ${zeros(12)} 07000000 01 000000
+    ${'ff'.repeat(12)}`,
+  );
+});
+
+test('a policy that drops, of ports, with mark and interface', () => {
+  const block = (port: number) => ({ port, mask: 0xffff });
+  const id = {
+    direction: 'fwd',
+    selector: {
+      source: { address: ip('10.2.0.0'), length: 16 },
+      destination: { address: ip('10.1.0.0'), length: 16 },
+      protocol: 17,
+      sourcePort: block(53),
+      destinationPort: block(1024),
+    },
+    mark: { value: 5, mask: 0xff },
+    interface: 0x17,
+  } as const;
+  const selector = `0a010000 ${zeros(12)} 0a020000 ${zeros(12)} 0400 ffff 0035 ffff 0200 1010 11 ${zeros(11)}`;
+  const scope = '0c00 1500 05000000 ff000000 0800 1f00 17000000';
+  same(
+    encodePolicy(id, { priority: 12, drop: true }),
+    `${selector} ${'ff'.repeat(32)} ${zeros(32)} ${zeros(32)} 0c000000 00000000 02 01 ${zeros(6)} ${scope}`,
+  );
+  same(encodePolicyId(id), `${selector} 00000000 02 000000 ${scope}`);
+});
+
+test('inbound policies take any SA of the reqid; only tunnels forward', () => {
+  const directions = (mode: 'tunnel' | 'transport' | 'beet'): string[] =>
+    inboundPolicies(sampleSa({ mode })).map(({ id }) => id.direction);
+  assert.deepEqual(directions('tunnel'), ['in', 'fwd']);
+  assert.deepEqual(directions('beet'), ['in', 'fwd']);
+  assert.deepEqual(directions('transport'), ['in']);
+  const [policy] = inboundPolicies(
+    sampleSa({ kernel: { markIn: { value: 1, mask: 1 }, interfaceIn: 3, priority: 99 } }),
+  );
+  assert.ok(policy);
+  assert.deepEqual(policy.action, {
+    priority: 99,
+    template: {
+      protocol: 'esp',
+      mode: 'tunnel',
+      reqid: 1,
+      spi: 0,
+      source: ip('192.0.2.2'),
+      destination: ip('192.0.2.1'),
+    },
+  });
+  assert.deepEqual(policy.id.selector.source, { address: ip('10.2.0.0'), length: 16 });
+  assert.deepEqual([policy.id.mark, policy.id.interface], [{ value: 1, mask: 1 }, 3]);
+});
+
+test('in transport mode a template has no addresses', () => {
+  const [policy] = outboundPolicies(sampleSa({ mode: 'transport' }));
+  assert.ok(policy);
+  same(
+    encodePolicy(policy.id, policy.action).subarray(168),
+    `4400 0500 ${zeros(16)} c2000001 32 000000 0200 0000 ${zeros(16)} 01000000 00 000000 ${'ff'.repeat(12)}`,
+  );
+});
+
+test('traps catch what goes out, below the SA; exceptions and drops hold in all directions', () => {
+  const standing: Omit<StandingPolicy, 'kind'> = {
+    id: 1,
+    localTs: [net('10.1.0.0', '10.1.255.255')],
+    remoteTs: [net('10.2.0.0', '10.2.255.255')],
+    protocol: 'esp',
+    mode: 'tunnel',
+    reqid: 1,
+    local: ip('192.0.2.1'),
+    remote: ip('192.0.2.2'),
+  };
+  const shape = (kind: StandingPolicy['kind']) =>
+    standingPolicies({ ...standing, kind }).map(({ id, action }) => [
+      id.direction,
+      action.priority,
+      action.drop ?? false,
+      action.template?.spi,
+    ]);
+  assert.deepEqual(shape('trap'), [['out', 383616, false, 0]]);
+  assert.deepEqual(shape('pass'), [
+    ['out', 183615, false, undefined],
+    ['in', 183615, false, undefined],
+    ['fwd', 183615, false, undefined],
+  ]);
+  assert.deepEqual(shape('drop'), [
+    ['out', 583615, true, undefined],
+    ['in', 583615, true, undefined],
+    ['fwd', 583615, true, undefined],
+  ]);
+  const [out] = outboundPolicies(sampleSa());
+  const [trap] = standingPolicies({ ...standing, kind: 'trap' });
+  assert.ok(out !== undefined && trap !== undefined);
+  assert.equal(policyKey(out.id), policyKey(trap.id));
+  assert.ok(out.action.priority < trap.action.priority);
+});

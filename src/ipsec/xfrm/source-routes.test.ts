@@ -1,0 +1,121 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { formatIp, ip } from '../../lib/ip.ts';
+import type { TrafficSelector } from '../../policy/traffic-selector.ts';
+import { SystemFailure } from '../../sys/failure.ts';
+import type { Route } from '../../sys/routing/route.ts';
+import { type Routed, type RoutingTables, SourceRoutes } from './source-routes.ts';
+
+const ENOENT = 2;
+const EEXIST = 17;
+const ESRCH = 3;
+
+function ts(start: string, end = start): TrafficSelector {
+  return { start: ip(start), end: ip(end), protocol: 0, startPort: 0, endPort: 65535 };
+}
+
+/** A host at 192.0.2.1 with a gateway, and 10.1.0.1 inside; `routes` is what table 220 holds, as text. */
+function host(options: { readonly rule?: 'taken'; readonly refuse?: string } = {}) {
+  const table = new Map<string, string>();
+  const rules = new Set<number>();
+  const key = ({ destination, prefix }: Route): string => `${formatIp(destination)}/${prefix}`;
+  const routing: RoutingTables = {
+    addresses: () =>
+      ['127.0.0.1', '192.0.2.1', '10.1.0.1', '2001:db8:1::1'].map((address, i) => ({
+        index: i,
+        address: ip(address),
+        prefix: 24,
+        scope: i === 0 ? 'host' : 'global',
+        unusable: false,
+      })),
+    lookup: destination =>
+      destination.length === 16
+        ? undefined
+        : { source: ip('192.0.2.1'), index: 4, gateway: ip('192.0.2.254'), table: 254, local: false },
+    replaceRoute: route => {
+      if (key(route) === options.refuse) throw new SystemFailure(ENOENT, 'route');
+      const gateway = route.gateway === undefined ? '' : ` via ${formatIp(route.gateway)}`;
+      table.set(
+        key(route),
+        `${key(route)}${gateway} dev ${route.index} src ${formatIp(route.source ?? ip('::'))}`,
+      );
+    },
+    deleteRoute: route => {
+      if (!table.delete(key(route))) throw new SystemFailure(ESRCH, 'route');
+    },
+    addRule: ({ family }) => {
+      if (options.rule === 'taken') throw new SystemFailure(EEXIST, 'rule');
+      rules.add(family);
+    },
+    deleteRule: ({ family }) => {
+      rules.delete(family);
+    },
+  };
+  const routes = new SourceRoutes({ routing, table: 220, priority: 220 });
+  return { routes, table: () => [...table.values()], rules };
+}
+
+const site: Routed = {
+  mode: 'tunnel',
+  localTs: [ts('10.1.0.0', '10.1.255.255')],
+  remoteTs: [ts('10.2.0.0', '10.2.255.255')],
+  peer: ip('192.0.2.2'),
+};
+
+test('a route names the local address that the selectors cover, by the way to the peer', () => {
+  const { routes, table, rules } = host();
+  routes.set(1, site);
+  assert.deepEqual(table(), ['10.2.0.0/16 via 192.0.2.254 dev 4 src 10.1.0.1']);
+  assert.deepEqual([...rules], [4]);
+  routes.clear(1);
+  assert.deepEqual(table(), []);
+  routes.close();
+  assert.deepEqual([...rules], []);
+});
+
+test('no route where none is of use', () => {
+  const { routes, table } = host();
+  // No address of the selectors, one that packets get anyway, transport mode, no way to the peer.
+  routes.set(1, { ...site, localTs: [ts('10.9.0.0', '10.9.255.255')] });
+  routes.set(2, { ...site, localTs: [ts('192.0.2.1')] });
+  routes.set(3, { ...site, mode: 'transport' });
+  routes.set(4, { ...site, peer: ip('2001:db8::2') });
+  assert.deepEqual(table(), []);
+});
+
+test('an IPv6 net over an IPv4 peer goes by the interface alone', () => {
+  const { routes, table } = host();
+  routes.set(1, {
+    ...site,
+    localTs: [ts('2001:db8:1::', '2001:db8:1:ffff:ffff:ffff:ffff:ffff')],
+    remoteTs: [ts('2001:db8:2::1')],
+  });
+  assert.deepEqual(table(), ['2001:db8:2::1/128 dev 4 src 2001:db8:1::1']);
+});
+
+test('a route that several SAs want stays until the last of them goes', () => {
+  const { routes, table } = host();
+  routes.set(1, site);
+  routes.set(2, site);
+  routes.clear(2);
+  assert.equal(table().length, 1);
+  routes.set(1, { ...site, remoteTs: [ts('10.3.0.0', '10.3.255.255')] });
+  assert.deepEqual(table(), ['10.3.0.0/16 via 192.0.2.254 dev 4 src 10.1.0.1']);
+  routes.close();
+  assert.deepEqual(table(), []);
+});
+
+test("somebody else's rule is used and left alone", () => {
+  const { routes, table, rules } = host({ rule: 'taken' });
+  routes.set(1, site);
+  assert.equal(table().length, 1);
+  routes.close();
+  assert.equal(rules.size, 0);
+});
+
+test('a refusal leaves no route behind', () => {
+  const { routes, table } = host({ refuse: '10.3.0.0/16' });
+  const twice = { ...site, remoteTs: [...site.remoteTs, ts('10.3.0.0', '10.3.255.255')] };
+  assert.throws(() => routes.set(1, twice), SystemFailure);
+  assert.deepEqual(table(), []);
+});

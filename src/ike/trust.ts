@@ -20,6 +20,7 @@ export class Trust {
   #anchors: readonly Certificate[] | undefined;
   #intermediates: readonly Certificate[] | undefined;
   #crls: readonly Crl[] | undefined;
+  #anchorHashes: Uint8Array | undefined;
 
   constructor(provider: CryptoProvider, credentials: Credentials, earlier?: Trust) {
     this.#cache = earlier === undefined ? new CertificateCache(provider) : earlier.#cache;
@@ -73,11 +74,14 @@ export class Trust {
   /** The body of a CERTREQ: the authorities that `remote` allows (RFC 7296 §3.7). */
   authorityHashes(remote: readonly RemoteAuth[]): Uint8Array {
     const named = remote.flatMap(({ authorities }) => this.readable(authorities));
-    const wanted = named.length > 0 ? named : this.anchors;
-    return authorityHashes(
-      wanted.map(({ publicKey }) => publicKey.spki),
-      this.#cache.provider,
-    );
+    if (named.length > 0) return this.#hashesOf(named);
+    this.#anchorHashes ??= this.#hashesOf(this.anchors);
+    return this.#anchorHashes;
+  }
+
+  #hashesOf(authorities: readonly Certificate[]): Uint8Array {
+    const keys = authorities.map(({ publicKey }) => publicKey.spki);
+    return authorityHashes(keys, this.#cache.provider);
   }
 }
 

@@ -115,6 +115,8 @@ export interface IkeKeys {
 
 /** What the peer said it can do, and what lies between us. Extensions fill it in (`extensions/`). */
 export interface PeerFacts {
+  /** It knows of NAT traversal: it said where it sends from and to. */
+  natTraversal: boolean;
   /** Some NAT changes our address or port; the peer's. */
   natLocal: boolean;
   natRemote: boolean;

@@ -346,7 +346,11 @@ export class Ikev2Session implements Session, EmergingSa {
   }
 
   heard(path: Path): void {
-    if (this.establishedAt === undefined) return;
+    if (this.establishedAt === undefined) {
+      // With its first protected message the initiator moves to the port of ESP in UDP (RFC 7296 §2.23).
+      if (this.role === 'responder') this.path = path;
+      return;
+    }
     this.#watch();
     this.#follow(path);
   }
@@ -454,6 +458,7 @@ const STOPPED: Failure = { code: 'local/stopped', summary: 'the IKE SA was close
 
 function noFacts(): PeerFacts {
   return {
+    natTraversal: false,
     natLocal: false,
     natRemote: false,
     encapsulate: false,

@@ -16,8 +16,8 @@ export const natDetection: Extension = {
   rfc: 'RFC 7296 §2.23',
 
   offer(slot, circumstances) {
-    if (slot !== 'init-request' && slot !== 'init-response') return [];
-    const { host, path } = circumstances;
+    const { host, path, peer } = circumstances;
+    if (slot !== 'init-request' && (slot !== 'init-response' || !peer.natTraversal)) return [];
     const source = pretends(circumstances)
       ? host.provider.random(HASH_LENGTH)
       : hashOf(circumstances, path.local);
@@ -31,9 +31,9 @@ export const natDetection: Extension = {
     if (slot !== 'init-request' && slot !== 'init-response') return;
     const sources = hashesIn(payloads, NotifyStatus.NAT_DETECTION_SOURCE_IP);
     const destinations = hashesIn(payloads, NotifyStatus.NAT_DETECTION_DESTINATION_IP);
-    // Without both, the peer knows nothing of NAT traversal.
-    if (sources.length === 0 || destinations.length === 0) return;
     const { peer, path } = circumstances;
+    peer.natTraversal = sources.length > 0 && destinations.length > 0;
+    if (!peer.natTraversal) return;
     const names = (hashes: readonly Uint8Array[], endpoint: Endpoint): boolean =>
       hashes.some(hash => equal(hash, hashOf(circumstances, endpoint)));
     peer.natRemote = !names(sources, path.remote);

@@ -9,6 +9,8 @@ import type { Connection } from '../../policy/connection.ts';
 import type { Failure } from '../../policy/failure.ts';
 import { matchConnections, mismatchedConnections } from '../../policy/peer-match.ts';
 import type { Path } from '../../policy/sa.ts';
+import { HEADER_LENGTH } from '../../wire/header.ts';
+import { encodePayloads } from '../../wire/v2/message.ts';
 import type { NotifyPayload, Payload } from '../../wire/v2/payload.ts';
 import { certificateRequest } from '../auth/certificate-request.ts';
 import { heed, offered } from '../extensions/index.ts';
@@ -25,6 +27,9 @@ import {
   settingOf,
 } from './init.ts';
 import { answerKeyExchange } from './key-exchange.ts';
+
+/** How many times the size of the first message its answer may have. */
+const MOST_GROWTH = 1.5;
 
 /** What a stranger's first message comes to. */
 export type InitVerdict =
@@ -83,14 +88,17 @@ export function acceptIkeSaInit(
   heed('init-request', message.payloads, { ...circumstances(sa), responderSpi: 0n });
   const nr = host.provider.random(NONCE_LENGTH);
   const result = deriveKeys(sa, chosen, { initiator: nonce.slice(), responder: nr }, secret, sa.initiatorSpi);
+  const payloads: readonly Payload[] = [
+    choiceOf(chosen, NO_SPI),
+    ...answer,
+    { type: PayloadType.Nonce, data: nr },
+    ...offered('init-response', sa),
+  ];
+  // Nobody has shown yet that this address wants an answer: it must not be much more than what came (VU#419128).
+  const size = HEADER_LENGTH + encodePayloads(payloads).bytes.length;
+  const room = MOST_GROWTH * message.octets.length - size;
   return {
-    payloads: [
-      choiceOf(chosen, NO_SPI),
-      ...answer,
-      { type: PayloadType.Nonce, data: nr },
-      ...certificateRequest(host, connection),
-      ...offered('init-response', sa),
-    ],
+    payloads: [...payloads, ...certificateRequest(host, connection, room)],
     result: { ...result, initiatorMessage: message.octets, certificateAsked: false },
   };
 }

@@ -1,13 +1,13 @@
-import type { PublicKey } from '../../crypto/provider.ts';
-import { CertEncoding } from '../../iana/ikev2.ts';
-import { equal } from '../../lib/bytes.ts';
-import { Malformed } from '../../lib/reader.ts';
-import type { Certificate } from '../../pki/certificate.ts';
-import type { TrustedChain } from '../../pki/chain.ts';
-import { readPublicKey, spkiOfRsaKey, trustedRawKey } from '../../pki/public-key.ts';
-import { certificateIdentities, certificateMatches } from '../../policy/certificate-identity.ts';
-import { Failed } from '../../policy/failure.ts';
-import { formatIdentity } from '../../policy/identity.ts';
+import type { PublicKey } from '../crypto/provider.ts';
+import { CertEncoding } from '../iana/ikev2.ts';
+import { equal } from '../lib/bytes.ts';
+import { Malformed } from '../lib/reader.ts';
+import type { Certificate } from '../pki/certificate.ts';
+import type { TrustedChain } from '../pki/chain.ts';
+import { readPublicKey, spkiOfRsaKey, trustedRawKey } from '../pki/public-key.ts';
+import { certificateIdentities, certificateMatches } from '../policy/certificate-identity.ts';
+import { Failed } from '../policy/failure.ts';
+import { formatIdentity } from '../policy/identity.ts';
 import type { Claim } from './method.ts';
 import type { Grounds } from './verified-peer.ts';
 

@@ -1,13 +1,13 @@
-import type { PrivateKey } from '../../crypto/provider.ts';
-import { CertEncoding, IdType, PayloadType } from '../../iana/ikev2.ts';
-import { Malformed } from '../../lib/reader.ts';
-import { type Certificate, isSelfIssued } from '../../pki/certificate.ts';
-import { readPublicKey } from '../../pki/public-key.ts';
-import { certificateMatches } from '../../policy/certificate-identity.ts';
-import { findPrivateKey } from '../../policy/credentials.ts';
-import { Failed } from '../../policy/failure.ts';
-import { addressIdentity, formatIdentity, type Identity } from '../../policy/identity.ts';
-import type { CertPayload } from '../../wire/v2/payload.ts';
+import type { PrivateKey } from '../crypto/provider.ts';
+import { CertEncoding, IdType, PayloadType } from '../iana/ikev2.ts';
+import { Malformed } from '../lib/reader.ts';
+import { type Certificate, isSelfIssued } from '../pki/certificate.ts';
+import { readPublicKey } from '../pki/public-key.ts';
+import { certificateMatches } from '../policy/certificate-identity.ts';
+import { findPrivateKey } from '../policy/credentials.ts';
+import { Failed } from '../policy/failure.ts';
+import { addressIdentity, formatIdentity, type Identity } from '../policy/identity.ts';
+import type { CertPayload } from '../wire/v2/payload.ts';
 import type { ProofAsk } from './method.ts';
 
 /** A key that we hold, the identity that it is ours by, and what a peer needs to believe that. */

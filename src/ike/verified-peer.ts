@@ -1,6 +1,6 @@
-import type { TrustedChain } from '../../pki/chain.ts';
-import type { SharedKey } from '../../policy/credentials.ts';
-import type { Identity } from '../../policy/identity.ts';
+import type { TrustedChain } from '../pki/chain.ts';
+import type { SharedKey } from '../policy/credentials.ts';
+import type { Identity } from '../policy/identity.ts';
 
 declare const verified: unique symbol;
 

@@ -1,0 +1,34 @@
+import type { Failure } from '../policy/failure.ts';
+import { type ChildSa, childStatus } from './child.ts';
+import type { IkeSa } from './ike-sa.ts';
+
+/*
+ * For each child a listener sees `child-up`, any number of `child-rekey` and `child-down`, in this order and
+ * balanced: SAs that only came to be in a collision, or were replaced, say nothing of themselves.
+ */
+
+export function announceUp(sa: IkeSa, child: ChildSa): void {
+  if (child.up === true) return;
+  child.up = true;
+  sa.host.event({ kind: 'child-up', ike: sa.status(), child: childStatus(child) });
+}
+
+/** `next` carries the traffic of `old` from now on. */
+export function announceRekey(sa: IkeSa, old: ChildSa, next: ChildSa): void {
+  if (old.up !== true || next.up === true) return;
+  old.up = false;
+  next.up = true;
+  sa.host.event({ kind: 'child-rekey', ike: sa.status(), old: childStatus(old), new: childStatus(next) });
+}
+
+/** `failure` when it is not as wished. */
+export function announceDown(sa: IkeSa, child: ChildSa, failure?: Failure): void {
+  if (child.up !== true) return;
+  child.up = false;
+  sa.host.event({
+    kind: 'child-down',
+    ike: sa.status(),
+    child: childStatus(child),
+    ...(failure === undefined ? {} : { failure }),
+  });
+}

@@ -90,9 +90,11 @@ export class Scene implements AsyncDisposable {
         ...common,
         who: 'alice',
         args: options.cygnetArgs,
+        settings: options.cygnetSettings,
       }),
       this.charon.start(options.bob(this.#configuration('bob')), {
         ...common,
+        ...(options.bobCertificates === undefined ? {} : { certificates: options.bobCertificates }),
         who: 'bob',
         settings: options.bobSettings,
       }),

@@ -1,27 +1,39 @@
 import type { PrivateKey } from '../crypto/provider.ts';
-import { CertEncoding, IdType, PayloadType } from '../iana/ikev2.ts';
+import { CertEncoding, IdType } from '../iana/ikev2.ts';
 import { Malformed } from '../lib/reader.ts';
 import { type Certificate, isSelfIssued } from '../pki/certificate.ts';
 import { readPublicKey } from '../pki/public-key.ts';
 import { certificateMatches } from '../policy/certificate-identity.ts';
+import type { Connection, LocalAuth } from '../policy/connection.ts';
 import { findPrivateKey } from '../policy/credentials.ts';
 import { Failed } from '../policy/failure.ts';
 import { addressIdentity, formatIdentity, type Identity } from '../policy/identity.ts';
-import type { CertPayload } from '../wire/v2/payload.ts';
-import type { ProofAsk } from './method.ts';
+import type { Path } from '../policy/sa.ts';
+import type { CertificateData } from './peer-key.ts';
+import type { Host } from './session.ts';
 
 /** A key that we hold, the identity that it is ours by, and what a peer needs to believe that. */
 export interface OwnKey {
   readonly key: PrivateKey;
   readonly identity: Identity;
-  readonly certificates: readonly CertPayload[];
+  readonly certificates: readonly CertificateData[];
+}
+
+/** What is known when our key is chosen. */
+export interface OwnKeyAsk {
+  readonly host: Host;
+  readonly connection: Connection;
+  readonly local: LocalAuth;
+  readonly path: Path;
+  /** Whether the peer asked for a certificate. */
+  readonly certificateAsked: boolean;
 }
 
 /** Authorities between our certificate and the peer's anchor that are sent along, at most. */
 const MAX_SENT = 6;
 
 /** The first configured certificate, then raw key, whose private key is at hand. Throws Failed (`auth/no-key`). */
-export function ownKey(ask: ProofAsk): OwnKey {
+export function ownKey(ask: OwnKeyAsk): OwnKey {
   const { host, local, path } = ask;
   const own = host.trust.readable(local.certificates);
   const named =
@@ -58,12 +70,12 @@ export function ownKey(ask: ProofAsk): OwnKey {
   });
 }
 
-function wanted({ connection, certificateAsked }: ProofAsk): boolean {
+function wanted({ connection, certificateAsked }: OwnKeyAsk): boolean {
   return connection.sendCert === 'always' || (connection.sendCert === 'ifasked' && certificateAsked);
 }
 
 /** The configured identity, if the certificate has it: a peer would refuse any other (RFC 4945 §3.1). */
-function identityOf({ host, connection, local }: ProofAsk, certificate: Certificate): Identity {
+function identityOf({ host, connection, local }: OwnKeyAsk, certificate: Certificate): Identity {
   const subject: Identity = { type: IdType.ID_DER_ASN1_DN, data: certificate.subject.der };
   if (local.id === undefined || matches(local.id, certificate)) return local.id ?? subject;
   host.event({
@@ -81,7 +93,7 @@ function matches(identity: Identity | undefined, certificate: Certificate): bool
 }
 
 /** Our certificate first, then the authorities above it as far as they are configured, self-signed ones left out. */
-function chainOf({ host }: ProofAsk, leaf: Certificate): readonly CertPayload[] {
+function chainOf({ host }: OwnKeyAsk, leaf: Certificate): readonly CertificateData[] {
   const chain = [leaf];
   for (let current: Certificate | undefined = leaf; current !== undefined && chain.length <= MAX_SENT; ) {
     const issuer: string = current.issuer.key;
@@ -93,7 +105,7 @@ function chainOf({ host }: ProofAsk, leaf: Certificate): readonly CertPayload[] 
   return chain.map(({ der }) => cert(CertEncoding.X509_SIGNATURE, der));
 }
 
-function privateKeyOf({ host }: ProofAsk, spki: Uint8Array): PrivateKey | undefined {
+function privateKeyOf({ host }: OwnKeyAsk, spki: Uint8Array): PrivateKey | undefined {
   try {
     return findPrivateKey(host.credentials, readPublicKey(spki, host.provider));
   } catch (error) {
@@ -102,6 +114,6 @@ function privateKeyOf({ host }: ProofAsk, spki: Uint8Array): PrivateKey | undefi
   }
 }
 
-function cert(encoding: number, data: Uint8Array): CertPayload {
-  return { type: PayloadType.CERT, encoding, data };
+function cert(encoding: number, data: Uint8Array): CertificateData {
+  return { encoding, data };
 }

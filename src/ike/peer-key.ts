@@ -6,9 +6,10 @@ import type { Certificate } from '../pki/certificate.ts';
 import type { TrustedChain } from '../pki/chain.ts';
 import { readPublicKey, spkiOfRsaKey, trustedRawKey } from '../pki/public-key.ts';
 import { certificateIdentities, certificateMatches } from '../policy/certificate-identity.ts';
+import type { RemoteAuth } from '../policy/connection.ts';
 import { Failed } from '../policy/failure.ts';
-import { formatIdentity } from '../policy/identity.ts';
-import type { Claim } from './method.ts';
+import { formatIdentity, type Identity } from '../policy/identity.ts';
+import type { Host } from './session.ts';
 import type { Grounds } from './verified-peer.ts';
 
 /** A public key that the peer may hold, and the reason to believe that its holder is who the peer claims to be. */
@@ -20,6 +21,22 @@ export interface PeerKey {
   trust(): Grounds;
 }
 
+/** What the peer says of itself, as far as it takes to find its key. */
+export interface KeyClaim {
+  readonly host: Host;
+  readonly remote: RemoteAuth;
+  /** Fits the configuration already. */
+  readonly identity: Identity;
+  /** Of its CERT payloads, in their order. */
+  readonly certificates: readonly CertificateData[];
+}
+
+/** The body of a CERT payload (RFC 2408 §3.9, RFC 7296 §3.6). */
+export interface CertificateData {
+  readonly encoding: number;
+  readonly data: Uint8Array;
+}
+
 /** More than these of a peer's CERT payloads are not looked at. */
 const MAX_CERTIFICATES = 8;
 
@@ -27,7 +44,7 @@ const MAX_CERTIFICATES = 8;
  * The key that the peer's first CERT payload holds (RFC 7296 §3.6: "the first certificate MUST contain the public key
  * used to sign"), or without one those that the configuration knows. Throws Failed.
  */
-export function peerKeys(claim: Claim): readonly PeerKey[] {
+export function peerKeys(claim: KeyClaim): readonly PeerKey[] {
   const { certificates, host } = claim;
   const [first] = certificates;
   if (first === undefined) return known(claim);
@@ -55,7 +72,7 @@ export function peerKeys(claim: Claim): readonly PeerKey[] {
   }
 }
 
-function sentAlong({ certificates, host }: Claim): readonly Certificate[] {
+function sentAlong({ certificates, host }: KeyClaim): readonly Certificate[] {
   return host.trust.readable(
     certificates
       .slice(1, MAX_CERTIFICATES)
@@ -65,7 +82,7 @@ function sentAlong({ certificates, host }: Claim): readonly Certificate[] {
 }
 
 /** The peer sent nothing: what the configuration holds of it. */
-function known(claim: Claim): readonly PeerKey[] {
+function known(claim: KeyClaim): readonly PeerKey[] {
   const { remote, host, identity } = claim;
   const own = host.trust.readable(remote.certificates);
   const named = host.trust.intermediates.filter(certificate => certificateMatches(identity, certificate));
@@ -82,7 +99,7 @@ function known(claim: Claim): readonly PeerKey[] {
   });
 }
 
-function ofCertificate(claim: Claim, certificate: Certificate, sent: readonly Certificate[]): PeerKey {
+function ofCertificate(claim: KeyClaim, certificate: Certificate, sent: readonly Certificate[]): PeerKey {
   const { remote, identity } = claim;
   const name = certificate.subject.text;
   return {
@@ -107,7 +124,7 @@ function ofCertificate(claim: Claim, certificate: Certificate, sent: readonly Ce
 }
 
 function chainOf(
-  { remote, host }: Claim,
+  { remote, host }: KeyClaim,
   certificate: Certificate,
   sent: readonly Certificate[],
 ): TrustedChain {
@@ -138,7 +155,7 @@ function chainOf(
   });
 }
 
-function ofRawKey({ remote, host, identity }: Claim, spki: Uint8Array): PeerKey {
+function ofRawKey({ remote, host, identity }: KeyClaim, spki: Uint8Array): PeerKey {
   const key = readPublicKey(spki, host.provider);
   return {
     key,

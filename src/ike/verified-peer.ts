@@ -5,8 +5,8 @@ import type { Identity } from '../policy/identity.ts';
 declare const verified: unique symbol;
 
 /**
- * The receipt of a checked AUTH payload: without one in hand no IKE SA can be established. Only the checks in this
- * folder make them, by `vouchFor`.
+ * The receipt of a checked proof of identity: without one in hand no IKE SA can be established. Only the `auth/`
+ * folders of the two versions make them, by `vouchFor`.
  */
 export interface VerifiedPeer {
   readonly identity: Identity;

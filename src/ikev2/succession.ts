@@ -1,6 +1,6 @@
 import { activateOutbound, type ChildSa } from '../ike/child.ts';
+import { announceRekey } from '../ike/child-events.ts';
 import type { Duration } from '../lib/time.ts';
-import { announceRekey } from './child-events.ts';
 import type { IkeSa } from './ike-sa.ts';
 
 /** Traffic goes by `next` from now on; `old` still receives for a while what is on its way (RFC 7296 §2.8). */

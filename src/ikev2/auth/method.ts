@@ -1,10 +1,10 @@
 import type { Prf } from '../../crypto/prf/prf.ts';
 import type { Host } from '../../ike/session.ts';
+import type { VerifiedPeer } from '../../ike/verified-peer.ts';
 import type { AuthMethodName, Connection, LocalAuth, RemoteAuth } from '../../policy/connection.ts';
 import type { Identity } from '../../policy/identity.ts';
 import type { Path } from '../../policy/sa.ts';
 import type { AuthPayload, CertPayload } from '../../wire/v2/payload.ts';
-import type { VerifiedPeer } from './verified-peer.ts';
 
 /** A way to prove an identity in IKE_AUTH with one AUTH payload. */
 export interface AuthMethod {

@@ -1,11 +1,11 @@
 import { pskAuth } from '../../crypto/keymat-v2.ts';
 import { AuthMethod as AuthNumber, PayloadType } from '../../iana/ikev2.ts';
+import { vouchFor } from '../../ike/verified-peer.ts';
 import { constantTimeEqual } from '../../lib/bytes.ts';
 import { findSharedKey, type SharedKey } from '../../policy/credentials.ts';
 import { Failed } from '../../policy/failure.ts';
 import { addressIdentity, formatIdentity, type Identity } from '../../policy/identity.ts';
 import type { AuthMethod } from './method.ts';
-import { vouchFor } from './verified-peer.ts';
 
 /** Shared key (RFC 7296 §2.15): AUTH = prf(prf(secret, "Key Pad for IKEv2"), octets). */
 export const psk: AuthMethod = {

@@ -8,14 +8,14 @@ import {
 } from '../../crypto/sign/registry.ts';
 import { AuthMethod as AuthNumber, PayloadType } from '../../iana/ikev2.ts';
 import { nameOf } from '../../iana/name.ts';
+import { ownKey } from '../../ike/own-certificate.ts';
+import { peerKeys } from '../../ike/peer-key.ts';
+import { vouchFor } from '../../ike/verified-peer.ts';
 import { concat } from '../../lib/bytes.ts';
 import { Failed } from '../../policy/failure.ts';
 import { formatIdentity } from '../../policy/identity.ts';
 import type { AuthPayload } from '../../wire/v2/payload.ts';
 import type { AuthMethod, Claim, ProofAsk } from './method.ts';
-import { ownKey } from './own-certificate.ts';
-import { peerKeys } from './peer-key.ts';
-import { vouchFor } from './verified-peer.ts';
 
 /** Methods of their own, which carry no AlgorithmIdentifier: RSA with SHA-1, and ECDSA by RFC 4754. */
 const OLD_METHODS: readonly number[] = [
@@ -35,7 +35,7 @@ export const signature: AuthMethod = {
     const { method, scheme } = chooseScheme(ask, key);
     return {
       identity,
-      certificates,
+      certificates: certificates.map(certificate => ({ type: PayloadType.CERT, ...certificate })),
       sign(octets): AuthPayload {
         const made = ask.host.provider.sign(key, scheme, octets);
         const data = method === AuthNumber.DIGITAL_SIGNATURE ? concat(prefixOf(scheme), made) : made;

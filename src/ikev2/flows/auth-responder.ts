@@ -2,7 +2,9 @@ import { selectProposal } from '../../crypto/proposal.ts';
 import { ExchangeType, PayloadType } from '../../iana/ikev2.ts';
 import { NotifyError } from '../../iana/notify.ts';
 import { reserveSpi } from '../../ike/child.ts';
+import { announceUp } from '../../ike/child-events.ts';
 import { failureOf } from '../../ike/flow.ts';
+import type { VerifiedPeer } from '../../ike/verified-peer.ts';
 import { noConnection } from '../../policy/config-failures.ts';
 import type { Connection } from '../../policy/connection.ts';
 import { Failed, type Failure } from '../../policy/failure.ts';
@@ -11,8 +13,6 @@ import { matchConnections, mismatchedConnections } from '../../policy/peer-match
 import type { AuthPayload, IdPayload, Payload } from '../../wire/v2/payload.ts';
 import { methodNamed } from '../auth/index.ts';
 import type { Proof } from '../auth/method.ts';
-import type { VerifiedPeer } from '../auth/verified-peer.ts';
-import { announceUp } from '../child-events.ts';
 import { answerPayloads, selectChild } from '../child-offer.ts';
 import { heed, offered } from '../extensions/index.ts';
 import { type Flow, first, type Message, notify, Refused, type Reply, respond } from '../flow.ts';

@@ -1,6 +1,7 @@
 import { signedOctets } from '../../crypto/keymat-v2.ts';
 import type { AcceptedProposal } from '../../crypto/proposal.ts';
 import { PayloadType } from '../../iana/ikev2.ts';
+import type { VerifiedPeer } from '../../ike/verified-peer.ts';
 import { concat } from '../../lib/bytes.ts';
 import { Malformed } from '../../lib/reader.ts';
 import type { RemoteAuth } from '../../policy/connection.ts';
@@ -10,7 +11,6 @@ import { formatIdentityPattern, matchesIdentity, NO_MATCH } from '../../policy/i
 import type { AuthPayload, IdPayload } from '../../wire/v2/payload.ts';
 import { methodOf } from '../auth/index.ts';
 import type { AuthMethod } from '../auth/method.ts';
-import type { VerifiedPeer } from '../auth/verified-peer.ts';
 import { type ChildAgreement, keysOfChild, makeChild } from '../child-offer.ts';
 import { all, first, type Message } from '../flow.ts';
 import type { IkeSa, Role } from '../ike-sa.ts';

@@ -1,7 +1,7 @@
 import { NotifyError } from '../../iana/notify.ts';
+import { announceUp } from '../../ike/child-events.ts';
 import type { ChildConfig } from '../../policy/connection.ts';
 import { Failed, type Failure } from '../../policy/failure.ts';
-import { announceUp } from '../child-events.ts';
 import { type Flow, type Message, notify, Refused, type Reply } from '../flow.ts';
 import type { IkeSa, Task } from '../ike-sa.ts';
 import {

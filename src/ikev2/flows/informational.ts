@@ -1,9 +1,9 @@
 import { ExchangeType, PayloadType, ProtocolId } from '../../iana/ikev2.ts';
 import { NotifyError } from '../../iana/notify.ts';
 import type { ChildSa } from '../../ike/child.ts';
+import { announceDown } from '../../ike/child-events.ts';
 import type { Failure } from '../../policy/failure.ts';
 import type { DeletePayload } from '../../wire/v2/payload.ts';
-import { announceDown } from '../child-events.ts';
 import { settle } from '../collisions.ts';
 import { all, type Flow, findNotify, type Message, type Reply, request } from '../flow.ts';
 import type { IkeSa, Task } from '../ike-sa.ts';

@@ -1,6 +1,6 @@
 import { compare } from '../lib/bytes.ts';
 import { type Duration, type Instant, MINUTE, SECOND } from '../lib/time.ts';
-import type { IkeSa } from './ike-sa.ts';
+import type { IkeSa, Task } from './ike-sa.ts';
 
 /** What one IKE SA must remember because both ends may begin at the same time (RFC 7296 §2.8.1, §2.8.2, §2.25). */
 export class Collisions {
@@ -68,4 +68,22 @@ export function settle(sa: IkeSa): void {
   if (predecessor?.collisions.rival?.sa !== sa) return;
   sa.collisions.predecessor = undefined;
   predecessor.handOver(sa);
+  abandonLater(predecessor);
 }
+
+/**
+ * An SA that has handed over, or never took over, is the peer's to delete. In the end it goes without a word: the
+ * peer has forgotten it long ago.
+ */
+export function abandonLater(sa: IkeSa): void {
+  sa.start(ABANDON, ABANDONED);
+}
+
+const ABANDON: Task = {
+  kind: 'delete-ike',
+  subject: 'abandoned',
+  // biome-ignore lint/correctness/useYield: nobody else has a turn in it
+  *run(sa) {
+    if (sa.state === 'REKEYED' || sa.collisions.predecessor !== undefined) sa.close();
+  },
+};

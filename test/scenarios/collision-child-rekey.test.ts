@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { parseProposals } from '../../src/crypto/proposal.ts';
 import { SECOND } from '../../src/lib/time.ts';
 import { child } from '../sim/configuration.ts';
-import { assertChildless, assertEnds, assertSettles, nonce, onlyChild } from '../sim/ends.ts';
+import { assertChildless, assertEnds, assertSettled, assertSettles, nonce, onlyChild } from '../sim/ends.ts';
 import type { Host } from '../sim/host.ts';
 import { connected, type Pair, type PairOptions } from '../sim/pair.ts';
 
@@ -54,8 +54,10 @@ test('regular: the inbound SAs go in first, the responder sends by the new one o
   ba.pass(CREATE, 'response');
   assert.notEqual(a.backEnd.outbound('net')?.sa.id, oldA.id, 'a sends by the new one');
   assert.equal(b.backEnd.outbound('net')?.sa.id, oldB.id);
+  assert.equal(a.backEnd.history.at(-1), `deactivate-outbound ${oldA.id}`);
   ab.pass(INFO, 'request');
   assert.notEqual(b.backEnd.outbound('net')?.sa.id, oldB.id, 'the DELETE moves b over');
+  assert.equal(b.backEnd.history.at(-1), `deactivate-outbound ${oldB.id}`);
   assert.ok(b.backEnd.sas.has(oldB.id), 'what is on its way is still received');
   ba.pass(INFO, 'response');
   sim.run(4 * SECOND);
@@ -132,6 +134,98 @@ test('regular_responder_ignore_soft_expire: who waits for the DELETE begins no r
   ab.flow();
   ba.flow();
   assertSettles(sim, a, b);
+});
+
+test('what was made a moment ago and has not taken over yet is not rekeyed, on demand or on a soft expire', () => {
+  const { sim, a, b, ab, ba, gaps } = scene();
+  a.rekey(NET);
+  ab.pass(CREATE, 'request');
+  ba.pass(CREATE, 'response');
+  const half = Math.max(...b.backEnd.sas.keys());
+  b.rekey(NET);
+  b.expire(half, false);
+  assert.deepEqual(ba.waiting, []);
+  ab.flow();
+  ba.flow();
+  assertSettles(sim, a, b);
+  assert.equal(onlyChild(b).id, half);
+  sim.run(40 * SECOND);
+  assertSettles(sim, a, b);
+  assert.notEqual(onlyChild(b).id, half, 'the soft expire is heeded later');
+  assert.deepEqual(gaps, []);
+});
+
+for (const [who, end] of [
+  ['initiator', 'a'],
+  ['responder', 'b'],
+] as const) {
+  test(`the back end of the ${who} refuses the new SA: nothing is left of it, and the old one stays`, () => {
+    const made = scene();
+    const { sim, a, b, ab, ba, gaps } = made;
+    const old = onlyChild(a).id;
+    made[end].backEnd.refusals.set('install', { code: 'kernel/install', summary: 'no room' });
+    a.rekey(NET);
+    ab.flow();
+    ba.flow();
+    sim.run(6 * SECOND);
+    assertSettled(sim, a, b);
+    assert.equal(onlyChild(a).id, old);
+    assert.equal(made[end].eventsOf('failed')[0]?.failure.code, 'kernel/install');
+    sim.run(60 * SECOND);
+    assertSettles(sim, a, b);
+    assert.notEqual(onlyChild(a).id, old, 'it is tried again');
+    assert.deepEqual(gaps, []);
+  });
+
+  test(`the back end of the ${who} has no SPI to give: the old SA stays`, () => {
+    const made = scene();
+    const { sim, a, b, ab, ba } = made;
+    const old = onlyChild(a).id;
+    made[end].backEnd.refusals.set('allocate-spi', { code: 'kernel/install', summary: 'none left' });
+    a.rekey(NET);
+    ab.flow();
+    ba.flow();
+    sim.run(4 * SECOND);
+    assertSettled(sim, a, b);
+    assert.equal(onlyChild(a).id, old);
+    sim.run(60 * SECOND);
+    assertSettles(sim, a, b);
+    assert.notEqual(onlyChild(a).id, old);
+  });
+}
+
+test('the back end is slow: an SA that is deleted while its successor is being installed', () => {
+  for (let latency = 0; latency < 60; latency += 4) {
+    const made = connected();
+    const { sim, a, b, ab, ba } = made;
+    a.backEnd.latency = latency;
+    b.backEnd.latency = latency;
+    ab.weather = { ...ab.weather, delay: 7 };
+    ba.weather = { ...ba.weather, delay: 9 };
+    a.rekey(NET);
+    sim.run(latency + 12);
+    b.terminate(NET);
+    sim.run(60 * SECOND);
+    assertChildless(sim, a, b);
+  }
+});
+
+test('the back end is slow: both ends rekey, whatever comes between', () => {
+  for (let offset = 0; offset < 200; offset += 5) {
+    const { sim, a, b, ab, ba } = connected({ seed: offset + 1 });
+    const gaps = sim.watch(a, b, 'net');
+    a.backEnd.latency = 30;
+    b.backEnd.latency = 20;
+    ab.weather = { ...ab.weather, delay: 15 };
+    ba.weather = { ...ba.weather, delay: 25 };
+    a.rekey(NET);
+    sim.run(offset);
+    b.rekey(NET);
+    assertSettles(sim, a, b);
+    assert.deepEqual(gaps, [], `${offset} ms apart`);
+    sim.run(5 * 60 * SECOND);
+    assertSettles(sim, a, b);
+  }
 });
 
 test('regular_responder_handle_hard_expire: traffic moves at once, and the DELETE finds nothing', () => {
@@ -243,6 +337,7 @@ for (const begunBy of ['a', 'b'] as const) {
       assertSettles(sim, a, b);
       assert.deepEqual(gaps, []);
       assert.equal(a.eventsOf('failed').length, 0, 'no failure: the peer has done it');
+      assert.deepEqual(a.status()[0]?.tasksQueued, []);
       const before = ab.recorded.length;
       sim.run(60 * SECOND);
       assert.equal(ab.recorded.length, before, 'and no second try');

@@ -100,6 +100,7 @@ test('delete collision: crossing DELETEs are answered empty, and it goes down on
   a.terminate(NET);
   b.terminate(NET);
   ab.pass(INFO, 'request');
+  assert.equal(b.backEnd.outbound('net'), undefined, 'the outbound SA goes with the request');
   ba.pass(INFO, 'request');
   const empty = ({ content }: Packet): number => (content.kind === 'ike' ? content.datagram.length : 0);
   const [toA, toB] = [ba.pass(INFO, 'response'), ab.pass(INFO, 'response')];

@@ -1,12 +1,15 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { parseProposals } from '../../src/crypto/proposal.ts';
 import { ExchangeType, PayloadType, ProtocolId } from '../../src/iana/ikev2.ts';
 import { NotifyError, NotifyStatus } from '../../src/iana/notify.ts';
+import { KeMethod } from '../../src/iana/transforms.ts';
 import { EMPTY, equal } from '../../src/lib/bytes.ts';
 import { MINUTE, SECOND } from '../../src/lib/time.ts';
 import type { DeletePayload, NotifyPayload } from '../../src/wire/v2/payload.ts';
-import { onlyChild, onlyIke } from '../sim/ends.ts';
-import { withScriptedPeer } from '../sim/pair.ts';
+import { child } from '../sim/configuration.ts';
+import { nonce, onlyChild, onlyIke } from '../sim/ends.ts';
+import { type PairOptions, withScriptedPeer } from '../sim/pair.ts';
 import { find, has, notifies, type Received, type ScriptedPeer, spiOctets } from '../sim/scripted-peer.ts';
 
 const { CREATE_CHILD_SA, INFORMATIONAL } = ExchangeType;
@@ -16,8 +19,9 @@ type Scene = ReturnType<typeof withScriptedPeer>;
 /** An engine and a scripted peer with one IKE SA and one child between them. */
 function scene(
   begunBy: 'engine' | 'peer' = 'engine',
+  options: PairOptions = {},
 ): Scene & { readonly child: ScriptedPeer['children'][number] } {
-  const made = withScriptedPeer();
+  const made = withScriptedPeer(options);
   if (begunBy === 'peer') made.peer.establish();
   else made.a.initiate('site', 'net');
   made.sim.quiet();
@@ -25,6 +29,10 @@ function scene(
   assert.ok(child !== undefined && onlyChild(made.a).spiOut === child.spiIn);
   return { ...made, child };
 }
+
+const TWO_GROUPS: PairOptions = {
+  children: [child({ proposals: parseProposals('aes128gcm16-ecp256-x25519', 'esp') })],
+};
 
 const deletes = (...spis: readonly number[]): DeletePayload => ({
   type: PayloadType.Delete,
@@ -129,6 +137,94 @@ test('a second rekey of an SA that the peer has replaced already is put off', ()
   assert.equal(a.backEnd.sas.size, 2);
 });
 
+test('nor is a second rekey taken while our own of the same SA is under way', () => {
+  const { sim, a, peer, child } = scene('peer');
+  const held: Received[] = [];
+  peer.answer = message => held.push(message);
+  a.rekey(NET);
+  const first = peer.exchange(CREATE_CHILD_SA, [peer.rekeyNotify(child.spiIn), ...peer.childRequest()]);
+  assert.ok(has(first, PayloadType.SA));
+  const second = peer.exchange(CREATE_CHILD_SA, [peer.rekeyNotify(child.spiIn), ...peer.childRequest()]);
+  assert.deepEqual(notifies(second), [NotifyError.TEMPORARY_FAILURE]);
+  sim.run(SECOND);
+  assert.equal(a.backEnd.sas.size, 2);
+});
+
+test('the group that a peer asks for is remembered though the rekey is put off', () => {
+  const { sim, a, peer } = scene('peer', TWO_GROUPS);
+  const methods: number[] = [];
+  peer.answer = message => {
+    if (!isRekey(message)) return peer.honest(message);
+    methods.push(find(message, PayloadType.KE).method);
+    const refusal =
+      methods.length === 1
+        ? error(NotifyError.INVALID_KE_PAYLOAD, Uint8Array.of(0, KeMethod.CURVE25519))
+        : error(NotifyError.TEMPORARY_FAILURE);
+    if (methods.length < 3) peer.respond(message, [refusal]);
+    else peer.honest(message);
+  };
+  a.rekey(NET);
+  sim.run(MINUTE);
+  assert.deepEqual(methods, [KeMethod.ECP256, KeMethod.CURVE25519, KeMethod.CURVE25519]);
+  assert.equal(onlyChild(a).spiOut, peer.children.at(-1)?.spiIn);
+});
+
+/** Both ends rekey the IKE SA; the answer to the engine's request is held. */
+function ikeCollision(nonces: { readonly engine: number; readonly peer: number }) {
+  const made = scene('peer');
+  const { sim, a, peer } = made;
+  const held: Received[] = [];
+  const old = peer.current;
+  a.provider.script(nonce(nonces.engine), nonce(0x80));
+  peer.answer = message => {
+    if (message.header.exchangeType === CREATE_CHILD_SA) held.push(message);
+    else peer.honest(message);
+  };
+  a.rekey({ ike: onlyIke(a).id });
+  const finish = peer.beginIkeRekey(nonce(nonces.peer), old);
+  sim.run(SECOND);
+  const theirs = finish();
+  const [request] = held;
+  assert.ok(request !== undefined && a.status().length === 2);
+  return { ...made, old, theirs, answer: () => peer.honest(request) };
+}
+
+test('an IKE SA that lost, and that the peer uses nevertheless, takes nothing over', () => {
+  const { sim, a, peer, theirs, answer } = ikeCollision({ engine: 0x70, peer: 0x01 });
+  answer();
+  sim.quiet();
+  const ours = a.status().find(({ role, state }) => role === 'initiator' && state === 'ESTABLISHED');
+  assert.equal(ours?.children.length, 1);
+  assert.deepEqual(peer.exchange(INFORMATIONAL, [], theirs).payloads, []);
+  assert.equal(a.status().find(({ id }) => id === ours?.id)?.children.length, 1);
+  assert.equal(a.eventsOf('ike-rekey').length, 1);
+  sim.run(5 * MINUTE);
+  assert.equal(onlyIke(a).id, ours?.id, 'and goes in the end');
+});
+
+test('an IKE SA that would win, and that the peer deletes, wins nothing', () => {
+  const { sim, a, peer, theirs, answer } = ikeCollision({ engine: 0x01, peer: 0x70 });
+  peer.exchange(
+    INFORMATIONAL,
+    [{ type: PayloadType.Delete, protocol: ProtocolId.IKE, spiSize: 0, spis: [] }],
+    theirs,
+  );
+  answer();
+  sim.quiet();
+  assert.equal(onlyIke(a).role, 'initiator');
+  assert.equal(onlyIke(a).children.length, 1);
+  assert.equal(a.eventsOf('ike-rekey').length, 1);
+});
+
+test('an IKE SA of a collision is kept when the peer uses it before our answer is here', () => {
+  const { sim, a, peer, theirs } = ikeCollision({ engine: 0x01, peer: 0x70 });
+  assert.deepEqual(peer.exchange(INFORMATIONAL, [], theirs).payloads, []);
+  const heir = a.status().find(({ children }) => children.length === 1);
+  assert.equal(heir?.role, 'responder');
+  sim.run(10 * MINUTE);
+  assert.equal(onlyIke(a).id, heir?.id);
+});
+
 test('who rekeys and deletes its new SA instead of the old one keeps the old one', () => {
   const { sim, a, peer, child } = scene('peer');
   const spiIn = peer.newSpi();
@@ -165,8 +261,7 @@ test('an IKE rekey is put off while a child is made, rekeyed or deleted from her
     else if (act === 'rekey') a.rekey(NET);
     else a.terminate(NET);
     sim.run(SECOND);
-    const [proposal, nonce, ke] = peer.ikeRekeyRequest();
-    const answer = peer.exchange(CREATE_CHILD_SA, [proposal, nonce, ke]);
+    const answer = peer.exchange(CREATE_CHILD_SA, peer.ikeRekeyRequest());
     assert.deepEqual(notifies(answer), [NotifyError.TEMPORARY_FAILURE], act);
   }
 });

@@ -292,16 +292,41 @@ export class ScriptedPeer {
   }
 
   /** SA, Nonce and KE of a CREATE_CHILD_SA request that rekeys the IKE SA; nothing is made of the answer. */
-  ikeRekeyRequest(): readonly [SaPayload, Payload, Payload] {
-    return [
-      saPayload(ProtocolId.IKE, u64(this.#newIkeSpi()), IKE_TRANSFORMS),
-      { type: PayloadType.Nonce, data: this.provider.random(32) },
-      {
-        type: PayloadType.KE,
-        method: KeMethod.CURVE25519,
-        data: this.#keyExchange().initiate().publicValue,
-      },
+  ikeRekeyRequest(): readonly Payload[] {
+    return this.#ikeRekey(this.provider.random(32)).payloads;
+  }
+
+  /** Rekeys `old`; returns what takes up the SA once the answer is here. */
+  beginIkeRekey(nonce: Uint8Array, old = this.current): () => PeerSa {
+    const { payloads, spi, finish } = this.#ikeRekey(nonce);
+    const messageId = this.request(ExchangeType.CREATE_CHILD_SA, payloads, {}, old);
+    return () => {
+      const answer = this.awaitMessage(
+        ({ response, header, sa }) => response && sa === old && header.messageId === messageId,
+      );
+      const responderSpi = spiOfIke(find(answer, PayloadType.SA));
+      const keys = rekeyedIkeSaKeys({
+        oldPrf: this.#prf,
+        oldSkD: old.keys.skD,
+        prf: this.#prf,
+        suite: SUITE,
+        spis: { initiator: spi, responder: responderSpi },
+        nonces: { initiator: nonce, responder: find(answer, PayloadType.Nonce).data },
+        sharedSecret: finish(find(answer, PayloadType.KE).data).reveal(),
+      });
+      return this.#adopt('initiator', spi, responderSpi, keys, 0);
+    };
+  }
+
+  #ikeRekey(nonce: Uint8Array) {
+    const spi = this.#newIkeSpi();
+    const { publicValue, finish } = this.#keyExchange().initiate();
+    const payloads: readonly Payload[] = [
+      saPayload(ProtocolId.IKE, u64(spi), IKE_TRANSFORMS),
+      { type: PayloadType.Nonce, data: nonce },
+      { type: PayloadType.KE, method: KeMethod.CURVE25519, data: publicValue },
     ];
+    return { spi, payloads, finish };
   }
 
   /** N(REKEY_SA) for the SA whose packets come in here by `spiIn`. */
@@ -400,7 +425,7 @@ export class ScriptedPeer {
     }
     const old = request.sa ?? this.current;
     const spi = this.#newIkeSpi();
-    const initiatorSpi = new DataView(proposal.spi.buffer, proposal.spi.byteOffset, 8).getBigUint64(0);
+    const initiatorSpi = spiOfIke(sa);
     this.respond(request, [saPayload(ProtocolId.IKE, u64(spi), IKE_TRANSFORMS), ...answer]);
     const keys = rekeyedIkeSaKeys({
       oldPrf: this.#prf,
@@ -567,6 +592,11 @@ function withoutKe(transforms: readonly Transform[]): readonly Transform[] {
 
 function spiOf(payload: SaPayload): number {
   return spiNumber(payload.proposals[0]?.spi ?? EMPTY);
+}
+
+function spiOfIke(payload: SaPayload): bigint {
+  const spi = payload.proposals[0]?.spi ?? EMPTY;
+  return new DataView(spi.buffer, spi.byteOffset, 8).getBigUint64(0);
 }
 
 function spiNumber(octets: Uint8Array): number {

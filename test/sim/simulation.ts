@@ -85,7 +85,7 @@ export class Simulation {
 
   /**
    * Runs until nothing is on its way, asked or being negotiated, however long that takes up to `limit`; then
-   * what remains are timers. Packets that a test holds do not count.
+   * what remains are timers, and tasks that wait for one. Packets that a test holds do not count.
    */
   quiet(limit: Duration = 10 * MINUTE): void {
     const until = this.now + limit;
@@ -144,11 +144,7 @@ export class Simulation {
 
   #idle(): boolean {
     if (this.network.inFlight > 0) return false;
-    return this.hosts.every(
-      host =>
-        !host.busy &&
-        host.status().every(ike => ike.tasksActive.length === 0 && ike.tasksQueued.length === 0),
-    );
+    return this.hosts.every(host => !host.busy && host.status().every(ike => ike.tasksActive.length === 0));
   }
 
   #steps(until: Instant): void {

@@ -1,5 +1,6 @@
 import type { ChildSa } from '../../ike/child.ts';
 import type { Failure } from '../../policy/failure.ts';
+import { retryDelay } from '../collisions.ts';
 import type { IkeSa, Task } from '../ike-sa.ts';
 import { stopOutbound, successorOf, switchTo } from '../succession.ts';
 import { createChild } from './create-child-new.ts';
@@ -13,8 +14,10 @@ import { rekeyChild } from './rekey-child.ts';
  */
 export function childExpired(sa: IkeSa, child: ChildSa, hard: boolean): void {
   if (!hard) {
-    // One that is being replaced or deleted needs nothing more.
-    if (child.state === 'INSTALLED') sa.start(rekeyChild(child));
+    // One that is being replaced or deleted needs nothing more; one that has not taken over yet must wait.
+    if (child.state !== 'INSTALLED') return;
+    if (child.up === true) sa.start(rekeyChild(child));
+    else child.rekeyAt = sa.host.now + retryDelay(limit => sa.host.jitter(limit));
     return;
   }
   const next = successorOf(sa, child);

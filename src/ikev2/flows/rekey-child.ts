@@ -1,8 +1,8 @@
 import { NotifyError } from '../../iana/notify.ts';
 import type { ChildSa, Succession } from '../../ike/child.ts';
+import { announceDown, announceRekey } from '../../ike/child-events.ts';
 import { Failed, type Failure } from '../../policy/failure.ts';
 import type { NotifyPayload } from '../../wire/v2/payload.ts';
-import { announceDown, announceRekey } from '../child-events.ts';
 import { ABANDONED, loses, retryDelay } from '../collisions.ts';
 import { type Flow, type Message, notify, type Reply } from '../flow.ts';
 import type { IkeSa, Task } from '../ike-sa.ts';
@@ -65,7 +65,8 @@ export function* serveRekeyChild(sa: IkeSa, message: Message, about: NotifyPaylo
 }
 
 function* rekey(sa: IkeSa, old: ChildSa): Flow<void> {
-  if (!sa.children.includes(old) || old.state !== 'INSTALLED') return;
+  // One that has not taken over yet, or never will, was made a moment ago.
+  if (!sa.children.includes(old) || old.state !== 'INSTALLED' || old.up !== true) return;
   old.state = 'REKEYING';
   try {
     const outcome = yield* negotiateChild(sa, old.config, old);

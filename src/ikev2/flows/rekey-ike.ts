@@ -8,7 +8,7 @@ import { noCommonProposal, offerRefused } from '../../ike/failures.ts';
 import type { Secret } from '../../lib/secret.ts';
 import { Failed, type Failure } from '../../policy/failure.ts';
 import type { NotifyPayload } from '../../wire/v2/payload.ts';
-import { ABANDONED, loses, lower, retryDelay, settle } from '../collisions.ts';
+import { abandonLater, loses, lower, retryDelay, settle } from '../collisions.ts';
 import {
   type Exchanged,
   type Flow,
@@ -84,7 +84,7 @@ export function* serveRekeyIke(sa: IkeSa, message: Message): Flow<Reply> {
     // Which of the two remains will show when the answer to ours is here.
     sa.collisions.rival = { sa: next, nonce: lower(nonces.initiator, nonces.responder) };
     next.collisions.predecessor = sa;
-    next.start(abandon(), ABANDONED);
+    abandonLater(next);
     return { payloads };
   }
   return { payloads, afterwards: () => yieldTo(sa, next) };
@@ -188,16 +188,13 @@ function rejected(sa: IkeSa, notify: NotifyPayload, failure: Failure): void {
 /** The peer's rekey was answered and nothing of ours stands against it: its SA takes over, and this one waits for its deletion. */
 function yieldTo(sa: IkeSa, next: IkeSa): void {
   sa.handOver(next);
-  sa.start(abandon(), ABANDONED);
+  abandonLater(sa);
 }
 
 /** Where the peer has rekeyed this SA, its own stands, and it deletes this one. Whether this SA has handed over. */
 function givesWay(sa: IkeSa): boolean {
   const { rival } = sa.collisions;
-  if (rival !== undefined) {
-    settle(rival.sa);
-    sa.start(abandon(), ABANDONED);
-  }
+  if (rival !== undefined) settle(rival.sa);
   return yielded(sa);
 }
 
@@ -211,21 +208,6 @@ function mustWait(sa: IkeSa): boolean {
   if (yielded(sa) || sa.collisions.rival !== undefined) return true;
   const kind = sa.running?.kind;
   return kind === 'create-child' || kind === 'rekey-child' || kind === 'delete-child';
-}
-
-/**
- * An SA that has handed over, or never took over, is the peer's to delete. In the end it goes without a word: the
- * peer has forgotten it long ago.
- */
-function abandon(): Task {
-  return {
-    kind: 'delete-ike',
-    subject: 'abandoned',
-    // biome-ignore lint/correctness/useYield: nobody else has a turn in it
-    *run(sa) {
-      if (sa.state === 'REKEYED' || sa.collisions.predecessor !== undefined) sa.close();
-    },
-  };
 }
 
 function succeed(

@@ -5,7 +5,7 @@ import type { LocalAuth, RemoteAuth } from '../policy/connection.ts';
 import type { AuthenticationMethod } from './authentication-method.ts';
 import { type BlobFolder, type BlobSource, namedCertificates, namedPublicKeys } from './blobs.ts';
 import type { Report } from './report.ts';
-import { CERTIFICATE, LOCAL, REMOTE } from './schema/authentication.ts';
+import { CERTIFICATE, LOCAL, METHOD_SUPPORT, REMOTE, ROUNDS } from './schema/authentication.ts';
 import { checkSections, type Item, itemsOf, placeIn, readSection } from './schema.ts';
 import type { Section, Setting } from './section.ts';
 
@@ -22,20 +22,35 @@ export interface ReadingContext {
 
 /** The local rounds of a connection in their order; one with the defaults when it has no section for any. */
 export function localRounds(connection: Section, context: ReadingContext): readonly LocalAuth[] {
-  return rounds(connection, 'local').map(section => localAuth(section, context));
+  return rounds(connection, 'local', context).map(section => localAuth(section, context));
 }
 
 export function remoteRounds(connection: Section, context: ReadingContext): readonly RemoteAuth[] {
-  return rounds(connection, 'remote').map(section => remoteAuth(section, context));
+  return rounds(connection, 'remote', context).map(section => remoteAuth(section, context));
 }
 
 /** Sections whose names begin with `prefix`, by `round` and then by their place. */
-function rounds(connection: Section, prefix: 'local' | 'remote'): readonly Section[] {
+function rounds(
+  connection: Section,
+  prefix: 'local' | 'remote',
+  { report }: ReadingContext,
+): readonly Section[] {
   const sections = [...connection.sections.values()].filter(({ name }) => name.startsWith(prefix));
-  const at = { ...connection.at };
-  if (sections.length === 0) return [{ name: prefix, at, settings: new Map(), sections: new Map() }];
+  if (sections.length === 0) {
+    return [{ name: prefix, at: connection.at, settings: new Map(), sections: new Map() }];
+  }
   const roundOf = (section: Section): number => Number(section.settings.get('round')?.value ?? 0) || 0;
-  return sections.sort((a, b) => roundOf(a) - roundOf(b));
+  sections.sort((a, b) => roundOf(a) - roundOf(b));
+  const [excess] = sections.slice(ROUNDS);
+  if (excess !== undefined) {
+    report.fail(
+      'local/unsupported',
+      excess.at,
+      `more than ${ROUNDS} round of authentication is not supported here yet`,
+      `leave one section "${prefix}"`,
+    );
+  }
+  return sections;
 }
 
 function localAuth(section: Section, context: ReadingContext): LocalAuth {
@@ -134,7 +149,7 @@ function checkMethod(section: Section, auth: AuthenticationMethod, report: Repor
     report,
   );
   if (setting === undefined) return;
-  if (UNSUPPORTED_METHODS.has(auth.method)) {
+  if (METHOD_SUPPORT[auth.method] === 'refused') {
     report.fail(
       'local/unsupported',
       setting.valueAt,
@@ -148,8 +163,6 @@ function checkMethod(section: Section, auth: AuthenticationMethod, report: Repor
   });
   if (weak.length > 0) report.warn(setting.at, `auth allows what is weak: ${weak.join(', ')}`);
 }
-
-const UNSUPPORTED_METHODS: ReadonlySet<string> = new Set(['xauth', 'eap', 'never']);
 
 /**
  * Every chain must have RSA keys of 2048 bits, EC keys of 256 and hashes of the SHA-2 family. More than that

@@ -20,10 +20,6 @@ export function childFrom(section: Section, report: Report): ChildConfig {
       'let life_time be longer than rekey_time',
     );
   }
-  if (mode === 'transport_proxy' || mode === 'iptfs') {
-    const at = (section.settings.get('mode') ?? section).at;
-    report.fail('local/unsupported', at, `mode ${mode} is not supported here yet`, 'use tunnel or transport');
-  }
   return {
     name: section.name,
     ...proposalsFrom(section, values.esp_proposals.flat(), values.ah_proposals.flat(), report),

@@ -168,9 +168,10 @@ test('a connection in full', () => {
 });
 
 test('rounds go by their number, then by their place', () => {
-  const { local, remote } = sound(
+  const { connection, failures } = read(
     'local-b { auth = psk\n round = 2 }\nlocal-a { round = 1 }\nlocal { id = x.org }\nremote-1 { auth = psk }\nremote-2 { }',
   );
+  const { local, remote } = connection;
   assert.deepEqual(
     local.map(({ method, id }) => [method, id && formatIdentity(id)]),
     [
@@ -182,6 +183,13 @@ test('rounds go by their number, then by their place', () => {
   assert.deepEqual(
     remote.map(({ method }) => method),
     ['psk', 'pubkey'],
+  );
+  assert.deepEqual(
+    failures.map(line => line.replace(/;.*/, '')),
+    [
+      'f:4:1: more than 1 round of authentication is not supported here yet',
+      'f:7:1: more than 1 round of authentication is not supported here yet',
+    ],
   );
 });
 
@@ -272,7 +280,7 @@ const WRONG: readonly (readonly [what: string, body: string, failures: readonly 
   [
     'a mode that is not there yet',
     'children { a { mode = iptfs } }',
-    [/^f:2:16: mode iptfs is not supported/],
+    [/^f:2:16: mode = iptfs is not supported/],
   ],
   [
     'a chain that cannot be asked for',

@@ -15,6 +15,8 @@ export interface Key<V> {
   readonly default: string;
   readonly use: string;
   readonly support: Support;
+  /** Values that are supported otherwise than the key is. */
+  readonly valueSupport?: Readonly<Record<string, Support | undefined>>;
   /** The value of `setting`, or what holds without it. Failures are reported, and the default returned. */
   read(setting: Setting | undefined, report: Report): V;
 }
@@ -60,6 +62,14 @@ export function ignored<V>(key: Key<V>): Key<V> {
 
 export function refused<V>(key: Key<V>): Key<V> {
   return withSupport(key, 'refused');
+}
+
+/** As `key`, but some of its values are not heeded. */
+export function heedingNot<V>(
+  key: Key<V>,
+  valueSupport: Readonly<Record<string, Exclude<Support, 'yes'>>>,
+): Key<V> {
+  return { ...key, valueSupport };
 }
 
 /**
@@ -192,13 +202,16 @@ function tellUnsupported(
   value: unknown,
   report: Report,
 ): void {
-  if (key.support === 'yes' || String(value) === String(key.read(undefined, report))) return;
-  if (key.support === 'refused') {
+  const ofValue = typeof value === 'string' ? key.valueSupport?.[value] : undefined;
+  const support = ofValue ?? key.support;
+  if (support === 'yes' || String(value) === String(key.read(undefined, report))) return;
+  const what = ofValue === undefined ? name : `${name} = ${String(value)}`;
+  if (support === 'refused') {
     report.fail(
       'local/unsupported',
       setting.at,
-      `${name} is not supported here yet, and leaving it out would not be what was asked for`,
+      `${what} is not supported here yet, and leaving it out would not be what was asked for`,
       'remove it if the connection may do without',
     );
-  } else report.warnOnce(name, setting.at, `${name} has no effect here yet`);
+  } else report.warnOnce(what, setting.at, `${what} has no effect here yet`);
 }

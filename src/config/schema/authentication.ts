@@ -1,14 +1,24 @@
 import { authenticationMethod } from '../authentication-method.ts';
 import { identity, identityPattern } from '../policy-types.ts';
-import { ignored, list, maybe, one, refused } from '../schema.ts';
+import { heedingNot, ignored, list, maybe, one, refused, type Support } from '../schema.ts';
 import { choice, integer, text } from '../value-types.ts';
 
 const round = one(integer(0, 0xffff), '0', 'Order of the round; equal ones go by their place.');
 
+/** Methods of authentication that are not there yet. */
+export const METHOD_SUPPORT: Readonly<Record<string, Exclude<Support, 'yes'>>> = {
+  eap: 'refused',
+  xauth: 'refused',
+  never: 'refused',
+};
+
+/** Rounds of authentication on one side that are gone through (RFC 4739 has more). */
+export const ROUNDS = 1;
+
 /** `connections.<name>.local<suffix>` */
 export const LOCAL = {
   round,
-  auth: one(authenticationMethod, 'pubkey', 'How this side proves who it is.'),
+  auth: heedingNot(one(authenticationMethod, 'pubkey', 'How this side proves who it is.'), METHOD_SUPPORT),
   id: maybe(identity, 'the subject of the certificate, or the address', 'Who this side says it is.'),
   certs: list(
     text,
@@ -18,13 +28,13 @@ export const LOCAL = {
   pubkeys: list(text, '', 'Raw public keys to use: files, in pubkey unless with a path.'),
   eap_id: refused(maybe(identity, 'id', 'Identity for EAP.')),
   aaa_id: refused(maybe(identity, 'the peer’s id', 'Identity that the server proves within EAP.')),
-  xauth_id: maybe(text, 'id', 'User name for XAUTH.'),
+  xauth_id: ignored(maybe(text, 'id', 'User name for XAUTH.')),
 };
 
 /** `connections.<name>.remote<suffix>` */
 export const REMOTE = {
   round,
-  auth: one(authenticationMethod, 'pubkey', 'How the peer must prove who it is.'),
+  auth: heedingNot(one(authenticationMethod, 'pubkey', 'How the peer must prove who it is.'), METHOD_SUPPORT),
   id: one(
     identityPattern,
     '%any',

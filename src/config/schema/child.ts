@@ -1,5 +1,5 @@
 import { proposal, selector } from '../policy-types.ts';
-import { ignored, list, maybe, one, refused } from '../schema.ts';
+import { heedingNot, ignored, list, maybe, one, refused } from '../schema.ts';
 import { boolean, choice, count, integer, text, time, volume } from '../value-types.ts';
 
 const mark = one(text, '0', 'Mark and mask of packets, `value/mask`.');
@@ -39,12 +39,15 @@ export const CHILD = {
   rand_packets: ignored(
     maybe(count, 'life_packets − rekey_packets', 'Up to this many are taken off rekey_packets at random.'),
   ),
-  updown: maybe(text, 'none', 'Program to run when the SA comes up and goes down.'),
+  updown: ignored(maybe(text, 'none', 'Program to run when the SA comes up and goes down.')),
   hostaccess: ignored(one(boolean, 'no', 'Told to the updown program.')),
-  mode: one(
-    choice(['tunnel', 'transport', 'beet', 'pass', 'drop', 'transport_proxy', 'iptfs']),
-    'tunnel',
-    'What is protected: whole packets (tunnel) or their content (transport, beet); pass and drop make no SA but let traffic by or stop it.',
+  mode: heedingNot(
+    one(
+      choice(['tunnel', 'transport', 'beet', 'pass', 'drop', 'transport_proxy', 'iptfs']),
+      'tunnel',
+      'What is protected: whole packets (tunnel) or their content (transport, beet); pass and drop make no SA but let traffic by or stop it.',
+    ),
+    { pass: 'ignored', drop: 'refused', transport_proxy: 'refused', iptfs: 'refused' },
   ),
   policies: refused(one(boolean, 'yes', 'Install policies for the traffic selectors.')),
   policies_fwd_out: refused(one(boolean, 'no', 'Install policies for forwarded outbound traffic.')),
@@ -60,7 +63,7 @@ export const CHILD = {
   ),
   close_action: one(action, 'none', 'What follows when the peer closes the SA.'),
   ipcomp: ignored(one(boolean, 'no', 'Compress packets (RFC 3173).')),
-  inactivity: one(time, '0s', 'Close the SA after this long without traffic; 0 never does.'),
+  inactivity: ignored(one(time, '0s', 'Close the SA after this long without traffic; 0 never does.')),
   reqid: one(u32, '0', 'Fixed number that binds SAs to policies; 0 chooses one.'),
   priority: ignored(one(u32, '0', 'Fixed priority of the policies.')),
   interface: refused(maybe(text, 'any', 'Interface that the policies are bound to.')),

@@ -1,5 +1,5 @@
 import { proposal } from '../policy-types.ts';
-import { ignored, list, maybe, one, refused } from '../schema.ts';
+import { heedingNot, ignored, list, maybe, one, refused } from '../schema.ts';
 import { address, boolean, choice, dscp, host, integer, text, time } from '../value-types.ts';
 
 const port = integer(0, 65_535);
@@ -7,7 +7,12 @@ const YES_NO = { true: 'yes', enabled: 'yes', 1: 'yes', false: 'no', disabled: '
 
 /** `connections.<name>` */
 export const CONNECTION = {
-  version: one(choice(['0', '1', '2']), '0', 'IKE version; 0 answers both and begins with IKEv2.'),
+  version: heedingNot(
+    one(choice(['0', '1', '2']), '0', 'IKE version; 0 answers all and begins with IKEv2.'),
+    {
+      1: 'refused',
+    },
+  ),
   local_addrs: list(
     host,
     '',
@@ -18,16 +23,14 @@ export const CONNECTION = {
     '',
     'Addresses of the peer: the first single one or name is sent to, and a peer must come from one of them.',
   ),
-  local_port: one(port, '500', 'UDP port of this side.'),
+  local_port: ignored(one(port, '500', 'UDP port of this side.')),
   remote_port: one(port, '500', 'UDP port of the peer.'),
   proposals: list(proposal('ike'), 'default', 'Algorithms for the IKE SA, best first.'),
-  vips: list(address, '', 'Virtual addresses to ask the peer for; 0.0.0.0 and :: ask for any.'),
-  aggressive: one(
-    boolean,
-    'no',
-    'Begin IKEv1 with Aggressive Mode, which shows identities to all who listen.',
+  vips: ignored(list(address, '', 'Virtual addresses to ask the peer for; 0.0.0.0 and :: ask for any.')),
+  aggressive: ignored(
+    one(boolean, 'no', 'Begin IKEv1 with Aggressive Mode, which shows identities to all who listen.'),
   ),
-  pull: one(boolean, 'yes', 'Whether the client asks for its virtual address (IKEv1 Mode Config).'),
+  pull: ignored(one(boolean, 'yes', 'Whether the client asks for its virtual address (IKEv1 Mode Config).')),
   dscp: ignored(one(dscp, '000000', 'DSCP of IKE packets.')),
   encap: one(boolean, 'no', 'Pretend to be behind a NAT, so that ESP travels in UDP.'),
   mobike: one(boolean, 'yes', 'Let the SAs follow when addresses change (RFC 4555).'),
@@ -36,7 +39,7 @@ export const CONNECTION = {
     '0s',
     'Check that the peer lives after this long without a packet from it; 0 never does.',
   ),
-  dpd_timeout: one(time, '0s', 'IKEv1: give the peer up after this long without an answer.'),
+  dpd_timeout: ignored(one(time, '0s', 'IKEv1: give the peer up after this long without an answer.')),
   fragmentation: one(
     choice(['yes', 'accept', 'force', 'no'], YES_NO),
     'yes',
@@ -80,7 +83,7 @@ export const CONNECTION = {
     'over_time, at most half of the time it is taken from',
     'Up to this much is taken off rekey_time and reauth_time at random.',
   ),
-  pools: list(text, '', 'Pools to give virtual addresses from.'),
+  pools: ignored(list(text, '', 'Pools to give virtual addresses from.')),
   if_id_in: refused(one(text, '0', 'XFRM interface that all inbound SAs belong to.')),
   if_id_out: refused(one(text, '0', 'XFRM interface that all outbound SAs belong to.')),
   mediation: refused(one(boolean, 'no', 'Be a mediator between two peers behind NATs.')),

@@ -14,7 +14,7 @@ export interface AuthenticationMethod {
   readonly chain: ChainConstraints;
 }
 
-export interface ChainConstraints {
+interface ChainConstraints {
   readonly rsaBits: number;
   readonly ecdsaBits: number;
   /** Empty: any. */

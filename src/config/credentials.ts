@@ -24,7 +24,7 @@ export interface CredentialFiles {
   readonly privateKeys: readonly KeyFile[];
 }
 
-export interface KeyFile {
+interface KeyFile {
   readonly path: string;
   readonly key: PrivateKey;
 }

@@ -9,7 +9,7 @@ export interface OpenSection extends Section {
 }
 
 /** `: name` after a section's own name: the dotted path, from the root, of a section to inherit from. */
-export interface Reference {
+interface Reference {
   readonly path: string;
   readonly at: Position;
 }

@@ -156,7 +156,7 @@ export function placeIn(setting: Setting, offset: number): Position {
 }
 
 /** The value that `text` stands for; undefined, and a failure at `at`, when it stands for none. */
-export function attempt<V>(
+function attempt<V>(
   type: ValueType<V>,
   text: string,
   setting: Setting,

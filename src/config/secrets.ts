@@ -24,7 +24,7 @@ export interface Passphrase {
 /** What shared keys are for, by the beginning of their section's name. */
 export const SHARED_USES = ['ike', 'eap', 'xauth', 'ntlm', 'ppk'] as const;
 /** Folders that hold private keys, encrypted or not. */
-export const KEY_FOLDERS = ['private', 'rsa', 'ecdsa', 'pkcs8', 'pkcs12'] as const;
+const KEY_FOLDERS = ['private', 'rsa', 'ecdsa', 'pkcs8', 'pkcs12'] as const;
 export type KeyFolder = (typeof KEY_FOLDERS)[number];
 
 /** Reads a `secrets` section: what each of its sections is follows from how its name begins. */

@@ -7,7 +7,6 @@ import { counter, flag, many, number, optional, record, text, texts, type ValueO
  */
 export type DaemonStatus = ValueOf<typeof statusShape>;
 export type ConnectionView = ValueOf<typeof connectionShape>;
-export type ConfiguredChildView = ValueOf<typeof configuredChildShape>;
 export type IkeSaView = ValueOf<typeof ikeSaShape>;
 export type ChildSaView = ValueOf<typeof childSaShape>;
 export type AttemptView = ValueOf<typeof attemptShape>;

@@ -13,7 +13,7 @@ export function checkCommand(program: Command, terminal: Terminal, exit: (code: 
     );
 }
 
-export function check(terminal: Terminal, directory: string, options: { readonly json?: boolean }): number {
+function check(terminal: Terminal, directory: string, options: { readonly json?: boolean }): number {
   const { connections, errors, warnings } = checkConfiguration(directory);
   if (options.json === true) terminal.out(toJson({ ok: errors.length === 0, connections, errors, warnings }));
   else {

@@ -15,7 +15,7 @@ export function decodeCommand(program: Command, terminal: Terminal, exit: (code:
     });
 }
 
-export function decode(terminal: Terminal, text: string, options: { readonly json?: boolean }): number {
+function decode(terminal: Terminal, text: string, options: { readonly json?: boolean }): number {
   const datagram = fromHex(text.replace(/\s|^0x/g, ''));
   if (datagram === undefined || datagram.length === 0) {
     terminal.error('this is no hexadecimal text: give the octets of one datagram, such as 5f54bf6d8b48e6e1…');

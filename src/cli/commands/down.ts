@@ -13,7 +13,7 @@ export function downCommand(program: Command, terminal: Terminal, exit: (code: n
     );
 }
 
-export function down(terminal: Terminal, name: string, options: LinkOptions): Promise<number> {
+function down(terminal: Terminal, name: string, options: LinkOptions): Promise<number> {
   return withDaemon(terminal, options, async client => {
     const { target } = await findTarget(client, name);
     const answer = succeeded(await client.request('terminate', target));

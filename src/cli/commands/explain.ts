@@ -13,7 +13,7 @@ export function explainCommand(program: Command, terminal: Terminal, exit: (code
     );
 }
 
-export function explain(terminal: Terminal, name: string, options: LinkOptions): Promise<number> {
+function explain(terminal: Terminal, name: string, options: LinkOptions): Promise<number> {
   return withDaemon(terminal, options, async client => {
     const view = explanationShape.decode(
       succeeded(await client.request('cygnet-explain', { connection: name })),
@@ -24,7 +24,7 @@ export function explain(terminal: Terminal, name: string, options: LinkOptions):
   });
 }
 
-export function renderExplanation({ connection, now, facts, attempts }: Explanation): string {
+function renderExplanation({ connection, now, facts, attempts }: Explanation): string {
   const up = connection.ikeSas.filter(ike => ike.state === 'ESTABLISHED').length;
   const lines = [`${connection.name} is ${up > 0 ? 'up' : 'down'}`, '  configured'];
   const width = Math.max(...facts.map(({ topic }) => topic.length)) + 2;

@@ -14,7 +14,7 @@ export function logCommand(program: Command, terminal: Terminal, exit: (code: nu
 }
 
 /** Ends when the daemon does, or when the process is interrupted. */
-export function log(terminal: Terminal, options: LinkOptions): Promise<number> {
+function log(terminal: Terminal, options: LinkOptions): Promise<number> {
   return withDaemon(terminal, options, async client => {
     await client.subscribe('log', line => {
       const connection = textOf(line, 'ikesa-name');

@@ -13,7 +13,7 @@ export function rekeyCommand(program: Command, terminal: Terminal, exit: (code: 
     );
 }
 
-export function rekey(terminal: Terminal, name: string, options: LinkOptions): Promise<number> {
+function rekey(terminal: Terminal, name: string, options: LinkOptions): Promise<number> {
   return withDaemon(terminal, options, async client => {
     const { target } = await findTarget(client, name);
     const answer = succeeded(await client.request('rekey', target));

@@ -16,7 +16,7 @@ export function statusCommand(program: Command, terminal: Terminal, exit: (code:
     );
 }
 
-export function status(terminal: Terminal, options: LinkOptions): Promise<number> {
+function status(terminal: Terminal, options: LinkOptions): Promise<number> {
   return withDaemon(terminal, options, async client => {
     const view = statusShape.decode(await client.request('cygnet-status'), 'status');
     terminal.out(options.json === true ? toJson(view) : renderStatus(view));
@@ -24,7 +24,7 @@ export function status(terminal: Terminal, options: LinkOptions): Promise<number
   });
 }
 
-export function renderStatus(view: DaemonStatus): string {
+function renderStatus(view: DaemonStatus): string {
   const up = view.connections.filter(connection =>
     connection.ikeSas.some(ike => ike.state === 'ESTABLISHED'),
   ).length;

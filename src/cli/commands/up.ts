@@ -30,7 +30,7 @@ interface Outcome {
 }
 
 /** Streams what happens; answers the exit code. */
-export function up(
+function up(
   terminal: Terminal,
   name: string,
   options: LinkOptions & { readonly timeout?: number },

@@ -18,7 +18,7 @@ export function versionCommand(
     );
 }
 
-export async function version(
+async function version(
   terminal: Terminal,
   options: LinkOptions & { readonly daemon?: boolean },
   own: string,

@@ -25,7 +25,7 @@ export type Packet =
       readonly message: Message;
     };
 
-export type PacketType = Packet['type'];
+type PacketType = Packet['type'];
 
 /** The longest packet either side takes, without its length field. */
 export const PACKET_LIMIT = 512 * 1024;

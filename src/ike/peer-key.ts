@@ -5,7 +5,8 @@ import { Malformed } from '../lib/reader.ts';
 import type { Certificate } from '../pki/certificate.ts';
 import type { TrustedChain } from '../pki/chain.ts';
 import { readPublicKey, spkiOfRsaKey, trustedRawKey } from '../pki/public-key.ts';
-import { certificateIdentities, certificateMatches } from '../policy/certificate-identity.ts';
+import { identityNotInCertificate, untrustedChain } from '../policy/auth-failures.ts';
+import { certificateMatches } from '../policy/certificate-identity.ts';
 import type { RemoteAuth } from '../policy/connection.ts';
 import { Failed } from '../policy/failure.ts';
 import { formatIdentity, type Identity } from '../policy/identity.ts';
@@ -110,15 +111,7 @@ function ofCertificate(claim: KeyClaim, certificate: Certificate, sent: readonly
       const grounds: Grounds =
         pinned === undefined ? chainOf(claim, certificate, sent) : { kind: 'pinned', spki: pinned };
       if (certificateMatches(identity, certificate)) return grounds;
-      const names = certificateIdentities(certificate).map(formatIdentity);
-      throw new Failed({
-        code: 'auth/wrong-identity',
-        summary: `the certificate of ${name} does not speak for ${formatIdentity(identity)}`,
-        ours: names,
-        theirs: [formatIdentity(identity)],
-        nearest: names[0] ?? name,
-        remedy: `have the peer call itself ${names[0] ?? name}, or issue a certificate with ${formatIdentity(identity)} in its subjectAltName`,
-      });
+      throw new Failed(identityNotInCertificate(identity, certificate));
     },
   };
 }
@@ -130,20 +123,7 @@ function chainOf(
 ): TrustedChain {
   const name = certificate.subject.text;
   const chain = host.trust.validate(certificate, sent, remote, host.now);
-  if (chain.kind === 'untrusted') {
-    const { issuer, subject } = chain.certificate;
-    const unknown = chain.reason === 'no-issuer' || chain.reason === 'untrusted-root';
-    throw new Failed({
-      code: 'auth/untrusted-chain',
-      summary: `the certificate of ${name} is not trusted: ${subject.text}: ${chain.detail}`,
-      ours: host.trust.anchors.map(anchor => anchor.subject.text),
-      theirs: chain.path.map(member => member.subject.text),
-      nearest: `${subject.text}, issued by ${issuer.text}`,
-      ...(unknown
-        ? { remedy: `add the certificate of ${issuer.text} to the authorities here, if it deserves trust` }
-        : {}),
-    });
-  }
+  if (chain.kind === 'untrusted') throw new Failed(untrustedChain(chain, host.trust.anchors));
   const { certificates } = remote;
   if (certificates.length === 0 || certificates.some(der => equal(der, certificate.der))) return chain;
   throw new Failed({

@@ -176,7 +176,9 @@ export class Scene implements AsyncDisposable {
   async refusedUp(): Promise<FailureJson> {
     const { code, stdout, stderr } = await this.cygnet.cli('up', 'lab/net', '--json');
     assert.equal(code, 1, `it came up: ${stdout}${stderr}`);
-    const { failure } = JSON.parse(stdout) as { failure: FailureJson };
+    const { outcomes } = JSON.parse(stdout) as { outcomes: { failure?: FailureJson }[] };
+    const failure = outcomes[0]?.failure;
+    assert.ok(failure, stdout);
     const text = await this.cygnet.cli('up', 'lab/net');
     assert.equal(text.code, 1);
     assert.match(text.stderr, new RegExp(failure.code), 'the text form names the same failure');

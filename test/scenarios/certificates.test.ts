@@ -191,7 +191,7 @@ test('an authority that peers send along is not thereby trusted', () => {
     { ...MOON, own, credentials: { certificates: [elsewhere.der] } },
     SUN,
     'auth/untrusted-chain',
-    /not trusted/,
+    /cannot be trusted/,
   );
 });
 

@@ -4,7 +4,7 @@ import { Failed } from '../policy/failure.ts';
 import { IKE_PORT, type Listening, NAT_PORT, type TransportOptions } from './transport.ts';
 
 /** `0.0.0.0` and `::`. */
-export const ANY: readonly IpAddress[] = [new Uint8Array(4), new Uint8Array(16)];
+const ANY: readonly IpAddress[] = [new Uint8Array(4), new Uint8Array(16)];
 
 export interface Bound<Socket> {
   readonly socket: Socket;

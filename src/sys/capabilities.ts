@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { CAP_NET_ADMIN, CAP_NET_BIND_SERVICE, CAP_NET_RAW } from './privileges.ts';
 
 /** Which of the privileges that IPsec needs this thread has (capabilities(7), the effective set). */
 export interface Capabilities {
@@ -8,10 +9,6 @@ export interface Capabilities {
   /** Ports below 1024. */
   readonly netBindService: boolean;
 }
-
-const CAP_NET_BIND_SERVICE = 10n;
-const CAP_NET_ADMIN = 12n;
-const CAP_NET_RAW = 13n;
 
 const NONE: Capabilities = { netAdmin: false, netRaw: false, netBindService: false };
 
@@ -29,7 +26,7 @@ export function parseCapabilities(status: string): Capabilities {
   const mask = /^CapEff:\s*([0-9a-f]{1,16})$/m.exec(status)?.[1];
   if (mask === undefined) return NONE;
   const effective = BigInt(`0x${mask}`);
-  const has = (bit: bigint): boolean => ((effective >> bit) & 1n) === 1n;
+  const has = (capability: number): boolean => ((effective >> BigInt(capability)) & 1n) === 1n;
   return {
     netAdmin: has(CAP_NET_ADMIN),
     netRaw: has(CAP_NET_RAW),

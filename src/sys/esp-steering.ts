@@ -18,7 +18,7 @@ const RETURN_ACCUMULATOR = 0x16;
  * Which of the sockets on a port gets a datagram: the program sees the UDP payload and answers with the socket's
  * number in order of binding. A load beyond the end, as on a keepalive, ends it with 0.
  */
-export function steeringProgram(shards: number): readonly Instruction[] {
+function steeringProgram(shards: number): readonly Instruction[] {
   return [
     [LOAD_WORD, 0, 0, 0],
     [JUMP_IF_EQUAL, 0, 1, 0],

@@ -26,6 +26,9 @@ export interface Libc {
   eventfd(initial: number, flags: number): number;
   unshare(flags: number): number;
   setns(fd: number, type: number): number;
+  prctl(option: number, a: number, b: number, c: number, d: number): number;
+  /** Two arguments are all that is needed here. */
+  syscall(number: number, a: number, b: number): number;
 }
 
 /** Function names with their result and parameter types, for the FFI. Both supported ABIs pass the variadic ones alike. */
@@ -49,6 +52,8 @@ const PROTOTYPES: Readonly<Record<keyof Omit<Libc, 'errno'>, readonly [string, r
   eventfd: ['int', ['uint32_t', 'int']],
   unshare: ['int', ['int']],
   setns: ['int', ['int', 'int']],
+  prctl: ['int', ['int', 'unsigned long', 'unsigned long', 'unsigned long', 'unsigned long']],
+  syscall: ['long', ['long', 'uintptr_t', 'uintptr_t']],
 };
 
 let found: { readonly libc: Libc | undefined } | undefined;

@@ -6,6 +6,7 @@ import type { NetlinkMessage } from './netlink/message.ts';
 import { type NetlinkEvents, type NetlinkProtocol, NetlinkSocket, netlinkEvents } from './netlink/socket.ts';
 import { enterNetwork, newNetwork } from './network-namespace.ts';
 import { Poller } from './poller.ts';
+import { becomeLesserUser, type LesserUser } from './privileges.ts';
 import { Routing } from './routing/routing.ts';
 import { openTun, Tun } from './tun.ts';
 import { openUdp, UdpSocket, type UdpSocketOptions } from './udp-socket.ts';
@@ -41,6 +42,8 @@ export interface SystemCalls {
   newNetwork(): void;
   enterNetwork(path: string): void;
   capabilities(): Capabilities;
+  /** For good; what is kept is kept by this thread and those it starts afterwards. */
+  becomeLesserUser(user: LesserUser): void;
 }
 
 let made: { readonly calls: SystemCalls | undefined } | undefined;
@@ -70,5 +73,6 @@ function make(native: Native | undefined, libc: Libc | undefined): SystemCalls |
     newNetwork: () => newNetwork(libc),
     enterNetwork: path => enterNetwork(libc, path),
     capabilities,
+    becomeLesserUser: user => becomeLesserUser(libc, user),
   };
 }

@@ -16,7 +16,7 @@ const SCRATCH = 72;
 const IV = 8;
 
 /** OpenSSL's name of an AEAD, with its key length. */
-export function aeadName(row: EncryptionAlgorithm, keyLength: number): string {
+function aeadName(row: EncryptionAlgorithm, keyLength: number): string {
   if (row.mode === 'poly1305') return 'ChaCha20-Poly1305';
   return `${row.cipher}-${8 * keyLength}-${row.mode}`.toUpperCase();
 }

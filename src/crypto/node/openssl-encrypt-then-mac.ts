@@ -10,7 +10,7 @@ const LENGTH_AT = 16;
 const SCRATCH = 24;
 
 /** OpenSSL's name of a cipher without authentication; undefined where it has none that fits. */
-export function cipherName(row: EncryptionAlgorithm, keyLength: number): string | undefined {
+function cipherName(row: EncryptionAlgorithm, keyLength: number): string | undefined {
   if (row.mode !== 'cbc' && row.mode !== 'ctr') return undefined;
   if (row.cipher === '3des') return 'DES-EDE3-CBC';
   if (row.cipher !== 'aes' && row.cipher !== 'camellia') return undefined;

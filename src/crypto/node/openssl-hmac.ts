@@ -101,7 +101,7 @@ function release(owned: { readonly openssl: Openssl; context: number }): void {
 const digests = new Map<HashName, number>();
 
 /** Fetched once a hash and thread, and kept: 0 where OpenSSL has none. */
-export function digestOf(openssl: Openssl, hash: HashName): number {
+function digestOf(openssl: Openssl, hash: HashName): number {
   let digest = digests.get(hash);
   if (digest === undefined) {
     digest = openssl.EVP_MD_fetch(0, hash, 0);

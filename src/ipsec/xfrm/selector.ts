@@ -15,7 +15,7 @@ export interface KernelSelector {
 }
 
 /** Ports that agree with `port` in the bits of `mask`. */
-export interface PortBlock {
+interface PortBlock {
   readonly port: number;
   readonly mask: number;
 }

@@ -22,7 +22,7 @@ export interface Route {
   readonly kind?: RouteKind;
 }
 
-export type RouteKind =
+type RouteKind =
   | 'unicast'
   | 'local'
   | 'broadcast'

@@ -1,8 +1,8 @@
 import { addressOf, allocate, type Memory } from '../../sys/memory.ts';
 import type { Openssl } from '../../sys/openssl.ts';
 import type { EncryptionAlgorithm } from '../encr/registry.ts';
-import type { Protection } from './openssl-cipher.ts';
 import { CipherContexts, succeeded } from './openssl-context.ts';
+import type { Protection } from './openssl-protection.ts';
 
 const SET_IV_LENGTH = 0x09;
 const GET_TAG = 0x10;

@@ -7,13 +7,7 @@ import { opensslAead } from './openssl-aead.ts';
 import { BareCipher, EncryptThenMac } from './openssl-encrypt-then-mac.ts';
 import { Hmac } from './openssl-hmac.ts';
 import { countedIv, type IvSource, randomIv } from './openssl-iv.ts';
-
-/** What is done to a packet whose lengths are in order and whose IV stands in it. */
-export interface Protection {
-  seal(packet: Uint8Array, ivOffset: number, esnHigh: number | undefined): void;
-  open(packet: Uint8Array, ivOffset: number, esnHigh: number | undefined): boolean;
-  wipe(): void;
-}
+import type { Protection } from './openssl-protection.ts';
 
 /**
  * Packet protection on OpenSSL's own functions: contexts are kept from packet to packet, and nothing is allocated.

@@ -1,9 +1,9 @@
 import { addressOf, allocate, type Memory } from '../../sys/memory.ts';
 import type { Openssl } from '../../sys/openssl.ts';
 import type { EncryptionAlgorithm } from '../encr/registry.ts';
-import type { Protection } from './openssl-cipher.ts';
 import { CipherContexts, succeeded } from './openssl-context.ts';
 import type { Hmac } from './openssl-hmac.ts';
+import type { Protection } from './openssl-protection.ts';
 
 /** In the scratch memory: counter block or IV, then the length that OpenSSL writes. */
 const LENGTH_AT = 16;

@@ -37,6 +37,8 @@ export interface Target {
   readonly childId?: number;
 }
 
+export type IkeTarget = Pick<Target, 'connection' | 'ike'>;
+
 /** What a command came to: how many SAs it was about, and what is to be done. */
 export interface Effect {
   readonly matched: number;
@@ -153,6 +155,37 @@ export class Engine {
     return { matched, outputs };
   }
 
+  /** Makes IKE SAs anew, with new proofs of identity and as now configured; the old ones go when the new ones stand. */
+  reauthenticate(target: IkeTarget, now: Instant): Effect {
+    let matched = 0;
+    const outputs = this.#enter(now, () => {
+      matched = this.#each(
+        target,
+        session => this.#reauthenticate(session),
+        () => undefined,
+      );
+    });
+    return { matched, outputs };
+  }
+
+  /** Ends IKE SAs at once and tells nobody: for peers that do not answer any more. */
+  abandon(target: IkeTarget, now: Instant): Effect {
+    let matched = 0;
+    const outputs = this.#enter(now, () => {
+      matched = this.#each(
+        target,
+        session => session.close(STOPPED),
+        () => undefined,
+      );
+    });
+    return { matched, outputs };
+  }
+
+  /** The number that ties a policy which stands without an SA to the SAs that will be made for it; `selectors` as text. */
+  reqid(connection: Connection, child: ChildConfig, selectors: string): number {
+    return this.#host.reqids.take(connection, child, selectors);
+  }
+
   /** Something happened in the IPsec back end. */
   backendEvent(event: BackendEvent, now: Instant): readonly Output[] {
     return this.#enter(now, () => {
@@ -198,6 +231,7 @@ export class Engine {
     this.#host.now = Math.max(now, this.#host.now);
     try {
       action();
+      this.#host.settle();
     } catch (error) {
       const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
       this.#host.event({

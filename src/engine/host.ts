@@ -43,6 +43,7 @@ export class EngineHost implements Host {
   readonly #children = new Map<number, Session>();
   readonly #byConnection = new Map<string, Set<Session>>();
   readonly #connectionOf = new Map<Session, string>();
+  readonly #later: (() => void)[] = [];
   #outputs: Output[] = [];
   #lastId = 0;
 
@@ -89,6 +90,16 @@ export class EngineHost implements Host {
     this.connections = connections;
     this.credentials = credentials;
     this.trust = new Trust(this.provider, credentials, this.trust);
+  }
+
+  /** Puts `action` off until `settle`. */
+  later(action: () => void): void {
+    this.#later.push(action);
+  }
+
+  /** Does what was put off. */
+  settle(): void {
+    for (let action = this.#later.shift(); action !== undefined; action = this.#later.shift()) action();
   }
 
   /** All that is to be done since the last call, in order. */
@@ -183,8 +194,12 @@ export class EngineHost implements Host {
     initialContact: boolean,
   ): void {
     this.#file(session);
-    this.watcher?.established(session);
-    this.#uniqueness.established(session, identities, initialContact, this.now);
+    // The session is in the middle of its conversation: what may end it, or others, waits until that rests.
+    this.later(() => {
+      if (!this.#sessions.has(session.id)) return;
+      this.watcher?.established(session);
+      this.#uniqueness.established(session, identities, initialContact, this.now);
+    });
   }
 
   succeeded(session: Session, successor: Session): void {

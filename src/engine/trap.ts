@@ -14,12 +14,9 @@ export function childFor(
   const trapped = host.connections.flatMap(connection =>
     connection.children.filter(isTrap).map(child => ({ connection, child })),
   );
-  const owner = host.reqids.ownerOf(reqid);
   return (
     trapped.find(({ child }) => child.reqid === reqid && reqid > 0) ??
-    trapped.find(
-      ({ connection, child }) => connection.name === owner?.connection && child.name === owner.child,
-    ) ??
+    ownerOf(host, reqid) ??
     trapped.find(({ child }) =>
       coversFlow(resolveSelectors(child.localTs, [source]), resolveSelectors(child.remoteTs, [destination]), {
         source,
@@ -28,6 +25,17 @@ export function childFor(
       }),
     )
   );
+}
+
+/** Whose number it is, if that is still configured: a person may trap the traffic of any child. */
+function ownerOf(
+  host: EngineHost,
+  reqid: number,
+): { readonly connection: Connection; readonly child: ChildConfig } | undefined {
+  const owner = host.reqids.ownerOf(reqid);
+  const connection = host.connections.find(({ name }) => name === owner?.connection);
+  const child = connection?.children.find(({ name }) => name === owner?.child);
+  return connection === undefined || child === undefined ? undefined : { connection, child };
 }
 
 function isTrap({ startAction, closeAction, dpdAction }: ChildConfig): boolean {

@@ -40,12 +40,14 @@ export class Uniqueness {
     const others = this.#byPair.get(pair) ?? [];
     this.#byPair.set(pair, [...others, { session, since: now }]);
     this.#pairOf.set(session, pair);
-    // Only who answers decides: an initiator that makes a second SA has its reasons.
-    if (session.role !== 'responder') return;
     const { unique } = session.connection;
     for (const other of others) {
+      const crossed = other.session.role !== session.role && now - other.since < SIMULTANEOUS;
       if (initialContact && unique !== 'never') other.session.close(REPLACED);
-      else if (unique === 'replace') redundant(session, other, now).terminate(REPLACED);
+      else if (unique !== 'replace') continue;
+      else if (crossed) lesser(session, other.session).terminate(REPLACED);
+      // Only who answers decides: an initiator that makes a second SA has its reasons.
+      else if (session.role === 'responder') other.session.terminate(REPLACED);
     }
   }
 
@@ -72,15 +74,9 @@ export class Uniqueness {
   }
 }
 
-/**
- * Of two SAs the one that goes: the older, but where both ends began at the same time the one with the lower
- * initiator's SPI, so that both ends think of the same.
- */
-function redundant(session: Session, other: Entry, now: Instant): Session {
-  const crossed = other.session.role === 'initiator' && now - other.since < SIMULTANEOUS;
-  return crossed && session.status().initiatorSpi < other.session.status().initiatorSpi
-    ? session
-    : other.session;
+/** Of two SAs that both ends began at the same time the one that goes: both ends must think of the same. */
+function lesser(one: Session, other: Session): Session {
+  return one.status().initiatorSpi < other.status().initiatorSpi ? one : other;
 }
 
 function pairOf(local: Identity, remote: Identity): string {

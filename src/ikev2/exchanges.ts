@@ -146,7 +146,8 @@ export class Exchanges {
   }
 
   /** Takes up the request that made this SA: its Message ID is 0, and its answer goes to `path`. */
-  accept(flow: Flow<Reply>, path: Path): void {
+  accept(flow: Flow<Reply>, request: Message, path: Path): void {
+    this.#trace('in', request, path);
     this.#begin(ExchangeType.IKE_SA_INIT, path);
     this.#serve(flow);
   }

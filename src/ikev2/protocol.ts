@@ -105,7 +105,7 @@ function accept(host: Host, message: Message, path: Path, life: Duration): Sessi
     responderSpi: host.reserveSpi(),
   });
   host.add(session);
-  session.begin(answerIkeSa(session, opening), path, life);
+  session.begin(answerIkeSa(session, opening), message, path, life);
   return session;
 }
 

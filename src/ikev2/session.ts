@@ -1,8 +1,11 @@
 import { ExchangeType } from '../iana/ikev2.ts';
 import { activateOutbound, type ChildSa, childStatus } from '../ike/child.ts';
+import { announceDown } from '../ike/child-events.ts';
+import { Children } from '../ike/children.ts';
 import type { IkeSaStatus } from '../ike/output.ts';
 import type { Host, Session } from '../ike/session.ts';
 import { Timers } from '../ike/timers.ts';
+import type { VerifiedPeer } from '../ike/verified-peer.ts';
 import { equal } from '../lib/bytes.ts';
 import { formatIp } from '../lib/ip.ts';
 import { type Duration, type Instant, MINUTE, SECOND } from '../lib/time.ts';
@@ -12,9 +15,6 @@ import { formatIdentity, type Identity } from '../policy/identity.ts';
 import { ikeLifetimes } from '../policy/lifetimes.ts';
 import type { BackendEvent, Path } from '../policy/sa.ts';
 import { type Header, HeaderFlag } from '../wire/header.ts';
-import type { VerifiedPeer } from './auth/verified-peer.ts';
-import { announceDown } from './child-events.ts';
-import { Children } from './children.ts';
 import { Collisions } from './collisions.ts';
 import { Exchanges } from './exchanges.ts';
 import type { Flow, Message, Reply } from './flow.ts';
@@ -113,9 +113,9 @@ export class Ikev2Session implements Session, EmergingSa {
   }
 
   /** Runs the flow that makes this SA on the responder's side; it has `life` to come to an end. */
-  begin(making: Flow<Reply>, path: Path, life: Duration): void {
+  begin(making: Flow<Reply>, request: Message, path: Path, life: Duration): void {
     this.#timers.set('half-open', this.host.now + life);
-    this.exchanges.accept(making, path);
+    this.exchanges.accept(making, request, path);
     this.settle();
   }
 

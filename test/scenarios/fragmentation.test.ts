@@ -21,13 +21,15 @@ import type { ScriptedPeer } from '../sim/scripted-peer.ts';
 /* RFC 7383: messages larger than the path go in pieces. */
 
 const provider = nodeProvider();
-const root = makeAuthority({ key: 'rsa3072' });
-const middle = makeAuthority({ parent: root, key: 'rsa3072', subject: 'C=CH, O=Lab, CN=Middle' });
+/** An extension that nobody needs, and that takes room. */
+const BULK = [{ oid: '1.3.6.1.4.1.99999.1', critical: false, der: new Uint8Array(1200).fill(5) }];
+const root = makeAuthority();
+const middle = makeAuthority({ parent: root, subject: 'C=CH, O=Lab, CN=Middle', extensions: BULK });
 
 /** Certificates with a chain: IKE_AUTH takes some three thousand octets each way. */
 function large(options: PairOptions = {}): Pair {
   const side = (name: string, other: string): { auth: Partial<Connection>; credentials: Credentials } => {
-    const own = issue(middle, { key: 'rsa3072', subject: `C=CH, O=Lab, CN=${name}`, names: [`dns:${name}`] });
+    const own = issue(middle, { extensions: BULK, subject: `C=CH, O=Lab, CN=${name}`, names: [`dns:${name}`] });
     return {
       auth: {
         local: [

@@ -62,3 +62,17 @@ export function duration(milliseconds: number): string {
   const rest = next === undefined ? 0 : Math.floor((seconds % size) / next[0]);
   return next === undefined || rest === 0 ? first : `${first}${rest}${next[1]}`;
 }
+
+const VOLUME_UNITS = ['B', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB', 'EiB'];
+
+/** Octets with three digits or more, in the unit that makes them readable: `812 B`, `1.21 MiB`. */
+export function volume(octets: bigint): string {
+  if (octets < 1024n) return `${octets} B`;
+  let value = Number(octets);
+  let unit = 0;
+  while (value >= 1023.5 && unit < VOLUME_UNITS.length - 1) {
+    value /= 1024;
+    unit++;
+  }
+  return `${value.toPrecision(value < 999.5 ? 3 : 4)} ${VOLUME_UNITS[unit]}`;
+}

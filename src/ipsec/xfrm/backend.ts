@@ -1,4 +1,4 @@
-import { equal } from '../../lib/bytes.ts';
+import { equal, toHex } from '../../lib/bytes.ts';
 import type { Instant } from '../../lib/time.ts';
 import { Failed, type FailureCode } from '../../policy/failure.ts';
 import type {
@@ -20,7 +20,7 @@ import { inboundPolicies, outboundPolicies, standingPolicies } from './policies-
 import { PolicyTable } from './policy-table.ts';
 import { probe } from './probe.ts';
 import { SourceRoutes } from './source-routes.ts';
-import { inboundState, LARGEST_WINDOW, outboundState, type StateReport } from './state.ts';
+import { inboundState, type KernelState, LARGEST_WINDOW, outboundState, type StateReport } from './state.ts';
 
 export interface XfrmOptions {
   /** Routes that give this host's own packets an address of the local selectors; false leaves them to others. */
@@ -64,6 +64,12 @@ interface Installed {
   notice: NodeJS.Timeout | undefined;
 }
 
+type NamedState = Pick<KernelState, 'spi' | 'protocol' | 'destination'>;
+
+function stateKey({ protocol, spi, destination }: NamedState): string {
+  return `${protocol} ${spi} ${toHex(destination)}`;
+}
+
 interface Traffic {
   readonly bytes: bigint;
   readonly packets: bigint;
@@ -90,6 +96,8 @@ export class XfrmBackend implements IpsecBackend {
   readonly #onWarning: (text: string) => void;
   readonly #now: () => Instant;
   readonly #sas = new Map<number, Installed>();
+  /** Which SA a state of the kernel belongs to, by `stateKey`. */
+  readonly #owners = new Map<string, number>();
   readonly #standing = new Set<number>();
   /** SPIs that were promised, with the path for which they were. */
   readonly #reserved = new Map<string, Path>();
@@ -153,6 +161,7 @@ export class XfrmBackend implements IpsecBackend {
     attempt(`installing the SA "${sa.name}"`, () => {
       this.#kernel.addInbound(sa, reserved);
       this.#sas.set(sa.id, installed);
+      this.#own(sa);
       try {
         if (withPolicies(sa)) this.#policies.set(`${sa.id} in`, inboundPolicies(sa));
         if (outbound) this.#addOutbound(installed);
@@ -188,6 +197,8 @@ export class XfrmBackend implements IpsecBackend {
         throw refusal('kernel/expired', `the SA "${before.name}" is not in the kernel any more`);
       if (installed.outbound) this.#kernel.moveState(before, path, udpEncapsulation, false);
       installed.parameters = { ...before, path, udpEncapsulation };
+      this.#disown(before);
+      this.#own(installed.parameters);
       if (!withPolicies(before)) return;
       this.#policies.set(`${id} in`, inboundPolicies(installed.parameters));
       if (installed.outbound) this.#setOutboundPolicies(installed.parameters);
@@ -251,13 +262,12 @@ export class XfrmBackend implements IpsecBackend {
     }
   }
 
-  #admit({ id, protocol, spiIn, replayWindow }: ChildSaParameters): void {
+  #admit(sa: ChildSaParameters): void {
+    const { id, replayWindow } = sa;
     if (this.#sas.has(id))
       throw refusal('kernel/install', `an SA with the number ${id} is installed already`);
-    for (const { parameters } of this.#sas.values()) {
-      if (parameters.spiIn === spiIn && parameters.protocol === protocol)
-        throw refusal('kernel/install', `the SPI ${spiIn.toString(16)} is in use already`);
-    }
+    if (this.#owners.has(stateKey(inboundState(sa))))
+      throw refusal('kernel/install', `the SPI ${sa.spiIn.toString(16)} is in use already`);
     if (replayWindow > LARGEST_WINDOW)
       throw refusal(
         'local/unsupported',
@@ -298,6 +308,7 @@ export class XfrmBackend implements IpsecBackend {
     const sa = installed.parameters;
     clearInterval(installed.notice);
     this.#sas.delete(sa.id);
+    this.#disown(sa);
     this.#takeOutbound(installed);
     this.#policies.clear(`${sa.id} in`);
     this.#kernel.deleteState(inboundState(sa));
@@ -336,31 +347,33 @@ export class XfrmBackend implements IpsecBackend {
   }
 
   #expire({ state, hard }: Extract<KernelEvent, { kind: 'expire' }>): void {
-    for (const installed of this.#sas.values()) {
-      const { parameters: sa } = installed;
-      const mine = [inboundState(sa), outboundState(sa)].some(
-        own =>
-          own.spi === state.spi &&
-          own.protocol === state.protocol &&
-          equal(own.destination, state.destination),
-      );
-      if (!mine || installed.hard || (installed.soft && !hard)) continue;
-      // Both directions reach their limits; once is enough.
-      if (hard) installed.hard = true;
-      else installed.soft = true;
-      this.#onEvent({ kind: 'expire', id: sa.id, hard, now: this.#now() });
-    }
+    const installed = this.#ownerOf(state);
+    if (installed === undefined || installed.hard || (installed.soft && !hard)) return;
+    // Both directions reach their limits; once is enough.
+    if (hard) installed.hard = true;
+    else installed.soft = true;
+    this.#onEvent({ kind: 'expire', id: installed.parameters.id, hard, now: this.#now() });
   }
 
   #remap({ spi, destination, address, port }: Extract<KernelEvent, { kind: 'mapping' }>): void {
-    for (const { parameters: sa } of this.#sas.values()) {
-      if (sa.spiIn !== spi || !equal(sa.path.local.address, destination)) continue;
-      this.#onEvent({
-        kind: 'mapping',
-        id: sa.id,
-        path: { local: sa.path.local, remote: { address, port } },
-      });
-    }
+    const sa = this.#ownerOf({ spi, destination, protocol: 'esp' })?.parameters;
+    if (sa === undefined || sa.spiIn !== spi) return;
+    const path = { local: sa.path.local, remote: { address, port } };
+    this.#onEvent({ kind: 'mapping', id: sa.id, path });
+  }
+
+  #ownerOf(state: NamedState): Installed | undefined {
+    const id = this.#owners.get(stateKey(state));
+    return id === undefined ? undefined : this.#sas.get(id);
+  }
+
+  #own(sa: ChildSaParameters): void {
+    for (const state of [inboundState(sa), outboundState(sa)]) this.#owners.set(stateKey(state), sa.id);
+  }
+
+  #disown(sa: ChildSaParameters): void {
+    for (const key of [inboundState(sa), outboundState(sa)].map(stateKey))
+      if (this.#owners.get(key) === sa.id) this.#owners.delete(key);
   }
 
   #ready(): void {

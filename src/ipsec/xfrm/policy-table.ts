@@ -27,6 +27,7 @@ interface Entry {
 export class PolicyTable {
   readonly #store: PolicyStore;
   readonly #entries = new Map<string, Entry>();
+  readonly #byOwner = new Map<string, ReadonlySet<Entry>>();
 
   constructor(store: PolicyStore) {
     this.#store = store;
@@ -34,24 +35,30 @@ export class PolicyTable {
 
   /** Makes `wanted` all that `owner` wants. Where the store throws, the owner wants nothing any more. */
   set(owner: string, wanted: readonly WantedPolicy[]): void {
-    const keys = new Set(wanted.map(({ id }) => policyKey(id)));
+    const before = this.#byOwner.get(owner) ?? new Set();
+    const entries = new Set<Entry>();
     try {
       for (const { id, action } of wanted) {
         const entry = this.#entry(id);
+        entries.add(entry);
         entry.wanted.delete(owner);
         entry.wanted.set(owner, action);
         this.#settle(entry);
       }
     } catch (error) {
+      this.#byOwner.set(owner, new Set([...before, ...entries]));
       this.clear(owner);
       throw error;
     }
-    for (const [key, entry] of this.#entries) if (!keys.has(key)) this.#drop(entry, owner);
+    this.#byOwner.set(owner, entries);
+    for (const entry of before) if (!entries.has(entry)) this.#drop(entry, owner);
   }
 
   /** What `owner` wanted goes, where nobody else wants it; what others want shows again. */
   clear(owner: string): void {
-    for (const entry of this.#entries.values()) this.#drop(entry, owner);
+    const entries = this.#byOwner.get(owner) ?? [];
+    this.#byOwner.delete(owner);
+    for (const entry of entries) this.#drop(entry, owner);
   }
 
   /** Whether anything is left. */

@@ -56,7 +56,7 @@ mkdir -p /run/lib /run/netns; ln -s /usr/lib/uml/modules /run/lib/modules
 for module in ${MODULES}; do modprobe -d /run $module 2>/dev/null; done
 ip link set lo up
 cd ${root}
-CYGNET_KERNEL=uml TMPDIR=/mnt ${process.execPath} --test --test-isolation=none --test-reporter=spec ${tests.join(' ')} 2>&1
+${process.stdout.isTTY ? '' : 'NO_COLOR=1 '}CYGNET_KERNEL=uml TMPDIR=/mnt ${process.execPath} --test --test-isolation=none --test-reporter=spec ${tests.join(' ')} 2>&1
 echo $? > ${folder}/result
 sync
 echo o > /proc/sysrq-trigger
@@ -64,7 +64,7 @@ sleep 5
 `;
 }
 
-/** What linux.uml has to be started with on this processor: see xstate.c. */
+/** What linux.uml has to be started with on this processor: see xstate.c, which takes a C compiler. */
 function shim(folder: string): Readonly<Record<string, string>> {
   if (!readFileSync('/proc/cpuinfo', 'utf8').includes(' amx_tile')) return {};
   const library = join(folder, 'xstate.so');

@@ -10,7 +10,7 @@ export {
   sharedKeyFromTree,
 } from './inline.ts';
 export { type Configuration, type LoadOptions, loadConfiguration } from './load.ts';
-export type { Pool, PoolAttribute } from './pools.ts';
+export type { Pool } from './pools.ts';
 export { configurationFrom, type ProgramConfiguration } from './program.ts';
 export {
   ConfigurationFailure,
@@ -18,6 +18,5 @@ export {
   formatRemark,
   type LocatedFailure,
 } from './report.ts';
-export type { PlainTree, Position } from './section.ts';
-export { type EngineKnobs, loadSettings, type Settings } from './settings.ts';
-export type { AddressRange } from './value-types.ts';
+export type { PlainTree } from './section.ts';
+export { loadSettings } from './settings.ts';

@@ -11,7 +11,7 @@ export interface Pool {
   readonly attributes: readonly PoolAttribute[];
 }
 
-export interface PoolAttribute {
+interface PoolAttribute {
   /** By name, such as `dns`, or by the number of a configuration attribute. */
   readonly kind: Exclude<keyof typeof POOL, 'addrs'> | number;
   /** Addresses or prefixes; of numbered attributes, the texts as written. */

@@ -7,7 +7,7 @@ import type { Section } from './section.ts';
 import { readSource } from './source.ts';
 
 /** What a strongswan.conf sets: absent is what it does not speak of. */
-export interface Settings {
+interface Settings {
   readonly engine: EngineKnobs;
   /** Where the control socket is to be. */
   readonly control?: string;
@@ -18,7 +18,7 @@ export interface Settings {
 }
 
 /** Knobs of the engine, times in milliseconds. */
-export interface EngineKnobs {
+interface EngineKnobs {
   readonly port?: number;
   readonly natPort?: number;
   readonly retransmitTimeout?: number;

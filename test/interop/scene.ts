@@ -17,7 +17,8 @@ export interface PeerOptions {
   /** Replace parts of either side's configuration: for the failures. */
   readonly alice: (configuration: Section) => Section;
   readonly bob: (configuration: Section) => Section;
-  readonly cygnetArgs: readonly string[];
+  /** `--save-keys` into the lab's folder `keys`. */
+  readonly saveKeys: boolean;
   readonly bobSettings: string;
   /** charon's own keys and authorities, where they differ from cygnet's. */
   readonly bobCertificates?: CertificateSet;
@@ -33,7 +34,7 @@ const DEFAULTS: Omit<PeerOptions, 'certificates' | 'bobCertificates'> = {
   mtu: 1500,
   alice: configuration => configuration,
   bob: configuration => configuration,
-  cygnetArgs: [],
+  saveKeys: false,
   bobSettings: '',
   cygnetSettings: '',
 };
@@ -89,7 +90,7 @@ export class Scene implements AsyncDisposable {
       this.cygnet.start(options.alice(this.#configuration('alice')), {
         ...common,
         who: 'alice',
-        args: options.cygnetArgs,
+        args: options.saveKeys ? ['--save-keys', lab.path('keys')] : [],
         settings: options.cygnetSettings,
       }),
       this.charon.start(options.bob(this.#configuration('bob')), {

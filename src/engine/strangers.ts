@@ -1,5 +1,6 @@
 import { ExchangeType, PayloadType } from '../iana/ikev2.ts';
 import { NotifyError } from '../iana/notify.ts';
+import { Rate } from '../ike/rate.ts';
 import type { Protocol, Session } from '../ike/session.ts';
 import { EMPTY, toHex } from '../lib/bytes.ts';
 import type { Instant } from '../lib/time.ts';
@@ -10,7 +11,6 @@ import { encodeMessage } from '../wire/v2/message.ts';
 import { Cookies } from './cookies.ts';
 import { HalfOpen } from './half-open.ts';
 import type { EngineHost } from './host.ts';
-import { Rate } from './rate.ts';
 
 const CROWDED: Failure = { code: 'local/half-open-limit', summary: 'too many negotiations are under way' };
 

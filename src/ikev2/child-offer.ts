@@ -313,13 +313,17 @@ function configuredSelectors(
   ];
 }
 
+/** The selectors of a TS payload that are address ranges; copied, since they outlive the message. */
 function selectorsIn(
   message: Message,
   type: typeof PayloadType.TSi | typeof PayloadType.TSr,
 ): readonly TrafficSelector[] {
-  return (first(message, type)?.selectors ?? [])
-    .map(fromWireSelector)
-    .filter(selector => selector !== undefined);
+  return (first(message, type)?.selectors ?? []).flatMap(wire => {
+    const selector = fromWireSelector(wire);
+    return selector === undefined
+      ? []
+      : [{ ...selector, start: selector.start.slice(), end: selector.end.slice() }];
+  });
 }
 
 function selectorPayload(

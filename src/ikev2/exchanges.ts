@@ -2,6 +2,7 @@ import { ExchangeType, PayloadType } from '../iana/ikev2.ts';
 import { knownName } from '../iana/name.ts';
 import { NotifyError } from '../iana/notify.ts';
 import { type AskStep, Conversation, type Outcome } from '../ike/flow.ts';
+import { Rate } from '../ike/rate.ts';
 import type { Host } from '../ike/session.ts';
 import { EMPTY } from '../lib/bytes.ts';
 import { isV4 } from '../lib/ip.ts';
@@ -68,6 +69,10 @@ interface Continuation {
 /** Unauthentic messages for a half-open SA after which it is given up (RFC 8019 §4.6). */
 const FORGERIES_BEFORE_AUTH = 16;
 
+/** CREATE_CHILD_SA requests that are served: a gateway may set up hundreds at once, nobody needs as many all the time. */
+const CREATIONS_AT_ONCE = 256;
+const CREATIONS_PER_SECOND = 20;
+
 /**
  * The messages of one IKE SA: windows, duplicates, retransmission, protection and fragments on one side,
  * conversations on the other. One request of each side is under way at a time (RFC 7296 §2.3).
@@ -84,6 +89,7 @@ export class Exchanges {
   #server: Conversation<Step, Reply> | undefined;
   #continuations: readonly Continuation[] = [];
   #forgeries = 0;
+  #creations: Rate | undefined;
 
   constructor(owner: Owner) {
     this.#owner = owner;
@@ -110,9 +116,9 @@ export class Exchanges {
     return exchange === undefined ? undefined : `answer to ${knownName(ExchangeType, exchange)}`;
   }
 
-  /** The Message ID of the next request; near 2^32 the SA must go. */
-  get nextMessageId(): number {
-    return this.#requests.idFor(ExchangeType.INFORMATIONAL);
+  /** Whether there are Message IDs left for requests. */
+  get supply(): 'fresh' | 'worn' | 'spent' {
+    return this.#requests.supply;
   }
 
   /** Octets of fragments that wait for the rest of their message. */
@@ -262,8 +268,16 @@ export class Exchanges {
       this.#continuations = this.#continuations.filter(other => other !== continuation);
       this.#server = continuation.conversation;
       continuation.conversation.resume({ ...message, response: continuation.sent });
-    } else if (verdict === 'temporary') this.#reply({ payloads: [notify(NotifyError.TEMPORARY_FAILURE)] });
+    } else if (verdict === 'temporary' || this.#isFlood(exchangeType))
+      this.#reply({ payloads: [notify(NotifyError.TEMPORARY_FAILURE)] });
     else this.#serve(this.#owner.serve(message));
+  }
+
+  /** A peer may keep us busy with key exchanges, but not without end (RFC 8019 §5). */
+  #isFlood(exchange: number): boolean {
+    if (exchange !== ExchangeType.CREATE_CHILD_SA) return false;
+    this.#creations ??= new Rate(CREATIONS_PER_SECOND, CREATIONS_AT_ONCE);
+    return !this.#creations.allows(this.#owner.host.now);
   }
 
   /** RFC 7296 §2.21.3: the peer is told and the SA closed; but a critical payload we do not know is no breach (§2.5). */

@@ -2,15 +2,16 @@ import type { PacketCipher } from '../crypto/provider.ts';
 import type { ChildSa } from '../ike/child.ts';
 import type { IkeSaStatus } from '../ike/output.ts';
 import type { Host } from '../ike/session.ts';
+import type { VerifiedPeer } from '../ike/verified-peer.ts';
 import type { Secret } from '../lib/secret.ts';
 import type { Duration } from '../lib/time.ts';
 import type { Connection } from '../policy/connection.ts';
 import type { Failure } from '../policy/failure.ts';
 import type { Identity } from '../policy/identity.ts';
 import type { Path } from '../policy/sa.ts';
-import type { VerifiedPeer } from './auth/verified-peer.ts';
 import type { Collisions } from './collisions.ts';
 import type { Flow } from './flow.ts';
+import type { PeerFacts } from './peer-facts.ts';
 
 /** The end that sent the first message of this IKE SA, or the rekey request that made it, is its initiator. */
 export type Role = 'initiator' | 'responder';
@@ -111,25 +112,4 @@ export interface IkeKeys {
   readonly skD: Secret;
   readonly outgoing: PacketCipher;
   readonly incoming: PacketCipher;
-}
-
-/** What the peer said it can do, and what lies between us. Extensions fill it in (`extensions/`). */
-export interface PeerFacts {
-  /** It knows of NAT traversal: it said where it sends from and to. */
-  natTraversal: boolean;
-  /** Some NAT changes our address or port; the peer's. */
-  natLocal: boolean;
-  natRemote: boolean;
-  /** ESP goes in UDP: a NAT is there, or is to be believed to be. */
-  encapsulate: boolean;
-  /** RFC 7383: it understands SKF. */
-  fragmentation: boolean;
-  /** RFC 6023. */
-  childless: boolean;
-  /** RFC 4555. */
-  mobike: boolean;
-  /** RFC 7427 §4: hash algorithms it takes in signatures; empty: none but the old methods. */
-  signatureHashes: readonly number[];
-  /** It holds no other IKE SA with us (RFC 7296 §2.4). */
-  initialContact: boolean;
 }

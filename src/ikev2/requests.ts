@@ -15,21 +15,31 @@ interface Outstanding {
   due: Instant;
 }
 
-/** Message IDs are 32 bits and never wrap (RFC 7296 §2.2): from here on the SA wants new keys, at the end it closes. */
-export const MESSAGE_ID_WORN = 2 ** 31;
-export const MESSAGE_ID_LAST = 2 ** 32 - 1;
+/** Message IDs are 32 bits and never wrap (RFC 7296 §2.2): from half of them on the SA wants new keys. */
+const WORN = 2 ** 31;
+const LAST = 2 ** 32 - 1;
 
 /**
  * Our side's requests: one at a time (a window of 1 is all that a peer must offer, RFC 7296 §2.3), sent again with
  * growing pauses until its answer comes or patience ends.
  */
 export class Requests {
-  #next = 0;
+  #next: number;
   #outstanding: Outstanding | undefined;
+
+  /** @param next the Message ID of the first request */
+  constructor(next = 0) {
+    this.#next = next;
+  }
 
   /** The Message ID that a request of `exchange` will have. IKE_SA_INIT is 0, however often it is begun anew. */
   idFor(exchange: number): number {
     return exchange === ExchangeType.IKE_SA_INIT ? 0 : this.#next;
+  }
+
+  /** Whether there are Message IDs left: plenty, a last half of them, none. */
+  get supply(): 'fresh' | 'worn' | 'spent' {
+    return this.#next < WORN ? 'fresh' : this.#next < LAST ? 'worn' : 'spent';
   }
 
   /** The request that awaits its answer: its exchange type. */

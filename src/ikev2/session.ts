@@ -24,7 +24,8 @@ import { childExpired } from './flows/expiry.ts';
 import { liveness, serveInformational } from './flows/informational.ts';
 import { rekeyChild } from './flows/rekey-child.ts';
 import { rekeyIke } from './flows/rekey-ike.ts';
-import type { EmergingSa, IkeKeys, IkeSa, IkeState, PeerFacts, Role, Succession, Task } from './ike-sa.ts';
+import type { EmergingSa, IkeKeys, IkeSa, IkeState, Role, Succession, Task } from './ike-sa.ts';
+import { type PeerFacts, unknownPeer } from './peer-facts.ts';
 import { Protection } from './protection.ts';
 import { isSame, Tasks } from './tasks.ts';
 
@@ -48,7 +49,7 @@ export class Ikev2Session implements Session, EmergingSa {
   readonly version = 2;
   readonly host: Host;
   readonly role: Role;
-  readonly peer: PeerFacts = noFacts();
+  readonly peer: PeerFacts = unknownPeer();
   readonly exchanges: Exchanges;
   connection: Connection;
   path: Path;
@@ -168,13 +169,16 @@ export class Ikev2Session implements Session, EmergingSa {
     const child = this.#children.find(event.id);
     if (child === undefined) return;
     if (event.kind === 'expire') childExpired(this, child, event.hard);
-    else if (event.kind === 'inbound') activateOutbound(this.host, child);
-    else this.#follow(event.path);
+    else if (event.kind === 'inbound') {
+      // The other end has it (RFC 7296 §2.8); one that is on its way out stays silent.
+      if (child.state === 'INSTALLED') activateOutbound(this.host, child);
+    } else this.#follow(event.path);
     this.settle();
   }
 
   /** Every way in ends here: the next task begins if it can, and the engine learns when to come back. */
   settle(): void {
+    if (this.state === 'ESTABLISHED' && this.exchanges.supply !== 'fresh') this.#renew();
     // Before the peer has proved itself, only the flow that waits for the proof goes on.
     const mayBegin = this.state !== 'CONNECTING' || this.role === 'initiator';
     while (mayBegin && !this.#gone && this.exchanges.free) {
@@ -389,6 +393,13 @@ export class Ikev2Session implements Session, EmergingSa {
       this.#timers.set('keepalive', host.now + host.settings.natKeepAlive);
   }
 
+  /** Message IDs run out: never in practice, and never beyond their end. */
+  #renew(): void {
+    if (this.exchanges.supply === 'spent')
+      this.close({ code: 'local/expired', summary: 'the Message IDs of the IKE SA are used up' });
+    else if (!this.has(({ kind }) => kind === 'rekey-ike')) this.start(rekeyIke());
+  }
+
   #watch(): void {
     const { dpdDelay } = this.connection;
     if (dpdDelay > 0) this.#timers.set('liveness', this.host.now + dpdDelay);
@@ -455,20 +466,6 @@ export class Ikev2Session implements Session, EmergingSa {
 const CHILD_TASKS: ReadonlySet<Task['kind']> = new Set(['create-child', 'rekey-child', 'delete-child']);
 
 const STOPPED: Failure = { code: 'local/stopped', summary: 'the IKE SA was closed' };
-
-function noFacts(): PeerFacts {
-  return {
-    natTraversal: false,
-    natLocal: false,
-    natRemote: false,
-    encapsulate: false,
-    fragmentation: false,
-    childless: false,
-    mobike: false,
-    signatureHashes: [],
-    initialContact: false,
-  };
-}
 
 function samePath(a: Path, b: Path): boolean {
   return (

@@ -18,8 +18,13 @@ function behindNat(options: PairOptions = {}): Pair & { readonly nat: Nat } {
   return { ...made, nat };
 }
 
+/** Of a, which b must see alike where there is no NAT; and ESP goes where IKE goes. */
 function ports(pairOf: Pair): readonly number[] {
   const { local, remote } = onlyIke(pairOf.a).path;
+  const there = onlyIke(pairOf.b);
+  assert.equal(there.path.local.port, remote.port);
+  if (!there.natRemote) assert.equal(there.path.remote.port, local.port);
+  for (const { path } of pairOf.b.backEnd.sas.values()) assert.deepEqual(path, there.path);
   return [local.port, remote.port];
 }
 

@@ -2,7 +2,8 @@ import type { Host } from '../../ike/session.ts';
 import type { Connection } from '../../policy/connection.ts';
 import type { Path } from '../../policy/sa.ts';
 import type { Payload } from '../../wire/v2/payload.ts';
-import type { PeerFacts, Role } from '../ike-sa.ts';
+import type { Role } from '../ike-sa.ts';
+import type { PeerFacts } from '../peer-facts.ts';
 
 /** Where in the making of an IKE SA something may ride along. */
 export type Slot = 'init-request' | 'init-response' | 'auth-request' | 'auth-response';

@@ -1,0 +1,35 @@
+/** What the peer said it can do, and what lies between us. Extensions fill it in (`extensions/`). */
+export interface PeerFacts {
+  /** It knows of NAT traversal: it said where it sends from and to. */
+  natTraversal: boolean;
+  /** Some NAT changes our address or port; the peer's. */
+  natLocal: boolean;
+  natRemote: boolean;
+  /** ESP goes in UDP: a NAT is there, or is to be believed to be. */
+  encapsulate: boolean;
+  /** RFC 7383: it understands SKF. */
+  fragmentation: boolean;
+  /** RFC 6023. */
+  childless: boolean;
+  /** RFC 4555. */
+  mobike: boolean;
+  /** RFC 7427 §4: hash algorithms it takes in signatures; empty: none but the old methods. */
+  signatureHashes: readonly number[];
+  /** It holds no other IKE SA with us (RFC 7296 §2.4). */
+  initialContact: boolean;
+}
+
+/** Before the peer has said anything. */
+export function unknownPeer(): PeerFacts {
+  return {
+    natTraversal: false,
+    natLocal: false,
+    natRemote: false,
+    encapsulate: false,
+    fragmentation: false,
+    childless: false,
+    mobike: false,
+    signatureHashes: [],
+    initialContact: false,
+  };
+}

@@ -1,13 +1,12 @@
 import { compare } from '../lib/bytes.ts';
 import { type Duration, type Instant, MINUTE, SECOND } from '../lib/time.ts';
-import type { IkeSa, Task } from './ike-sa.ts';
 
 /** What one IKE SA must remember because both ends may begin at the same time (RFC 7296 §2.8.1, §2.8.2, §2.25). */
-export class Collisions {
+export class Collisions<Sa> {
   /** The IKE SA that the peer's rekey of this one made, while our own rekey of it is under way. */
-  rival: { readonly sa: IkeSa; readonly nonce: Uint8Array } | undefined;
+  rival: { readonly sa: Sa; readonly nonce: Uint8Array } | undefined;
   /** On such an SA, until it takes over: the one that it may yet replace. */
-  predecessor: IkeSa | undefined;
+  predecessor: Sa | undefined;
   /** SPIs that the peer deleted although the response which would have told them to us has not come. */
   readonly deletedAhead = new Set<number>();
   /** When the first and the last TEMPORARY_FAILURE of an unbroken row came. */
@@ -58,32 +57,3 @@ export function lower(ni: Uint8Array, nr: Uint8Array): Uint8Array {
 export function loses(ours: Uint8Array, theirs: Uint8Array): boolean {
   return compare(ours, theirs) < 0;
 }
-
-/**
- * The peer uses `sa`. Where its rekey made `sa` and the children still wait on the SA before, that settles it: the
- * peer knows of no collision, or has won it.
- */
-export function settle(sa: IkeSa): void {
-  const { predecessor } = sa.collisions;
-  if (predecessor?.collisions.rival?.sa !== sa) return;
-  sa.collisions.predecessor = undefined;
-  predecessor.handOver(sa);
-  abandonLater(predecessor);
-}
-
-/**
- * An SA that has handed over, or never took over, is the peer's to delete. In the end it goes without a word: the
- * peer has forgotten it long ago.
- */
-export function abandonLater(sa: IkeSa): void {
-  sa.start(ABANDON, ABANDONED);
-}
-
-const ABANDON: Task = {
-  kind: 'delete-ike',
-  subject: 'abandoned',
-  // biome-ignore lint/correctness/useYield: nobody else has a turn in it
-  *run(sa) {
-    if (sa.state === 'REKEYED' || sa.collisions.predecessor !== undefined) sa.close();
-  },
-};

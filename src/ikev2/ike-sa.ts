@@ -35,7 +35,7 @@ export interface IkeSa {
   readonly peer: PeerFacts;
   readonly children: readonly ChildSa[];
   state: IkeState;
-  readonly collisions: Collisions;
+  readonly collisions: Collisions<IkeSa>;
   /** The task whose request is on its way; those that wait are not meant. */
   readonly running: Task | undefined;
 

@@ -63,7 +63,7 @@ export class Ikev2Session implements Session, EmergingSa {
   readonly #children: Children;
   readonly #tasks = new Tasks();
   running: Task | undefined;
-  readonly collisions = new Collisions();
+  readonly collisions = new Collisions<IkeSa>();
   readonly #timers = new Timers<TimerName>();
   /** Established, and no other SA has taken its children over: it is the one that events speak of. */
   #inCharge = false;

@@ -1,8 +1,8 @@
 import { PayloadType, ProtocolId } from '../../iana/ikev2.ts';
 import { NotifyStatus } from '../../iana/notify.ts';
-import { settle } from '../collisions.ts';
 import { type Flow, findNotify, first, type Message, type Reply } from '../flow.ts';
 import type { IkeSa } from '../ike-sa.ts';
+import { settle } from '../rivals.ts';
 import { serveNewChild, temporaryFailure } from './create-child-new.ts';
 import { serveRekeyChild } from './rekey-child.ts';
 import { serveRekeyIke } from './rekey-ike.ts';

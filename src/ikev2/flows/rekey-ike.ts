@@ -8,7 +8,7 @@ import { noCommonProposal, offerRefused } from '../../ike/failures.ts';
 import type { Secret } from '../../lib/secret.ts';
 import { Failed, type Failure } from '../../policy/failure.ts';
 import type { NotifyPayload } from '../../wire/v2/payload.ts';
-import { abandonLater, loses, lower, retryDelay, settle } from '../collisions.ts';
+import { loses, lower, retryDelay } from '../collisions.ts';
 import {
   type Exchanged,
   type Flow,
@@ -22,6 +22,7 @@ import {
 } from '../flow.ts';
 import { ikeKeys } from '../ike-keys.ts';
 import type { IkeKeys, IkeSa, Role, Task } from '../ike-sa.ts';
+import { abandonLater, settle } from '../rivals.ts';
 import { choiceOf, ikeSpiOctets, ikeSpiOf, offerOf } from '../sa-payload.ts';
 import { NONCE_LENGTH } from './create-child-exchange.ts';
 import { temporaryFailure, tryLater } from './create-child-new.ts';

@@ -16,7 +16,7 @@ import { unknownCritical } from '../wire/v2/rules.ts';
 declare const opened: unique symbol;
 
 /** Payloads that the peer, and nobody else, put into this message: only `Protection.open` can say so. */
-export type Authentic = readonly Payload[] & { readonly [opened]: true };
+type Authentic = readonly Payload[] & { readonly [opened]: true };
 
 export type Opened =
   | { readonly kind: 'message'; readonly payloads: Authentic }

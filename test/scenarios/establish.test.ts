@@ -231,6 +231,34 @@ test('another method than the one wanted: twice', () => {
   });
 });
 
+test('several rounds of authentication are refused, not cut to the first (RFC 4739)', () => {
+  const twoLocal = connection('a', 'b').local.flatMap(round => [round, round]);
+  const twoRemote = connection('b', 'a').remote.flatMap(round => [
+    round,
+    { ...round, method: 'eap' as const },
+  ]);
+  bothTimes({ a: { local: twoLocal } }, a => assert.equal(failureOf(a).code, 'local/unsupported'));
+  bothTimes({ b: { remote: twoRemote } }, (a, b) => {
+    assert.equal(failureOf(a).code, 'auth/refused-by-peer');
+    assert.equal(failureOf(b).code, 'local/unsupported');
+  });
+});
+
+test('the connection of an identity does not allow what another agreed to: twice', () => {
+  const { sim, a, b } = pair();
+  const decoy = connection('b', 'somebody else', { name: 'decoy' });
+  const strict = connection('b', 'a', { proposals: parseProposals('aes256-sha512-modp3072', 'ike') });
+  b.act((engine, now) => engine.configure([decoy, strict], sharedKey(), now));
+  for (let time = 0; time < 2; time++) {
+    b.events.length = 0;
+    a.initiate('site', 'net');
+    sim.quiet();
+    const { code, summary } = failureOf(b);
+    assert.equal(code, 'peer/no-proposal-chosen');
+    assert.match(summary, /site is for a, and does not allow aes128gcm16-prfsha256-x25519/);
+  }
+});
+
 test('no connection for the address: twice', () => {
   bothTimes({ b: { remoteAddresses: ['203.0.113.9'] } }, (a, b) => {
     assert.equal(failureOf(a).code, 'peer/no-proposal-chosen');

@@ -4,7 +4,7 @@ import type { AuthMethod } from './method.ts';
 import { psk } from './psk.ts';
 import { signature } from './signature.ts';
 
-export const AUTH_METHODS: readonly AuthMethod[] = [psk, signature];
+const AUTH_METHODS: readonly AuthMethod[] = [psk, signature];
 
 /** The method that the configuration names. Throws Failed (`local/unsupported`). */
 export function methodNamed(name: AuthMethodName): AuthMethod {

@@ -7,7 +7,7 @@ import { natDetection } from './nat-detection.ts';
 import { signatureHashes } from './signature-hashes.ts';
 
 /** All there are, in the order in which their payloads stand in a message. */
-export const EXTENSIONS: readonly Extension[] = [
+const EXTENSIONS: readonly Extension[] = [
   natDetection,
   fragmentation,
   signatureHashes,

@@ -1,4 +1,3 @@
-import type { CryptoProvider } from '../../crypto/provider.ts';
 import { PayloadType } from '../../iana/ikev2.ts';
 import { NotifyStatus } from '../../iana/notify.ts';
 import { equal, u64 } from '../../lib/bytes.ts';
@@ -49,24 +48,12 @@ function pretends({ host, connection }: Circumstances): boolean {
 }
 
 /** SHA-1(SPIi | SPIr | address | port), the SPIs as they stand in the header of the message. */
-function hashOf({ host, initiatorSpi, responderSpi }: Circumstances, endpoint: Endpoint): Uint8Array {
-  return natHash(host.provider, initiatorSpi, responderSpi, endpoint);
-}
-
-/** The hash that stands for `endpoint` in a message with these SPIs in its header. */
-export function natHash(
-  provider: CryptoProvider,
-  initiatorSpi: bigint,
-  responderSpi: bigint,
+function hashOf(
+  { host, initiatorSpi, responderSpi }: Circumstances,
   { address, port }: Endpoint,
 ): Uint8Array {
-  return provider.hash(
-    'sha1',
-    u64(initiatorSpi),
-    u64(responderSpi),
-    address,
-    Uint8Array.of(port >> 8, port & 0xff),
-  );
+  const portOctets = Uint8Array.of(port >> 8, port & 0xff);
+  return host.provider.hash('sha1', u64(initiatorSpi), u64(responderSpi), address, portOctets);
 }
 
 function hashesIn(payloads: readonly Payload[], notifyType: number): readonly Uint8Array[] {

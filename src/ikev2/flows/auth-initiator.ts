@@ -5,7 +5,7 @@ import { reserveSpi } from '../../ike/child.ts';
 import { announceUp } from '../../ike/child-events.ts';
 import { failureOf } from '../../ike/flow.ts';
 import type { VerifiedPeer } from '../../ike/verified-peer.ts';
-import type { ChildConfig, Connection, LocalAuth, RemoteAuth } from '../../policy/connection.ts';
+import type { ChildConfig, RemoteAuth } from '../../policy/connection.ts';
 import { Failed, type Failure } from '../../policy/failure.ts';
 import { formatIdentity, type Identity } from '../../policy/identity.ts';
 import { formatIdentityPattern } from '../../policy/identity-match.ts';
@@ -16,7 +16,16 @@ import { type ChildOffer, childOffer, confirmChild, offerPayloads } from '../chi
 import { heed, offered } from '../extensions/index.ts';
 import { type Exchanged, type Flow, findError, first, notify, request } from '../flow.ts';
 import type { EmergingSa } from '../ike-sa.ts';
-import { firstChild, forget, hasChild, identityIn, idPayload, octetsOf, verifyPeer } from './auth.ts';
+import {
+  firstChild,
+  forget,
+  hasChild,
+  identityIn,
+  idPayload,
+  octetsOf,
+  onlyRound,
+  verifyPeer,
+} from './auth.ts';
 import { installOurs, refusal, withdraw } from './create-child-exchange.ts';
 import { breach, type InitResult } from './init.ts';
 
@@ -30,7 +39,7 @@ export function* initiateIkeAuth(
   config: ChildConfig | undefined,
 ): Flow<void> {
   const { host, connection } = sa;
-  const { local, remote } = firstRound(connection);
+  const { local, remote } = onlyRound(connection);
   const remoteId = remote.id.kind === 'exact' ? remote.id.identity : undefined;
   const proof = methodNamed(local.method).prepare({
     host,
@@ -70,17 +79,6 @@ export function* initiateIkeAuth(
     if (spiIsOurs && config !== undefined && spiIn !== undefined)
       host.command({ kind: 'release-spi', protocol: config.protocol, spi: spiIn });
   }
-}
-
-/** The one round of authentication. */
-function firstRound({ name, local, remote }: Connection): {
-  readonly local: LocalAuth;
-  readonly remote: RemoteAuth;
-} {
-  const [ours, theirs] = [local[0], remote[0]];
-  if (ours === undefined || theirs === undefined)
-    throw new Failed({ code: 'config/missing', summary: `${name}: no authentication is configured` });
-  return { local: ours, remote: theirs };
 }
 
 /**

@@ -25,6 +25,7 @@ import {
   identityIn,
   idPayload,
   octetsOf,
+  onlyRound,
   verifyPeer,
 } from './auth.ts';
 import { installChild } from './create-child-exchange.ts';
@@ -97,7 +98,7 @@ function admit(
       if (failure === undefined || failure.code === 'auth/method') failure = error.failure;
     }
   }
-  throw new Failed(failure ?? nobody(sa, identity, wanted));
+  throw new Failed(failure ?? nobody(sa, init, identity, wanted));
 }
 
 function candidates(
@@ -138,12 +139,7 @@ function prove(
   claimed: { readonly id: IdPayload; readonly identity: Identity; readonly auth: AuthPayload },
 ): Admitted {
   const { host, path, peer } = sa;
-  const [local, remote] = [connection.local[0], connection.remote[0]];
-  if (local === undefined || remote === undefined)
-    throw new Failed({
-      code: 'config/missing',
-      summary: `${connection.name}: no authentication is configured`,
-    });
+  const { local, remote } = onlyRound(connection);
   allowedMethod(remote, claimed.auth, claimed.identity);
   const proof = methodNamed(local.method).prepare({
     host,
@@ -226,7 +222,12 @@ function eapAsked({ idType, data }: IdPayload): Failure {
   };
 }
 
-function nobody({ host, path }: EmergingSa, remoteId: Identity, localId: Identity | undefined): Failure {
+function nobody(
+  { host, path }: EmergingSa,
+  { chosen }: InitResult,
+  remoteId: Identity,
+  localId: Identity | undefined,
+): Failure {
   const query = {
     version: 2,
     local: path.local.address,
@@ -235,9 +236,22 @@ function nobody({ host, path }: EmergingSa, remoteId: Identity, localId: Identit
     remoteId,
     ...(localId === undefined ? {} : { localId }),
   } as const;
+  const [fitting] = matchConnections(host.connections, query);
+  if (fitting !== undefined) return otherAlgorithms(fitting.connection, chosen.text, remoteId);
   const [nearest] = mismatchedConnections(host.connections, query);
   const failure = noConnection(host.connections, query);
   return nearest?.differs.some(difference => difference.endsWith('identity')) === true
     ? { ...failure, code: 'auth/wrong-identity' }
     : failure;
+}
+
+/** IKE_SA_INIT was agreed by another connection's proposals, before the peer had said who it is. */
+function otherAlgorithms({ name, proposals }: Connection, chosen: string, remoteId: Identity): Failure {
+  return {
+    code: 'peer/no-proposal-chosen',
+    summary: `${name} is for ${formatIdentity(remoteId)}, and does not allow ${chosen}, which was agreed before it named itself`,
+    ours: proposals.map(({ text }) => text),
+    theirs: [chosen],
+    remedy: `add ${chosen} to proposals of ${name}, or give all connections for these addresses the same proposals`,
+  };
 }

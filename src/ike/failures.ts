@@ -1,8 +1,10 @@
 import type { Proposal, ProposalMismatch } from '../crypto/proposal.ts';
 import { TransformType } from '../iana/ikev2.ts';
 import { knownName } from '../iana/name.ts';
+import { formatIp } from '../lib/ip.ts';
 import type { Failure } from '../policy/failure.ts';
 import type { SelectorMismatch } from '../policy/narrowing.ts';
+import type { Path } from '../policy/sa.ts';
 import { formatSelector } from '../policy/selector-text.ts';
 import type { TrafficSelector } from '../policy/traffic-selector.ts';
 
@@ -15,6 +17,25 @@ import type { TrafficSelector } from '../policy/traffic-selector.ts';
 export interface Setting {
   readonly key: string;
   readonly of: string;
+}
+
+/**
+ * However often `message` was sent, no answer came. Before the first answer the peer may not be there at all; later it is
+ * there, and something keeps the rest from it.
+ */
+export function noAnswer(message: string, times: number, path: Path, first: boolean): Failure {
+  const [from, to] = [path.local, path.remote].map(
+    ({ address, port }) => `${formatIp(address)} port ${port}`,
+  );
+  return {
+    code: 'peer/silent',
+    summary: `no answer from ${to} to ${message}, sent ${times} times`,
+    ours: [`from ${from}`],
+    theirs: [`${to}: nothing`],
+    remedy: first
+      ? `see that ${to} is the peer, that a daemon listens there, and that no firewall on the way drops UDP to it`
+      : `the peer answered before: see its log, and that firewalls on the way let UDP port ${path.remote.port} and fragments pass`,
+  };
 }
 
 /** The peer offered, or answered with, algorithms that we do not allow. */

@@ -1,6 +1,7 @@
 import { ExchangeType, PayloadType } from '../iana/ikev2.ts';
-import { knownName } from '../iana/name.ts';
+import { knownName, nameOf } from '../iana/name.ts';
 import { NotifyError } from '../iana/notify.ts';
+import { noAnswer } from '../ike/failures.ts';
 import { type AskStep, Conversation, type Outcome } from '../ike/flow.ts';
 import { Rate } from '../ike/rate.ts';
 import type { Host } from '../ike/session.ts';
@@ -177,12 +178,14 @@ export class Exchanges {
       this.#transmit(datagrams, this.#owner.path);
       return;
     }
-    const exchange = knownName(ExchangeType, this.#requests.exchange ?? 0);
+    const exchange = this.#requests.exchange ?? 0;
     this.#requests.done();
-    const failure: Failure = {
-      code: 'peer/silent',
-      summary: `no answer to ${exchange}, sent ${host.settings.retransmitTries + 1} times`,
-    };
+    const failure = noAnswer(
+      nameOf(ExchangeType, exchange),
+      host.settings.retransmitTries + 1,
+      this.#owner.path,
+      exchange === ExchangeType.IKE_SA_INIT,
+    );
     const established = this.#owner.state === 'ESTABLISHED' || this.#owner.state === 'REKEYING';
     if (established || this.#task === undefined) this.#owner.silent(failure);
     else this.#task.fail(failure);

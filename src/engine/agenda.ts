@@ -46,6 +46,13 @@ export class Agenda<Item> {
     return item;
   }
 
+  /** Takes out all that are due at `now`, the earliest first. */
+  takeAll(now: Instant): readonly Item[] {
+    const due: Item[] = [];
+    for (let item = this.take(now); item !== undefined; item = this.take(now)) due.push(item);
+    return due;
+  }
+
   #rebuild(): void {
     this.#heap.length = 0;
     for (const [item, at] of this.#current) this.#push({ at, item });

@@ -93,8 +93,8 @@ export class Engine {
   /** Does all that is due at `now`. */
   tick(now: Instant): readonly Output[] {
     return this.#enter(now, () => {
-      const { agenda } = this.#host;
-      for (let due = agenda.take(now); due !== undefined; due = agenda.take(now)) due.tick();
+      // All that are due at first: what becomes due meanwhile has the next turn.
+      for (const session of this.#host.agenda.takeAll(now)) session.tick();
       for (const { connection, children } of this.#revival.take(now))
         for (const child of children) this.#revive(connection, child);
     });

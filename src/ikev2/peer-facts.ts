@@ -11,8 +11,6 @@ export interface PeerFacts {
   fragmentation: boolean;
   /** RFC 6023. */
   childless: boolean;
-  /** RFC 4555. */
-  mobike: boolean;
   /** RFC 7427 §4: hash algorithms it takes in signatures; empty: none but the old methods. */
   signatureHashes: readonly number[];
   /** It holds no other IKE SA with us (RFC 7296 §2.4). */
@@ -28,7 +26,6 @@ export function unknownPeer(): PeerFacts {
     encapsulate: false,
     fragmentation: false,
     childless: false,
-    mobike: false,
     signatureHashes: [],
     initialContact: false,
   };

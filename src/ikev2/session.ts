@@ -89,7 +89,7 @@ export class Ikev2Session implements Session, EmergingSa {
   }
 
   get deadline(): Instant | undefined {
-    const tasks = this.exchanges.free ? this.#tasks.deadline : undefined;
+    const tasks = this.#mayBegin ? this.#tasks.deadline : undefined;
     let soonest: Instant | undefined;
     for (const at of [this.#timers.deadline, this.exchanges.deadline, tasks, this.#children.deadline])
       if (at !== undefined && (soonest === undefined || at < soonest)) soonest = at;
@@ -179,9 +179,7 @@ export class Ikev2Session implements Session, EmergingSa {
   /** Every way in ends here: the next task begins if it can, and the engine learns when to come back. */
   settle(): void {
     if (this.state === 'ESTABLISHED' && this.exchanges.supply !== 'fresh') this.#renew();
-    // Before the peer has proved itself, only the flow that waits for the proof goes on.
-    const mayBegin = this.state !== 'CONNECTING' || this.role === 'initiator';
-    while (mayBegin && !this.#gone && this.exchanges.free) {
+    while (!this.#gone && this.#mayBegin) {
       const task = this.#tasks.take(this.host.now);
       if (task === undefined) break;
       this.running = task;
@@ -393,6 +391,11 @@ export class Ikev2Session implements Session, EmergingSa {
       this.#timers.set('keepalive', host.now + host.settings.natKeepAlive);
   }
 
+  /** Whether a task may begin: before the peer has proved itself, only the flow that waits for the proof goes on. */
+  get #mayBegin(): boolean {
+    return this.exchanges.free && (this.state !== 'CONNECTING' || this.role === 'initiator');
+  }
+
   /** Message IDs run out: never in practice, and never beyond their end. */
   #renew(): void {
     if (this.exchanges.supply === 'spent')
@@ -409,7 +412,7 @@ export class Ikev2Session implements Session, EmergingSa {
     const { host } = this;
     switch (timer) {
       case 'half-open':
-        this.broken({ code: 'peer/silent', summary: 'the peer began and did not go on' });
+        this.broken(UNFINISHED);
         return;
       case 'fragments':
         this.exchanges.discardFragments();
@@ -434,12 +437,12 @@ export class Ikev2Session implements Session, EmergingSa {
   }
 
   /**
-   * The address of a peer behind a NAT may change at any time: it is where its last authentic packet came from. Whoever is behind a NAT
-   * itself does not follow (RFC 7296 §2.23), and with MOBIKE the peer says so when it moves (RFC 4555 §3.8).
+   * The address of a peer behind a NAT may change at any time: it is where its last authentic packet came from.
+   * Whoever is behind a NAT itself does not follow (RFC 7296 §2.23).
    */
   #follow(path: Path): void {
-    const { natLocal, natRemote, mobike } = this.peer;
-    if (!natRemote || natLocal || mobike || samePath(path, this.path)) return;
+    const { natLocal, natRemote } = this.peer;
+    if (!natRemote || natLocal || samePath(path, this.path)) return;
     this.path = path;
     this.#children.follow(path);
   }
@@ -464,6 +467,12 @@ export class Ikev2Session implements Session, EmergingSa {
 }
 
 const CHILD_TASKS: ReadonlySet<Task['kind']> = new Set(['create-child', 'rekey-child', 'delete-child']);
+
+const UNFINISHED: Failure = {
+  code: 'peer/silent',
+  summary: 'the peer began, was answered, and did not go on',
+  remedy: 'see why at the peer: the answer did not reach it, or it did not like what it says',
+};
 
 const STOPPED: Failure = { code: 'local/stopped', summary: 'the IKE SA was closed' };
 

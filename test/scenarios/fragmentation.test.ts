@@ -29,7 +29,11 @@ const middle = makeAuthority({ parent: root, subject: 'C=CH, O=Lab, CN=Middle', 
 /** Certificates with a chain: IKE_AUTH takes some three thousand octets each way. */
 function large(options: PairOptions = {}): Pair {
   const side = (name: string, other: string): { auth: Partial<Connection>; credentials: Credentials } => {
-    const own = issue(middle, { extensions: BULK, subject: `C=CH, O=Lab, CN=${name}`, names: [`dns:${name}`] });
+    const own = issue(middle, {
+      extensions: BULK,
+      subject: `C=CH, O=Lab, CN=${name}`,
+      names: [`dns:${name}`],
+    });
     return {
       auth: {
         local: [

@@ -305,6 +305,20 @@ test('an SA that is ended while the back end still works for it: the late answer
   }
 });
 
+test('what is asked of an SA whose peer has not proved itself waits, and is forgotten with it', () => {
+  const { sim, a, b, ab } = pair();
+  ab.script = packet =>
+    packet.content.kind === 'ike' && packet.content.datagram[18] === ExchangeType.IKE_AUTH ? 'drop' : 'pass';
+  a.initiate('site', 'net');
+  sim.run(SECOND);
+  const [halfOpen] = b.status();
+  assert.equal(halfOpen?.state, 'CONNECTING');
+  assert.equal(b.rekey({ ike: halfOpen?.id ?? -1 }), 1);
+  sim.run(5 * MINUTE);
+  sim.assertEmpty();
+  assert.equal(b.eventsOf('ike-up').length, 0);
+});
+
 test('a packet that waits for an SA makes it, once', () => {
   const { sim, a, b } = pair({ a: { children: [child({ startAction: 'trap' })] } });
   const acquire = {

@@ -43,9 +43,9 @@ function inOwnProcess(count: number): Promise<Sample> {
 function sample(count: number): Sample {
   const { provider, initiator, responder } = pskParties();
   const pair = new Pair(provider, initiator, responder);
-  for (let i = 0; i < 50; i++) pair.setUp('site');
+  for (let i = 0; i < 50; i++) pair.setUp();
   const before = settled();
-  for (let i = 0; i < count; i++) pair.setUp('site');
+  for (let i = 0; i < count; i++) pair.setUp();
   const after = settled();
   if (pair.responder.status().length !== count + 50) throw new Error('SAs are missing');
   return { heap: (after.heap - before.heap) / count / 2, rss: (after.rss - before.rss) / count / 2 };

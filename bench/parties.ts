@@ -18,13 +18,21 @@ export interface Parties {
   readonly responder: Party;
 }
 
+/** More SAs than these are not measured. */
+const MOST = 10_100;
+
+/** A connection for each IKE SA, since a second child of one connection would go on the IKE SA that stands. */
+function numbered(one: Connection): Connection[] {
+  return Array.from({ length: MOST }, (_, i) => ({ ...one, name: `site-${i}` }));
+}
+
 export function pskParties(): Parties {
   const provider = withOpenssl(nodeProvider());
   return {
     provider,
-    initiator: { connections: [connection('a.example', 'b.example')], credentials: sharedKey() },
+    initiator: { connections: numbered(connection('a.example', 'b.example')), credentials: sharedKey() },
     responder: {
-      connections: [connection('b.example', 'a.example', { children: [mirrored(child())] })],
+      connections: [connection('b.example', 'a.example', { children: [mirrored(child())], unique: 'never' })],
       credentials: sharedKey(),
     },
   };
@@ -39,6 +47,7 @@ export function ecdsaParties(): Parties {
       connections: [
         connection(own, other, {
           children,
+          unique: 'never',
           local: [{ method: 'pubkey', id: fqdn(own), certificates: [der], publicKeys: [], schemes: [] }],
           remote: [
             {
@@ -62,9 +71,10 @@ export function ecdsaParties(): Parties {
       },
     };
   };
+  const initiator = party('a.example', 'b.example', [child()]);
   return {
     provider,
-    initiator: party('a.example', 'b.example', [child()]),
+    initiator: { ...initiator, connections: initiator.connections.flatMap(numbered) },
     responder: party('b.example', 'a.example', [mirrored(child())]),
   };
 }

@@ -4,12 +4,13 @@ import { prfOf } from '../src/crypto/prf/prf.ts';
 import { schemeByName } from '../src/crypto/sign/registry.ts';
 import { Encr, KeMethod, PrfId } from '../src/iana/transforms.ts';
 import { Secret } from '../src/lib/secret.ts';
-import { Pair } from './pair.ts';
+import { cpuSince, Pair } from './pair.ts';
 import { ecdsaParties, type Parties, pskParties } from './parties.ts';
 import type { Row } from './row.ts';
 
-const ROUNDS = 9;
-const PER_ROUND = 150;
+const ROUNDS = 11;
+const WARM_UP = 3;
+const PER_ROUND = 400;
 
 /**
  * What a responder spends on IKE_SA_INIT and IKE_AUTH, against what the crypto in them costs alone. Both are measured in
@@ -26,16 +27,16 @@ function measure(name: string, parties: Parties): Row[] {
   const bare = bareCrypto(parties);
   const times: number[] = [];
   const bares: number[] = [];
-  for (let round = -1; round < ROUNDS; round++) {
+  for (let round = -WARM_UP; round < ROUNDS; round++) {
     const pair = new Pair(parties.provider, parties.initiator, parties.responder);
-    for (let i = 0; i < PER_ROUND; i++) pair.setUp('site');
-    const start = performance.now();
+    for (let i = 0; i < PER_ROUND; i++) pair.setUp();
+    const before = process.threadCpuUsage();
     for (let i = 0; i < PER_ROUND; i++) bare();
-    const bareTime = performance.now() - start;
-    // The first round warms the compiler up.
+    const bareTime = cpuSince(before);
+    // The first rounds warm the compiler up.
     if (round < 0) continue;
-    times.push((pair.responderTime / PER_ROUND) * 1000);
-    bares.push((bareTime / PER_ROUND) * 1000);
+    times.push(pair.responderTime / PER_ROUND);
+    bares.push(bareTime / PER_ROUND);
   }
   const time = median(times);
   const crypto = median(bares);

@@ -5,11 +5,6 @@ import type { Connection } from '../policy/connection.ts';
 import type { Failure } from '../policy/failure.ts';
 import type { Identity } from '../policy/identity.ts';
 
-interface Entry {
-  readonly session: Session;
-  readonly since: Instant;
-}
-
 /** Two SAs that were begun from both ends within this time came about by accident. */
 const SIMULTANEOUS: Duration = 30 * SECOND;
 
@@ -20,7 +15,8 @@ const REPLACED: Failure = {
 
 /** Which identities have which IKE SAs, and what a new one does to the others (`unique` of a connection, RFC 7296 §2.4). */
 export class Uniqueness {
-  readonly #byPair = new Map<string, Entry[]>();
+  /** Since when each has been established. */
+  readonly #byPair = new Map<string, Map<Session, Instant>>();
   readonly #pairOf = new Map<Session, string>();
 
   /** Whether a further SA between the two may be. */
@@ -37,29 +33,31 @@ export class Uniqueness {
     now: Instant,
   ): void {
     const pair = pairOf(identities.local, identities.remote);
-    const others = this.#byPair.get(pair) ?? [];
-    this.#byPair.set(pair, [...others, { session, since: now }]);
+    const sessions = this.#byPair.get(pair) ?? new Map<Session, Instant>();
+    this.#byPair.set(pair, sessions);
     this.#pairOf.set(session, pair);
     const { unique } = session.connection;
-    for (const other of others) {
-      const crossed = other.session.role !== session.role && now - other.since < SIMULTANEOUS;
-      if (initialContact && unique !== 'never') other.session.close(REPLACED);
-      else if (unique !== 'replace') continue;
-      else if (crossed) lesser(session, other.session).terminate(REPLACED);
+    const isKept = unique === 'never' || (unique !== 'replace' && !initialContact);
+    // Those that go take themselves out of the map while it is walked.
+    for (const [other, since] of isKept ? [] : [...sessions]) {
+      const crossed = other.role !== session.role && now - since < SIMULTANEOUS;
+      if (initialContact) other.close(REPLACED);
+      else if (crossed) lesser(session, other).terminate(REPLACED);
       // Only who answers decides: an initiator that makes a second SA has its reasons.
-      else if (session.role === 'responder') other.session.terminate(REPLACED);
+      else if (session.role === 'responder') other.terminate(REPLACED);
     }
+    this.#byPair.set(pair, sessions.set(session, now));
   }
 
   /** `successor` took over from `session` by a rekey. */
   moved(session: Session, successor: Session): void {
     const pair = this.#pairOf.get(session);
     if (pair === undefined) return;
-    const entries = this.#byPair.get(pair) ?? [];
-    this.#byPair.set(
-      pair,
-      entries.map(entry => (entry.session === session ? { ...entry, session: successor } : entry)),
-    );
+    const sessions = this.#byPair.get(pair);
+    const since = sessions?.get(session);
+    if (sessions === undefined || since === undefined) return;
+    sessions.delete(session);
+    sessions.set(successor, since);
     this.#pairOf.delete(session);
     this.#pairOf.set(successor, pair);
   }
@@ -68,9 +66,9 @@ export class Uniqueness {
     const pair = this.#pairOf.get(session);
     if (pair === undefined) return;
     this.#pairOf.delete(session);
-    const left = (this.#byPair.get(pair) ?? []).filter(entry => entry.session !== session);
-    if (left.length > 0) this.#byPair.set(pair, left);
-    else this.#byPair.delete(pair);
+    const sessions = this.#byPair.get(pair);
+    sessions?.delete(session);
+    if (sessions?.size === 0) this.#byPair.delete(pair);
   }
 }
 

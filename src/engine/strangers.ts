@@ -3,7 +3,7 @@ import { NotifyError } from '../iana/notify.ts';
 import { Rate } from '../ike/rate.ts';
 import type { Protocol, Session } from '../ike/session.ts';
 import { EMPTY, toHex } from '../lib/bytes.ts';
-import type { Instant } from '../lib/time.ts';
+import { type Duration, type Instant, SECOND } from '../lib/time.ts';
 import type { Failure } from '../policy/failure.ts';
 import type { Path } from '../policy/sa.ts';
 import { type Header, HeaderFlag } from '../wire/header.ts';
@@ -19,6 +19,10 @@ const ERRORS_PER_SECOND = 10;
 
 const REFUSALS_KEPT = 64;
 
+/** Messages that come to nothing cost us a choice, or a key exchange: beyond so many of them cookies come first. */
+const REFUSALS_PER_SECOND = 25;
+const PRESSURE: Duration = 10 * SECOND;
+
 /**
  * Messages that belong to no SA of ours: who begins one, who has lost one, who speaks another version. Until an
  * address has proved that it receives what is sent to it, no state is made for it when there is much of it already,
@@ -28,6 +32,8 @@ export class Strangers {
   readonly #host: EngineHost;
   readonly #protocols: readonly Protocol[];
   readonly #halfOpen = new HalfOpen<Session>();
+  readonly #refusalRate = new Rate(REFUSALS_PER_SECOND, 2 * REFUSALS_PER_SECOND);
+  #pressedUntil: Instant = Number.NEGATIVE_INFINITY;
   readonly #errors = new Rate(ERRORS_PER_SECOND, 2 * ERRORS_PER_SECOND);
   /** What first messages were answered with that made no state, by their digest; the youngest. */
   readonly #refusals = new Map<string, Uint8Array>();
@@ -36,11 +42,6 @@ export class Strangers {
   constructor(host: EngineHost, protocols: readonly Protocol[]) {
     this.#host = host;
     this.#protocols = protocols;
-  }
-
-  /** Half-open SAs. */
-  get count(): number {
-    return this.#halfOpen.size;
   }
 
   /** A datagram whose header names no SPI of ours. */
@@ -77,7 +78,8 @@ export class Strangers {
   #begin(protocol: Protocol, datagram: Uint8Array, header: Header, path: Path, digest: string): void {
     const { settings, now } = this.#host;
     const { remote } = path;
-    const verdict = this.#halfOpen.verdict(remote.address, settings, now);
+    const byCount = this.#halfOpen.verdict(remote.address, settings, now);
+    const verdict = byCount === 'serve' && now < this.#pressedUntil ? 'cookie' : byCount;
     if (verdict === 'drop') return;
     const first = protocol.read(this.#host, datagram, header, path);
     if (first === undefined) return;
@@ -101,6 +103,7 @@ export class Strangers {
   /** Who is refused asks again: it gets the same answer, and nobody is told of it again. */
   #refuse(digest: string, refusal: Uint8Array, path: Path): void {
     this.#host.transmit(refusal, path);
+    if (!this.#refusalRate.allows(this.#host.now)) this.#pressedUntil = this.#host.now + PRESSURE;
     this.#refusals.set(digest, refusal);
     if (this.#refusals.size <= REFUSALS_KEPT) return;
     for (const oldest of this.#refusals.keys()) {

@@ -421,6 +421,22 @@ test('our own first message, sent back to us, makes nothing (R051)', () => {
   assert.equal(a.status()[0]?.state, 'CONNECTING');
 });
 
+test('a flood of what is refused is answered with cookies in the end, before any key exchange (C070)', () => {
+  const target = engine();
+  const kinds: (number | undefined)[] = [];
+  for (let i = 0; i < 200; i++) {
+    const bad: Payload = { type: PayloadType.KE, method: 31, data: new Uint8Array(32) };
+    const { datagram } = first(payloads => [payloads[0] as Payload, bad, payloads[2] as Payload]);
+    kinds.push(notified(target.receive(datagram, pathFrom(`10.0.${i}.1`), now))?.notifyType);
+  }
+  assert.equal(kinds[0], NotifyError.INVALID_SYNTAX);
+  assert.ok(kinds.indexOf(NotifyStatus.COOKIE) <= 52);
+  assert.equal(kinds.at(-1), NotifyStatus.COOKIE);
+  assert.equal(target.status().length, 0);
+  const later = target.receive(first().datagram, pathFrom('192.0.2.1'), now + MINUTE);
+  assert.equal(notified(later), undefined, 'calm again');
+});
+
 test('a flood leaves nothing behind, and an honest peer gets through (R041)', () => {
   const target = engine();
   for (let i = 0; i < 5000; i++) {

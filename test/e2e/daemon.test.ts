@@ -1,0 +1,268 @@
+import assert from 'node:assert/strict';
+import { createSocket } from 'node:dgram';
+import { chmodSync, existsSync } from 'node:fs';
+import { describe, test } from 'node:test';
+import { cygnet, Daemons } from './daemons.ts';
+
+/** Ports that were free a moment ago. */
+async function freePorts(count: number): Promise<number[]> {
+  const sockets = await Promise.all(
+    Array.from({ length: count }, async () => {
+      const socket = createSocket('udp4');
+      await new Promise<void>(resolve => socket.bind(0, '127.0.0.1', resolve));
+      return socket;
+    }),
+  );
+  const ports = sockets.map(socket => socket.address().port);
+  await Promise.all(sockets.map(socket => new Promise<void>(resolve => socket.close(resolve))));
+  return ports;
+}
+
+function side(
+  own: string,
+  other: string,
+  ownAddress: string,
+  otherAddress: string,
+  remotePort: number,
+  secret: string,
+): string {
+  const [net, otherNet] = own < other ? ['10.1.0.0/24', '10.2.0.0/24'] : ['10.2.0.0/24', '10.1.0.0/24'];
+  return `connections { site {
+    version = 2
+    local_addrs = ${ownAddress}
+    remote_addrs = ${otherAddress}
+    remote_port = ${remotePort}
+    local { auth = psk
+      id = ${own}.example }
+    remote { auth = psk
+      id = ${other}.example }
+    children { net { local_ts = ${net}
+      remote_ts = ${otherNet} } } } }
+secrets { ike-1 { id-1 = a.example
+  id-2 = b.example
+  secret = "${secret}" } }
+`;
+}
+
+async function twoSites(daemons: Daemons, secretOfB = 'a secret of two'): Promise<void> {
+  const [aPort, aNat, bPort, bNat] = (await freePorts(4)) as [number, number, number, number];
+  const a = daemons.configure('a', side('a', 'b', '127.0.0.1', '127.0.0.2', bNat, 'a secret of two'));
+  const b = daemons.configure('b', side('b', 'a', '127.0.0.2', '127.0.0.1', aNat, secretOfB));
+  const common = ['--backend', 'memory'];
+  const started = await Promise.all([
+    daemons.start('a', [
+      '--config',
+      a,
+      '--listen',
+      '127.0.0.1',
+      '--port',
+      `${aPort}`,
+      '--nat-port',
+      `${aNat}`,
+      ...common,
+    ]),
+    daemons.start('b', [
+      '--config',
+      b,
+      '--listen',
+      '127.0.0.2',
+      '--port',
+      `${bPort}`,
+      '--nat-port',
+      `${bNat}`,
+      ...common,
+    ]),
+  ]);
+  for (const { ended } of started) assert.equal(ended, undefined, JSON.stringify(ended));
+}
+
+/** One clear sentence, an exit code that is not 0, no stack, nothing half-started. */
+function refusesToStart(
+  ended: { code: number | null; stderr: string; stdout: string } | undefined,
+  says: RegExp,
+): void {
+  assert.ok(ended, 'it started');
+  assert.notEqual(ended.code, 0);
+  assert.match(ended.stderr + ended.stdout, says);
+  assert.doesNotMatch(ended.stderr, /\n\s+at /, 'a stack trace');
+}
+
+// Each waits mostly for processes to start.
+describe('the daemon and its command line, as processes', { concurrency: 4 }, () => {
+  test('two daemons without privilege: up, status, rekey, down, explain, and a clean end', async () => {
+    await using daemons = new Daemons();
+    await twoSites(daemons);
+    const control = ['--control', daemons.control('a')];
+    const up = await cygnet('up', 'site/net', ...control);
+    assert.equal(up.code, 0, up.stderr);
+    assert.match(up.stdout, /site\/net is up/);
+    const status = JSON.parse((await cygnet('status', '--json', ...control)).stdout) as {
+      connections: { ikeSas: { state: string; children: unknown[] }[] }[];
+    };
+    assert.equal(status.connections[0]?.ikeSas[0]?.state, 'ESTABLISHED');
+    assert.equal(status.connections[0]?.ikeSas[0]?.children.length, 1);
+    assert.equal((await cygnet('rekey', 'site/net', ...control)).code, 0);
+    assert.equal((await cygnet('down', 'site', ...control)).code, 0);
+    const again = await cygnet('down', 'site', ...control);
+    assert.equal(again.code, 1, 'there is nothing left to take down');
+    assert.match(again.stderr, /cygnet status/);
+    assert.match((await cygnet('explain', 'site', ...control)).stdout, /last attempts/);
+  });
+
+  test('TERM deletes the SAs, tells the peer, removes the socket and ends with 0', async () => {
+    await using daemons = new Daemons();
+    const [port, nat] = (await freePorts(2)) as [number, number];
+    const config = daemons.configure('a', side('a', 'b', '127.0.0.1', '127.0.0.2', 4500, 'x'));
+    const { child } = await daemons.start('a', [
+      '--config',
+      config,
+      '--listen',
+      '127.0.0.1',
+      '--port',
+      `${port}`,
+      '--nat-port',
+      `${nat}`,
+      '--backend',
+      'memory',
+    ]);
+    assert.ok(existsSync(daemons.control('a')));
+    const code = new Promise(resolve => child.once('exit', resolve));
+    child.kill('SIGTERM');
+    assert.equal(await code, 0);
+    assert.ok(!existsSync(daemons.control('a')), 'the control socket is left over');
+  });
+
+  test('a refusal is told on both sides, and again the second time', async () => {
+    await using daemons = new Daemons();
+    await twoSites(daemons, 'quite another secret');
+    for (let round = 1; round <= 2; round++) {
+      const up = await cygnet('up', 'site/net', '--control', daemons.control('a'));
+      assert.equal(up.code, 1);
+      assert.match(up.stderr, /auth\/refused-by-peer/);
+      assert.match(up.stderr, /to mend/);
+      const there = JSON.parse(
+        (await cygnet('explain', 'site', '--json', '--control', daemons.control('b'))).stdout,
+      ) as { attempts: { failure?: { code: string } }[] };
+      assert.deepEqual(
+        there.attempts.map(attempt => attempt.failure?.code),
+        Array.from({ length: round }, () => 'auth/wrong-key'),
+      );
+    }
+  });
+
+  test('a port in use is named, with the way out', async () => {
+    await using daemons = new Daemons();
+    const config = daemons.configure('a', side('a', 'b', '127.0.0.1', '127.0.0.2', 4500, 'x'));
+    const [port, nat] = (await freePorts(2)) as [number, number];
+    const args = [
+      '--config',
+      config,
+      '--listen',
+      '127.0.0.1',
+      '--port',
+      `${port}`,
+      '--nat-port',
+      `${nat}`,
+      '--backend',
+      'memory',
+    ];
+    await daemons.start('first', args);
+    const { ended } = await daemons.start('second', args);
+    refusesToStart(ended, new RegExp(`127\\.0\\.0\\.1.*${port}|${port}.*127\\.0\\.0\\.1`));
+    assert.match(ended?.stderr ?? '', /local\/port-in-use/);
+    assert.ok(!existsSync(daemons.control('second')));
+  });
+
+  test('what is wrong with a configuration is told with file, line and column, all of it at once', async () => {
+    await using daemons = new Daemons();
+    const config = daemons.configure(
+      'a',
+      'connections { site { proposals = aes1289\n  remote { auht = psk }\n  children { net { rekey_time = soon } } } }\n',
+    );
+    const { ended } = await daemons.start('a', ['--config', config, '--backend', 'memory']);
+    refusesToStart(ended, /swanctl\.conf:1:\d+: .*aes1289/);
+    const said = `${ended?.stderr}${ended?.stdout}`;
+    assert.match(said, /swanctl\.conf:2:\d+: .*auht.*auth/s);
+    assert.match(said, /swanctl\.conf:3:\d+: .*soon/s);
+    const check = await cygnet('check', config);
+    assert.equal(check.code, 1);
+    for (const place of [/:1:\d+/, /:2:\d+/, /:3:\d+/]) assert.match(check.stderr, place);
+  });
+
+  test('a configuration that is not there, an address that is none, a directory without permission', async () => {
+    await using daemons = new Daemons();
+    refusesToStart(
+      (await daemons.start('a', ['--config', `${daemons.directory}/nowhere`, '--backend', 'memory'])).ended,
+      /nowhere/,
+    );
+    const config = daemons.configure('b', side('a', 'b', '127.0.0.1', '127.0.0.2', 4500, 'x'));
+    refusesToStart(
+      (await daemons.start('b', ['--config', config, '--listen', '300.1.1.1', '--backend', 'memory'])).ended,
+      /300\.1\.1\.1/,
+    );
+    refusesToStart(
+      (
+        await daemons.start('c', [
+          '--config',
+          config,
+          '--listen',
+          '192.0.2.77',
+          '--port',
+          '0',
+          '--nat-port',
+          '0',
+          '--backend',
+          'memory',
+        ])
+      ).ended,
+      /192\.0\.2\.77/,
+    );
+  });
+
+  test('without the privilege for a TUN device the sentence says which, and what to do', async () => {
+    await using daemons = new Daemons();
+    const config = daemons.configure('a', side('a', 'b', '127.0.0.1', '127.0.0.2', 4500, 'x'));
+    const args = [
+      '--config',
+      config,
+      '--listen',
+      '127.0.0.1',
+      '--port',
+      '0',
+      '--nat-port',
+      '0',
+      '--backend',
+      'userspace',
+    ];
+    // Root gives its privilege up for the daemon, to whom then all must be readable.
+    const nobody = 65_534;
+    const root = process.getuid?.() === 0;
+    if (root)
+      for (const { path, mode } of [
+        { path: daemons.directory, mode: 0o777 },
+        { path: config, mode: 0o755 },
+        { path: `${config}/swanctl.conf`, mode: 0o644 },
+      ])
+        chmodSync(path, mode);
+    const { ended } = await daemons.start('a', args, root ? { uid: nobody } : {});
+    refusesToStart(ended, /TUN|CAP_NET_ADMIN/);
+    assert.match(ended?.stderr ?? '', /local\/no-privilege/);
+  });
+
+  test('wrong use of the command line ends with 2, an absent daemon with 1 and a hint', async () => {
+    for (const args of [
+      ['nonsense'],
+      ['up'],
+      ['daemon', '--port', 'many'],
+      ['daemon', '--backend', 'carrier-pigeon'],
+    ]) {
+      assert.equal((await cygnet(...args)).code, 2, args.join(' '));
+    }
+    const absent = await cygnet('status', '--control', '/nonexistent/cygnet.sock');
+    assert.equal(absent.code, 1);
+    assert.match(absent.stderr, /local\/no-daemon/);
+    assert.match(absent.stderr, /cygnet daemon/);
+    const json = await cygnet('status', '--json', '--control', '/nonexistent/cygnet.sock');
+    assert.equal((JSON.parse(json.stdout) as { failure: { code: string } }).failure.code, 'local/no-daemon');
+  });
+});

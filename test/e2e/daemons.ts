@@ -1,0 +1,78 @@
+import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+
+const MAIN = resolve(import.meta.dirname, '../../src/cli/main.ts');
+
+export interface Ended {
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** Runs `cygnet ARGS` to its end. */
+export function cygnet(...args: string[]): Promise<Ended> {
+  return new Promise(resolve => {
+    execFile(process.execPath, [MAIN, ...args], { timeout: 30_000 }, (error, stdout, stderr) => {
+      resolve({
+        code: error === null ? 0 : typeof error.code === 'number' ? error.code : null,
+        stdout,
+        stderr,
+      });
+    });
+  });
+}
+
+/** Daemons of one test on loopback, without privilege; all are ended and all files removed at the end of its scope. */
+export class Daemons implements AsyncDisposable {
+  readonly directory = mkdtempSync(join(tmpdir(), 'cygnet-e2e-'));
+  readonly #children: ChildProcess[] = [];
+
+  /** Writes a swanctl directory and answers its path. */
+  configure(name: string, text: string): string {
+    const directory = join(this.directory, name);
+    mkdirSync(directory, { recursive: true });
+    writeFileSync(join(directory, 'swanctl.conf'), text, { mode: 0o600 });
+    return directory;
+  }
+
+  control(name: string): string {
+    return join(this.directory, `${name}.sock`);
+  }
+
+  /** Starts `cygnet daemon`; resolves once it says that it is ready, or with how it ended before. */
+  start(
+    name: string,
+    args: readonly string[],
+    options: { readonly uid?: number } = {},
+  ): Promise<{ child: ChildProcess; ended?: Ended }> {
+    const child = spawn(process.execPath, [MAIN, 'daemon', '--control', this.control(name), ...args], {
+      stdio: ['ignore', 'pipe', 'pipe'],
+      ...(options.uid === undefined ? {} : { uid: options.uid, gid: options.uid }),
+    });
+    this.#children.push(child);
+    let stdout = '';
+    let stderr = '';
+    return new Promise(resolve => {
+      child.stdout.on('data', chunk => {
+        stdout += String(chunk);
+        if (/"msg":"ready"/.test(stdout)) resolve({ child });
+      });
+      child.stderr.on('data', chunk => {
+        stderr += String(chunk);
+      });
+      child.once('close', code => resolve({ child, ended: { code, stdout, stderr } }));
+    });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const child of this.#children) {
+      if (child.exitCode !== null || child.signalCode !== null) continue;
+      const gone = new Promise(resolve => child.once('exit', resolve));
+      child.kill('SIGKILL');
+      await gone;
+    }
+    rmSync(this.directory, { recursive: true, force: true });
+  }
+}

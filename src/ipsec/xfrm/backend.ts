@@ -9,6 +9,7 @@ import type {
   Path,
   StandingPolicy,
 } from '../../policy/sa.ts';
+import { SystemFailure } from '../../sys/failure.ts';
 import type { NetlinkEvents } from '../../sys/netlink/socket.ts';
 import { type SystemCalls, systemCalls } from '../../sys/system-calls.ts';
 import type { IpsecBackend } from '../backend.ts';
@@ -291,7 +292,17 @@ export class XfrmBackend implements IpsecBackend {
 
   #setOutboundPolicies(sa: ChildSaParameters): void {
     this.#policies.set(`${sa.id} out`, outboundPolicies(sa));
-    this.#routes?.set(sa.id, { ...sa, peer: sa.path.remote.address });
+    this.#setRoutes(sa);
+  }
+
+  /** Forwarded packets do without: what keeps the routes out must not keep the SA out. */
+  #setRoutes(sa: ChildSaParameters): void {
+    try {
+      this.#routes?.set(sa.id, { ...sa, peer: sa.path.remote.address });
+    } catch (error) {
+      if (!(error instanceof SystemFailure)) throw error;
+      this.#onWarning(`no routes were made for the packets of this host to "${sa.name}": ${error.message}`);
+    }
   }
 
   #takeOutbound(installed: Installed): void {

@@ -18,7 +18,7 @@ export function kernelFailure(error: unknown, what: string): unknown {
       return new Failed({
         code: 'local/unsupported',
         summary: `${what} failed: this kernel lacks IPsec (${reason})`,
-        remedy: 'load the modules esp4, esp6, ah4, ah6 and xfrm_user, or use the back end in user space',
+        remedy: 'load the modules esp4, esp6, ah4, ah6 and xfrm_user',
       });
     case 'ENOSYS':
     case 'ENOENT':

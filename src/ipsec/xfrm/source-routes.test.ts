@@ -15,7 +15,7 @@ function ts(start: string, end = start): TrafficSelector {
 }
 
 /** A host at 192.0.2.1 with a gateway, and 10.1.0.1 inside; `routes` is what table 220 holds, as text. */
-function host(options: { readonly rule?: 'taken'; readonly refuse?: string } = {}) {
+function host(options: { readonly rule?: 'taken'; readonly refuse?: string; readonly gateway?: false } = {}) {
   const table = new Map<string, string>();
   const rules = new Set<number>();
   const key = ({ destination, prefix }: Route): string => `${formatIp(destination)}/${prefix}`;
@@ -31,7 +31,13 @@ function host(options: { readonly rule?: 'taken'; readonly refuse?: string } = {
     lookup: destination =>
       destination.length === 16
         ? undefined
-        : { source: ip('192.0.2.1'), index: 4, gateway: ip('192.0.2.254'), table: 254, local: false },
+        : {
+            source: ip('192.0.2.1'),
+            index: 4,
+            table: 254,
+            local: false,
+            ...(options.gateway !== false && { gateway: ip('192.0.2.254') }),
+          },
     replaceRoute: route => {
       if (key(route) === options.refuse) throw new SystemFailure(ENOENT, 'route');
       const gateway = route.gateway === undefined ? '' : ` via ${formatIp(route.gateway)}`;
@@ -75,12 +81,17 @@ test('a route names the local address that the selectors cover, by the way to th
 
 test('no route where none is of use', () => {
   const { routes, table } = host();
-  // No address of the selectors, one that packets get anyway, transport mode, no way to the peer.
+  // No address of the selectors, transport mode, no way to the peer.
   routes.set(1, { ...site, localTs: [ts('10.9.0.0', '10.9.255.255')] });
-  routes.set(2, { ...site, localTs: [ts('192.0.2.1')] });
   routes.set(3, { ...site, mode: 'transport' });
   routes.set(4, { ...site, peer: ip('2001:db8::2') });
   assert.deepEqual(table(), []);
+});
+
+test('a peer on the wire is its own gateway', () => {
+  const { routes, table } = host({ gateway: false });
+  routes.set(1, { ...site, localTs: [ts('192.0.2.1')], remoteTs: [ts('192.0.2.2')] });
+  assert.deepEqual(table(), ['192.0.2.2/32 via 192.0.2.2 dev 4 src 192.0.2.1']);
 });
 
 test('an IPv6 net over an IPv4 peer goes by the interface alone', () => {

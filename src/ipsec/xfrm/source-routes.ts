@@ -92,30 +92,29 @@ export class SourceRoutes {
         ({ address }) =>
           address.length === selector.start.length && localTs.some(local => within(local, address)),
       )?.address;
-      if (source === undefined || this.#comesAnyway(selector.start, source)) continue;
+      if (source === undefined) continue;
       for (const { address, length } of prefixesOf(selector.start, selector.end)) {
         if (routes.length === MOST_ROUTES) return [];
-        // A gateway is of the other family where a tunnel carries one in the other: the interface alone has to do.
-        const gateway = way.gateway?.length === address.length ? { gateway: way.gateway } : {};
-        routes.push({ destination: address, prefix: length, index: way.index, source, table, ...gateway });
+        // A peer on the wire is its own gateway. Where a tunnel carries one family in the other the interface has to do.
+        const gateway = way.gateway ?? peer;
+        routes.push({
+          destination: address,
+          prefix: length,
+          index: way.index,
+          source,
+          table,
+          ...(gateway.length === address.length && { gateway }),
+        });
       }
     }
     return routes;
   }
 
-  /** Whether packets get this address without our help. */
-  #comesAnyway(destination: IpAddress, source: IpAddress): boolean {
-    const { routing, table } = this.#options;
-    const found = routing.lookup(destination);
-    if (found === undefined || found.table === table) return false;
-    return found.source.every((octet, i) => octet === source[i]);
-  }
-
   /** Several SAs may want a route to the same place; the latest is in the table. */
   #use(route: Route): void {
     this.#addRule(isV4(route.destination) ? 4 : 6);
-    this.#options.routing.replaceRoute(route);
     const users = this.#uses.get(keyOf(route));
+    if (!same(users?.at(-1), route)) this.#options.routing.replaceRoute(route);
     if (users === undefined) this.#uses.set(keyOf(route), [route]);
     else users.push(route);
   }
@@ -130,7 +129,7 @@ export class SourceRoutes {
     if (next === undefined) {
       this.#uses.delete(keyOf(route));
       quietly(() => this.#options.routing.deleteRoute(route));
-    } else if (next !== shown) {
+    } else if (!same(next, shown)) {
       quietly(() => this.#options.routing.replaceRoute(next));
     }
   }
@@ -159,6 +158,14 @@ function within({ start, end }: TrafficSelector, address: IpAddress): boolean {
 /** Routes of one table are told apart by their destination. */
 function keyOf({ destination, prefix }: Route): string {
   return `${formatIp(destination)}/${prefix}`;
+}
+
+function same(a: Route | undefined, b: Route | undefined): boolean {
+  return a !== undefined && b !== undefined && wayOf(a) === wayOf(b);
+}
+
+function wayOf({ index, source, gateway }: Route): string {
+  return `${index} ${source && formatIp(source)} ${gateway && formatIp(gateway)}`;
 }
 
 /** What is gone already, with its interface, need not be taken away. */

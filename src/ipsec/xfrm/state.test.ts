@@ -122,7 +122,7 @@ test('windows: none and small ones in the header, large ones and those of ESN in
   assert.deepEqual(windowOf(of(33, false), true), [0, 33]);
   assert.deepEqual(windowOf(of(4096, false), true), [0, 4096]);
   assert.deepEqual(windowOf(of(64, false), false), [0, undefined]);
-  assert.deepEqual(windowOf(of(64, true), false), [0, 32]);
+  assert.deepEqual(windowOf(of(64, true), false), [0, 1]);
   assert.deepEqual(windowOf(of(16, true), true), [0, 16]);
   assert.deepEqual(windowOf(of(0, true), true), [0, LARGEST_WINDOW]);
 });

@@ -30,6 +30,8 @@ const CURRENT_AT = 160;
 const SEQUENCE_AT = 204;
 const FAMILY_AT = 212;
 const STATE_FLAG_AF_UNSPEC = 32;
+/** AH over IPv4 is padded to 4 octets (RFC 4302 §3.3.3.2.1); Linux pads to 8, as IPv6 has it, unless told so. */
+const STATE_FLAG_ALIGN4 = 64;
 const STATE_FLAG_ESN = 128;
 const ESP_IN_UDP = 2;
 /** XFRMA_REPLAY_ESN_MAX */
@@ -51,7 +53,7 @@ export function outboundState({ spiOut, protocol, path }: ChildSaParameters): Ke
 export function encodeState(sa: ChildSaParameters, inbound: boolean): Uint8Array {
   const state = inbound ? inboundState(sa) : outboundState(sa);
   const { algorithms, replayWindow } = sa;
-  const window = inbound ? inboundWindow(replayWindow, algorithms.esn) : algorithms.esn ? SMALL_WINDOW : 0;
+  const window = inbound ? inboundWindow(replayWindow, algorithms.esn) : algorithms.esn ? 1 : 0;
   const large = algorithms.esn || window > SMALL_WINDOW;
   const writer = new NetlinkWriter();
   const selector = ownSelector(sa, inbound);
@@ -65,8 +67,7 @@ export function encodeState(sa: ChildSaParameters, inbound: boolean): Uint8Array
   writer.u32(0).u32(sa.reqid);
   writer.u16(domainOf(familyOf(state.source)));
   writer.u8(Mode[sa.mode]).u8(large ? 0 : window);
-  const unspecific = sa.mode === 'tunnel' ? STATE_FLAG_AF_UNSPEC : 0;
-  writer.u8(unspecific | (algorithms.esn ? STATE_FLAG_ESN : 0)).zeros(7);
+  writer.u8(flagsOf(sa)).zeros(7);
   const keys: DirectionKeys = inbound ? sa.keysIn : sa.keysOut;
   writeAlgorithms(writer, algorithms, keys);
   if (sa.udpEncapsulation) writer.attribute(Attribute.ENCAP, encapsulation(sa.path, inbound));
@@ -79,6 +80,14 @@ export function encodeState(sa: ChildSaParameters, inbound: boolean): Uint8Array
   const interfaceId = inbound ? kernel?.interfaceIn : kernel?.interfaceOut;
   if (interfaceId !== undefined) writer.attributeU32(Attribute.IF_ID, interfaceId);
   return writer.finish();
+}
+
+function flagsOf({ mode, protocol, path, algorithms }: ChildSaParameters): number {
+  return (
+    (mode === 'tunnel' ? STATE_FLAG_AF_UNSPEC : 0) |
+    (protocol === 'ah' && isV4(path.local.address) ? STATE_FLAG_ALIGN4 : 0) |
+    (algorithms.esn ? STATE_FLAG_ESN : 0)
+  );
 }
 
 /**

@@ -24,6 +24,8 @@ export interface PeerOptions {
   readonly bobCertificates?: CertificateSet;
   /** cygnet's strongswan.conf, what stands in its charon section. */
   readonly cygnetSettings: string;
+  /** What carries packets, on both sides. */
+  readonly backend: 'userspace' | 'kernel';
 }
 
 const DEFAULTS: Omit<PeerOptions, 'certificates' | 'bobCertificates'> = {
@@ -37,6 +39,7 @@ const DEFAULTS: Omit<PeerOptions, 'certificates' | 'bobCertificates'> = {
   saveKeys: false,
   bobSettings: '',
   cygnetSettings: '',
+  backend: 'userspace',
 };
 
 /** A failure as `--json` prints it. */
@@ -85,7 +88,10 @@ export class Scene implements AsyncDisposable {
     }
     this.cygnet = new Cygnet(lab, this.alice, 'cygnet');
     this.charon = new Charon(lab, this.bob, 'charon');
-    const common = options.certificates === undefined ? {} : { certificates: options.certificates };
+    const common = {
+      backend: options.backend,
+      ...(options.certificates === undefined ? {} : { certificates: options.certificates }),
+    };
     await Promise.all([
       this.cygnet.start(options.alice(this.#configuration('alice')), {
         ...common,
@@ -250,15 +256,14 @@ export class Scene implements AsyncDisposable {
     await this.ping('bob', '10.2.0.1', '10.1.0.1');
   }
 
-  /** A ping every 10 ms until stopped; answers how many were sent and came back. */
-  floodPing(): { stop(): Promise<{ sent: number; received: number }> } {
+  /** A ping every 10 ms until stopped; answers how many were sent, and which of them did not come back. */
+  floodPing(): { stop(): Promise<{ sent: number; lost: readonly number[] }> } {
     const child = this.lab.start(this.alice, 'ping.log', [
       'ping',
       '-i',
       '0.01',
       '-W',
       '2',
-      '-q',
       '-I',
       '10.1.0.1',
       '10.2.0.1',
@@ -266,13 +271,22 @@ export class Scene implements AsyncDisposable {
     return {
       stop: async () => {
         child.kill('SIGINT');
-        await new Promise<void>(resolve =>
-          child.exitCode !== null ? resolve() : child.once('close', () => resolve()),
-        );
+        await new Promise<void>(resolve => {
+          if (child.exitCode !== null) resolve();
+          else child.once('close', () => resolve());
+        });
         const match = await until('ping counts', () =>
-          /(\d+) packets transmitted, (\d+) received/.exec(this.lab.read('ping.log')),
+          /(\d+) packets transmitted/.exec(this.lab.read('ping.log')),
         );
-        return { sent: Number(match[1]), received: Number(match[2]) };
+        const answered = new Set(
+          [...this.lab.read('ping.log').matchAll(/icmp_seq=(\d+)/g)].map(one => Number(one[1])),
+        );
+        // What was under way when ping was told to stop is not lost.
+        const last = Math.max(0, ...answered);
+        const lost = Array.from({ length: last }, (_, i) => i + 1).filter(
+          sequence => !answered.has(sequence),
+        );
+        return { sent: Number(match[1]), lost };
       },
     };
   }

@@ -155,15 +155,20 @@ export class Engine {
     return { matched, outputs };
   }
 
-  /** Makes IKE SAs anew, with new proofs of identity and as now configured; the old ones go when the new ones stand. */
-  reauthenticate(target: IkeTarget, now: Instant): Effect {
+  /**
+   * Makes IKE SAs that stand anew, with new proofs of identity and as now configured; the old ones go when the new
+   * ones stand.
+   */
+  reauthenticate({ connection, ike }: IkeTarget, now: Instant): Effect {
     let matched = 0;
     const outputs = this.#enter(now, () => {
-      matched = this.#each(
-        target,
-        session => this.#reauthenticate(session),
-        () => undefined,
-      );
+      for (const session of [...this.#host.sessions]) {
+        if (session.state !== 'ESTABLISHED' && session.state !== 'REKEYING') continue;
+        if (connection !== undefined && session.connection.name !== connection) continue;
+        if (ike !== undefined && session.id !== ike) continue;
+        matched++;
+        this.#reauthenticate(session);
+      }
     });
     return { matched, outputs };
   }

@@ -1,10 +1,12 @@
 import { Command, CommanderError } from 'commander';
+import { applyCommand } from './commands/apply.ts';
 import { checkCommand } from './commands/check.ts';
 import { daemonCommand } from './commands/daemon.ts';
 import { decodeCommand } from './commands/decode.ts';
 import { downCommand } from './commands/down.ts';
 import { explainCommand } from './commands/explain.ts';
 import { logCommand } from './commands/log.ts';
+import { planCommand } from './commands/plan.ts';
 import { rekeyCommand } from './commands/rekey.ts';
 import { statusCommand } from './commands/status.ts';
 import { upCommand } from './commands/up.ts';
@@ -21,6 +23,8 @@ const COMMANDS = [
   explainCommand,
   logCommand,
   checkCommand,
+  planCommand,
+  applyCommand,
   decodeCommand,
 ];
 

@@ -7,7 +7,7 @@ import type { Section } from './section.ts';
 import { readSource } from './source.ts';
 
 /** What a strongswan.conf sets: absent is what it does not speak of. */
-interface Settings {
+export interface Settings {
   readonly engine: EngineKnobs;
   /** Where the control socket is to be. */
   readonly control?: string;

@@ -2,6 +2,7 @@ import type { CryptoProvider } from '../crypto/provider.ts';
 import type { IpsecBackend } from '../ipsec/backend.ts';
 import { MemoryBackend } from '../ipsec/memory/backend.ts';
 import { openTunBackend } from '../ipsec/userspace/tun-backend.ts';
+import { openXfrmBackend } from '../ipsec/xfrm/backend.ts';
 import type { IpAddress } from '../lib/ip.ts';
 import { openNodeTransport } from '../net/node-transport.ts';
 import { openSysTransport } from '../net/sys-transport.ts';
@@ -16,6 +17,8 @@ export type BackendName = 'userspace' | 'memory' | 'kernel';
 export interface Plane {
   readonly transport: UdpTransport;
   readonly backend: IpsecBackend;
+  /** Packets that went nowhere, by reason; absent where they are not counted. */
+  readonly drops?: () => Promise<ReadonlyMap<string, number>>;
   /** For when no gateway came to own them. */
   close(): Promise<void>;
 }
@@ -27,14 +30,21 @@ export interface PlaneOptions {
   readonly natPort: number;
   readonly provider: CryptoProvider;
   readonly onFatal: (failure: Failure) => void;
+  /** What goes on in a back end that no SA has to hear of. */
+  readonly onWarning: (text: string) => void;
 }
+
+/** What our own packets to peers bear, so that they are not routed into the tunnels that they make. */
+const MARK = 0x220;
 
 /** Each back end by its name on the command line. Rejects with `Failed`, nothing left open. */
 const PLANES: Readonly<Record<BackendName, (options: PlaneOptions) => Promise<Plane>>> = {
   userspace: async options => {
-    const transport = await openSysTransport({ ...ports(options), espShards: 1 });
-    return orClosed(transport, () => {
-      const calls = systemCalls();
+    const calls = systemCalls();
+    // Without the privilege there will be no TUN device either, and that is the failure to tell of.
+    const mark = calls?.capabilities().netAdmin === true ? { mark: MARK } : {};
+    const transport = await openSysTransport({ ...ports(options), espShards: 1, ...mark });
+    const plane = await orClosed(transport, () => {
       const [sockets] = transport.espSockets;
       if (calls === undefined || sockets === undefined) throw unsupported('userspace');
       return openTunBackend({
@@ -42,21 +52,34 @@ const PLANES: Readonly<Record<BackendName, (options: PlaneOptions) => Promise<Pl
         sockets,
         random: length => options.provider.random(length),
         now,
+        routes: mark,
         onFatal: options.onFatal,
       });
     });
+    return { ...plane, drops: () => plane.backend.drops() };
   },
   memory: async options => {
     const transport = await openNodeTransport(ports(options));
     return orClosed(transport, () => new MemoryBackend());
   },
-  kernel: async () => {
-    throw unsupported('kernel');
+  kernel: async options => {
+    const transport = await openSysTransport({ ...ports(options), espInUdp: true });
+    return orClosed(transport, () => openXfrmBackend({ now, onWarning: options.onWarning }));
   },
 };
 
-export function openPlane(name: BackendName, options: PlaneOptions): Promise<Plane> {
-  return PLANES[name](options);
+export async function openPlane(name: BackendName, options: PlaneOptions): Promise<Plane> {
+  try {
+    return await PLANES[name](options);
+  } catch (error) {
+    if (name === 'kernel' && error instanceof Failed && error.failure.code === 'local/unsupported')
+      throw new Failed({ ...error.failure, remedy: otherwise(error.failure.remedy) });
+    throw error;
+  }
+}
+
+function otherwise(remedy: string | undefined): string {
+  return remedy === undefined ? 'use --backend userspace' : `${remedy}, or use --backend userspace`;
 }
 
 function ports({ addresses, port, natPort }: PlaneOptions): {
@@ -67,7 +90,10 @@ function ports({ addresses, port, natPort }: PlaneOptions): {
   return { ...(addresses.length === 0 ? {} : { addresses }), port, natPort };
 }
 
-async function orClosed(transport: UdpTransport, open: () => IpsecBackend): Promise<Plane> {
+async function orClosed<B extends IpsecBackend>(
+  transport: UdpTransport,
+  open: () => B,
+): Promise<Plane & { readonly backend: B }> {
   try {
     const backend = open();
     return {

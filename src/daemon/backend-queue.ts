@@ -1,6 +1,7 @@
 import type { Answer, Command, Question } from '../ike/output.ts';
 import type { IpsecBackend } from '../ipsec/backend.ts';
 import type { Failure } from '../policy/failure.ts';
+import type { ChildSaUsage } from '../policy/sa.ts';
 import { failureOf } from './failure-of.ts';
 
 type InstallOrSpi = Exclude<Question, { kind: 'resolve' }>;
@@ -13,11 +14,18 @@ type InstallOrSpi = Exclude<Question, { kind: 'resolve' }>;
 export class BackendQueue {
   readonly #backend: IpsecBackend;
   readonly #onFailure: (failure: Failure) => void;
+  readonly #onSpent: ((id: number, usage: ChildSaUsage) => void) | undefined;
   readonly #tails = new Map<number, Promise<unknown>>();
 
-  constructor(backend: IpsecBackend, onFailure: (failure: Failure) => void) {
+  /** `onSpent` hears what each SA carried in all, just before it is removed. */
+  constructor(
+    backend: IpsecBackend,
+    onFailure: (failure: Failure) => void,
+    onSpent?: (id: number, usage: ChildSaUsage) => void,
+  ) {
     this.#backend = backend;
     this.#onFailure = onFailure;
+    this.#onSpent = onSpent;
   }
 
   async ask(question: InstallOrSpi): Promise<Answer> {
@@ -58,10 +66,18 @@ export class BackendQueue {
       case 'deactivate-outbound':
         return this.#backend.deactivateOutbound(command.id);
       case 'remove':
-        return this.#backend.remove(command.id);
+        return this.#remove(command.id);
       case 'update-path':
         return this.#backend.updatePath(command.id, command.path, command.udpEncapsulation);
     }
+  }
+
+  async #remove(id: number): Promise<void> {
+    if (this.#onSpent !== undefined) {
+      const usage = await this.#backend.usage(id).catch(() => undefined);
+      if (usage !== undefined) this.#onSpent(id, usage);
+    }
+    await this.#backend.remove(id);
   }
 
   #inOrder<T>(id: number, work: () => Promise<T>): Promise<T> {

@@ -1,5 +1,5 @@
 import type { CryptoProvider } from '../crypto/provider.ts';
-import { Engine } from '../engine/engine.ts';
+import { type Effect, Engine, type IkeTarget } from '../engine/engine.ts';
 import type {
   Answer,
   ChildSaStatus,
@@ -10,12 +10,15 @@ import type {
   Question,
 } from '../ike/output.ts';
 import type { IpsecBackend } from '../ipsec/backend.ts';
+import { toHex } from '../lib/bytes.ts';
 import type { Instant } from '../lib/time.ts';
 import type { UdpTransport } from '../net/transport.ts';
-import type { Connection } from '../policy/connection.ts';
+import type { ChildConfig, Connection } from '../policy/connection.ts';
 import type { Credentials } from '../policy/credentials.ts';
 import { Failed, type Failure } from '../policy/failure.ts';
-import type { ChildSaUsage, Path } from '../policy/sa.ts';
+import type { ChildSaUsage, Path, StandingPolicy } from '../policy/sa.ts';
+import { formatSelector } from '../policy/selector-text.ts';
+import type { TrafficSelector } from '../policy/traffic-selector.ts';
 import { BackendQueue } from './backend-queue.ts';
 import { now } from './clock.ts';
 import { failureOf } from './failure-of.ts';
@@ -39,6 +42,24 @@ export interface SaTarget {
   readonly childId?: number;
 }
 
+/** A datagram of IKE that went by. */
+export interface TracedDatagram {
+  readonly direction: 'in' | 'out';
+  readonly octets: number;
+  readonly path: Path;
+  /** Absent on those of nobody. */
+  readonly ike?: number;
+  readonly connection?: string;
+}
+
+/** Whose traffic a policy without an SA is. */
+export interface PolicyOwner {
+  readonly connection: Connection;
+  readonly child: ChildConfig;
+}
+
+type MessageEvent = Extract<IkeEvent, { kind: 'message' }>;
+
 /**
  * One host's IKE: an engine, the sockets it speaks through and the IPsec back end it fills. The gateway performs
  * what the engine asks for and turns its events into promises; it makes no protocol decision of its own.
@@ -49,6 +70,12 @@ export class Gateway {
   readonly #queue: BackendQueue;
   readonly #listeners = new Set<(event: IkeEvent) => void>();
   readonly #waiting = new Set<() => void>();
+  readonly #tracing = new Set<(datagram: TracedDatagram) => void>();
+  readonly #spending = new Set<(id: number, usage: ChildSaUsage) => void>();
+  /** Whose the datagrams with these SPIs are, the youngest. */
+  readonly #traced = new Map<string, MessageEvent>();
+  /** What the engine said last of a message going out: the datagrams that follow carry it. */
+  #announced: MessageEvent | undefined;
   #connections: ReadonlyMap<string, Connection>;
   #timer: NodeJS.Timeout | undefined;
   #timerAt: Instant | undefined;
@@ -64,9 +91,19 @@ export class Gateway {
       features: options.backend.features,
       settings: { port: options.transport.port, natPort: options.transport.natPort, ...options.settings },
     });
-    this.#queue = new BackendQueue(options.backend, failure => this.#report(failure));
+    this.#queue = new BackendQueue(
+      options.backend,
+      failure => this.#report(failure),
+      (id, usage) => {
+        for (const listener of this.#spending) listener(id, usage);
+      },
+    );
     options.transport.onDatagram((datagram, path) =>
-      this.#enter(at => this.#engine.receive(datagram, path, at)),
+      this.#enter(at => {
+        const outputs = this.#engine.receive(datagram, path, at);
+        this.#trace('in', datagram, path, incoming(outputs));
+        return outputs;
+      }),
     );
     options.backend.onEvent(event => this.#enter(at => this.#engine.backendEvent(event, at)));
   }
@@ -135,8 +172,8 @@ export class Gateway {
     });
   }
 
-  /** Deletes what matches, peers told. Resolves with how many matched once the last of them is gone. */
-  async down(target: SaTarget): Promise<number> {
+  /** Deletes what matches, peers told. Resolves with how many matched once the last of them is gone, or `patience` milliseconds are over. */
+  async down(target: SaTarget, patience?: number): Promise<number> {
     let matched = 0;
     const before = this.#match(target);
     this.#enter(at => {
@@ -144,19 +181,28 @@ export class Gateway {
       matched = result.matched;
       return result.outputs;
     });
-    if (matched > 0) await this.#until(() => !this.#match(target).some(id => before.includes(id)));
+    if (matched > 0) await this.#until(() => !this.#match(target).some(id => before.includes(id)), patience);
     return matched;
+  }
+
+  /** Numbers of the SAs that match: of children, where one is named, otherwise of IKE SAs. */
+  matching(target: SaTarget): readonly number[] {
+    return this.#match(target);
+  }
+
+  /** Ends IKE SAs at once and tells nobody; answers how many there were. */
+  abandon(target: IkeTarget): number {
+    return this.#effect(at => this.#engine.abandon(target, at));
+  }
+
+  /** Begins to make IKE SAs anew from their configuration, with new proofs; each old one goes when its new one stands. */
+  reauthenticate(target: IkeTarget): number {
+    return this.#effect(at => this.#engine.reauthenticate(target, at));
   }
 
   /** Starts rekeying what matches and answers how many do. */
   rekey(target: SaTarget): number {
-    let matched = 0;
-    this.#enter(at => {
-      const result = this.#engine.rekey(target, at);
-      matched = result.matched;
-      return result.outputs;
-    });
-    return matched;
+    return this.#effect(at => this.#engine.rekey(target, at));
   }
 
   status(): readonly IkeSaStatus[] {
@@ -171,6 +217,29 @@ export class Gateway {
     return [...this.#connections.values()];
   }
 
+  /** Where a connection's first message would go. Rejects with `Failed` where it names nobody to call. */
+  pathOf(connection: Connection): Promise<Path> {
+    return this.#options.resolve(connection);
+  }
+
+  /** Puts a policy that has no SA into the back end; its number is the caller's. Rejects with `Failed`. */
+  async addPolicy(policy: Omit<StandingPolicy, 'reqid'>, owner: PolicyOwner): Promise<void> {
+    const { backend } = this.#options;
+    if (backend.addPolicy === undefined) {
+      throw new Failed({
+        code: 'local/unsupported',
+        summary: `the ${backend.name} back end has no ${policy.kind} policies`,
+      });
+    }
+    const selectors = selectorText(policy.localTs, policy.remoteTs);
+    const reqid = this.#engine.reqid(owner.connection, owner.child, selectors);
+    await backend.addPolicy({ ...policy, reqid });
+  }
+
+  async removePolicy(id: number): Promise<void> {
+    await this.#options.backend.removePolicy?.(id);
+  }
+
   /** Replaces connections and credentials; live SAs stay as they are. */
   configure(connections: readonly Connection[], credentials: Credentials): void {
     this.#connections = byName(connections);
@@ -181,6 +250,18 @@ export class Gateway {
   on(listener: (event: IkeEvent) => void): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
+  }
+
+  /** Calls `listener` for every datagram of IKE, as far as known with the SA it belongs to. Answers a function that ends it. */
+  onTraced(listener: (datagram: TracedDatagram) => void): () => void {
+    this.#tracing.add(listener);
+    return () => this.#tracing.delete(listener);
+  }
+
+  /** Calls `listener` with all that a Child SA carried, when it is removed. Answers a function that ends it. */
+  onSpent(listener: (child: number, usage: ChildSaUsage) => void): () => void {
+    this.#spending.add(listener);
+    return () => this.#spending.delete(listener);
   }
 
   /** Deletes all SAs, tells the peers, and closes sockets and back end; waits at most `patience` milliseconds for answers. */
@@ -200,13 +281,35 @@ export class Gateway {
   #enter(way: (at: Instant) => readonly Output[]): void {
     if (this.#closed) return;
     for (const output of way(now())) this.#perform(output);
+    this.#announced = undefined;
     this.#schedule();
     for (const check of [...this.#waiting]) check();
+  }
+
+  #effect(way: (at: Instant) => Effect): number {
+    let matched = 0;
+    this.#enter(at => {
+      const effect = way(at);
+      matched = effect.matched;
+      return effect.outputs;
+    });
+    return matched;
+  }
+
+  #trace(direction: 'in' | 'out', datagram: Uint8Array, path: Path, message: MessageEvent | undefined): void {
+    if (this.#tracing.size === 0) return;
+    // A repeated message is not announced: it is known by the SPIs that it carries.
+    const spis = toHex(datagram.subarray(0, 16));
+    if (message !== undefined) remember(this.#traced, spis, message);
+    const { ike, connection } = message ?? this.#traced.get(spis) ?? {};
+    const owner = ike === undefined || connection === undefined ? {} : { ike, connection };
+    for (const listener of this.#tracing) listener({ direction, octets: datagram.length, path, ...owner });
   }
 
   #perform(output: Output): void {
     switch (output.kind) {
       case 'transmit':
+        this.#trace('out', output.datagram, output.path, this.#announced);
         this.#options.transport.send(output.datagram, output.path);
         return;
       case 'keepalive':
@@ -219,6 +322,8 @@ export class Gateway {
         this.#queue.command(output.command);
         return;
       case 'event':
+        if (output.event.kind === 'message' && output.event.direction === 'out')
+          this.#announced = output.event;
         this.#emit(output.event);
         return;
     }
@@ -309,6 +414,32 @@ export class Gateway {
 
 /** setTimeout takes 31 bits of milliseconds; a longer wait is waited in parts. */
 const LONGEST_TIMER = 2 ** 31 - 1;
+
+function incoming(outputs: readonly Output[]): MessageEvent | undefined {
+  for (const output of outputs) {
+    if (output.kind === 'event' && output.event.kind === 'message' && output.event.direction === 'in')
+      return output.event;
+  }
+  return undefined;
+}
+
+/** As the core names a pair of selectors when it takes a number for them. */
+function selectorText(localTs: readonly TrafficSelector[], remoteTs: readonly TrafficSelector[]): string {
+  return `${localTs.map(formatSelector).join(' ')} === ${remoteTs.map(formatSelector).join(' ')}`;
+}
+
+/** SAs whose datagrams are known by their SPIs. */
+const TRACED = 4096;
+
+function remember(traced: Map<string, MessageEvent>, spis: string, message: MessageEvent): void {
+  traced.delete(spis);
+  traced.set(spis, message);
+  if (traced.size <= TRACED) return;
+  for (const [oldest] of traced) {
+    traced.delete(oldest);
+    return;
+  }
+}
 
 function byName(connections: readonly Connection[]): ReadonlyMap<string, Connection> {
   return new Map(connections.map(connection => [connection.name, connection]));

@@ -1,41 +1,48 @@
 import { readFileSync } from 'node:fs';
-import {
-  type Configuration,
-  ConfigurationFailure,
-  formatRemark,
-  loadConfiguration,
-  loadSettings,
-} from '../config/index.ts';
+import { ConfigurationFailure, formatRemark, loadConfiguration } from '../config/index.ts';
 import { DEFAULT_CONTROL, ViciServer } from '../control/index.ts';
 import { withOpenssl } from '../crypto/node/openssl.ts';
 import { nodeProvider } from '../crypto/node/provider.ts';
-import type { EngineSettings } from '../ike/output.ts';
+import type { CryptoProvider } from '../crypto/provider.ts';
 import { parseIp } from '../lib/ip.ts';
-import { parseCertificate } from '../pki/certificate.ts';
 import { Failed } from '../policy/failure.ts';
 import { type BackendName, openPlane, type Plane } from './back-ends.ts';
 import { pathOf } from './choose-path.ts';
 import { now } from './clock.ts';
-import { EVENTS, publish } from './commands/events.ts';
+import { EVENTS, logMessage, publish } from './commands/events.ts';
 import { commandTable } from './commands/table.ts';
+import { Counters } from './counters.ts';
 import { failureOf } from './failure-of.ts';
+import { FailuresSeen } from './failures-seen.ts';
 import { Gateway } from './gateway.ts';
+import { Handshakes } from './handshakes.ts';
 import { History } from './history.ts';
+import { type Base, LiveConfiguration, NO_BASE } from './live-configuration.ts';
 import { type Logger, logEvent, openLog } from './log.ts';
+import { LogFeed } from './log-lines.ts';
+import { metricsOf } from './metrics.ts';
+import { MetricsEndpoint } from './metrics-endpoint.ts';
 import { keySaver } from './save-keys.ts';
+import { engineSettings, readSettings, reloadSettings } from './settings-in-force.ts';
+import { StandingPolicies } from './standing-policies.ts';
+import { StartActions } from './start-actions.ts';
 import type { DaemonFacts } from './status-view.ts';
+import { type TakeOverSubjects, takeOver } from './take-over.ts';
+import { Traffic } from './traffic.ts';
 
-/** The options of `cygnet daemon`. */
+/** The options of `cygnet daemon`. What is not given is taken from `settings`, or has its default. */
 export interface DaemonOptions {
-  readonly config: string;
+  /** Without it there are no connections until a client loads them. */
+  readonly config?: string;
   readonly control?: string;
   readonly listen: readonly string[];
-  readonly port: number;
-  readonly natPort: number;
+  readonly port?: number;
+  readonly natPort?: number;
   readonly backend: BackendName;
   readonly saveKeys?: string;
   readonly settings?: string;
-  readonly logLevel: string;
+  readonly metrics?: string;
+  readonly logLevel?: string;
 }
 
 /** How long peers may take to answer our farewell. */
@@ -47,49 +54,79 @@ const FAREWELL = 2000;
  */
 export async function runDaemon(options: DaemonOptions): Promise<number> {
   const startedAt = now();
-  const log = openLog(options.logLevel);
-  const provider = withOpenssl(nodeProvider());
-  const configuration = read(options, provider, log);
-  const settings: Partial<EngineSettings> = {
-    ...(options.settings === undefined ? {} : loadSettings(options.settings).engine),
-    ...(options.saveKeys === undefined ? {} : { saveKeys: true }),
-    traceMessages: true,
+  const log = openLog(options.logLevel ?? 'info');
+  let settings = readSettings(options.settings, log);
+  const setLevel = (level: string): void => {
+    if (options.logLevel === undefined) log.level = level;
   };
+  if (settings.logLevel !== undefined) setLevel(settings.logLevel);
+  const provider = withOpenssl(nodeProvider());
+  const base = read(options.config, provider, log);
+  const saveKeys = options.saveKeys ?? settings.saveKeys;
   const closing: (() => Promise<void>)[] = [];
   try {
     const plane = await openPlane(options.backend, {
       addresses: options.listen.map(address),
-      port: options.port,
-      natPort: options.natPort,
+      port: options.port ?? settings.engine.port ?? 500,
+      natPort: options.natPort ?? settings.engine.natPort ?? 4500,
       provider,
       onFatal: failure => log.fatal({ failure }, failure.summary),
+      onWarning: text => log.warn({ group: 'knl' }, text),
     });
     closing.push(() => plane.close());
     const gateway = new Gateway({
       ...plane,
       provider,
-      connections: configuration.connections,
-      credentials: configuration.credentials,
-      settings,
+      connections: base.connections,
+      credentials: base.credentials,
+      settings: engineSettings(settings, saveKeys !== undefined),
       resolve: connection => pathOf(connection, plane.transport),
     });
     closing.push(() => gateway.close(FAREWELL));
-    const history = new History();
-    gateway.on(event => history.note(event));
+    const facts = factsOf(options, plane, startedAt);
+    const [history, counters, handshakes, failures] = [
+      new History(),
+      new Counters(),
+      new Handshakes(),
+      new FailuresSeen(),
+    ];
+    for (const observer of [history, counters, handshakes, failures])
+      gateway.on(event => observer.note(event));
     gateway.on(event => logEvent(log, event));
-    if (options.saveKeys !== undefined) {
-      gateway.on(keySaver(options.saveKeys));
+    if (saveKeys !== undefined) {
+      gateway.on(keySaver(saveKeys));
       log.warn(
-        { directory: options.saveKeys },
+        { directory: saveKeys },
         'KEYS OF ALL SAs ARE WRITTEN TO DISK: whoever reads them reads the traffic',
       );
     }
-    const server = await ViciServer.listen(options.control ?? DEFAULT_CONTROL, {
+    const feed = new LogFeed(gateway);
+    const live = new LiveConfiguration(base, (connections, credentials) =>
+      gateway.configure(connections, credentials),
+    );
+    const policies = new StandingPolicies(gateway);
+    const actions = new StartActions(gateway, policies, (what, failure) =>
+      log.error({ group: 'cfg', failure }, `${what}: ${failure.summary}`),
+    );
+    const takeOverSubjects: TakeOverSubjects = { gateway, live, actions };
+    const server = await ViciServer.listen(options.control ?? settings.control ?? DEFAULT_CONTROL, {
       commands: commandTable({
-        gateway,
+        ...takeOverSubjects,
+        feed,
         history,
-        facts: facts(options, plane, startedAt),
-        subjectOf: der => parseCertificate(der, provider).subject.text,
+        counters,
+        policies,
+        provider,
+        facts,
+        read: directory => read(directory, provider, log),
+        reloadSettings: () => {
+          settings = reloadSettings(options.settings, settings, log, setLevel);
+        },
+        onWarning: warning => log.warn({ group: 'cfg' }, formatRemark(warning)),
+        onLoaded: text => {
+          log.info({ group: 'cfg' }, text);
+          feed.say({ group: 'CFG', level: 1, text });
+        },
       }),
       events: EVENTS,
       onDefect: (command, error) =>
@@ -97,17 +134,31 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
     });
     closing.push(() => server.close());
     gateway.on(event => publish(server, event));
+    feed.on(
+      line => server.emit('log', logMessage(line)),
+      () => server.hasListeners('log'),
+    );
+    if (options.metrics !== undefined) {
+      const traffic = new Traffic(gateway);
+      const { drops } = plane;
+      const subjects = { gateway, actions, counters, handshakes, failures, traffic, facts };
+      const endpoint = await MetricsEndpoint.listen(options.metrics, () =>
+        metricsOf({ ...subjects, ...(drops === undefined ? {} : { drops }) }),
+      );
+      closing.push(() => endpoint.close());
+      log.info({ metrics: `http://${endpoint.address}/metrics` }, 'metrics can be had');
+    }
     log.info(
       {
         control: server.address,
         backend: options.backend,
-        connections: configuration.connections.length,
+        connections: base.connections.length,
         milliseconds: Math.round(now() - startedAt),
       },
       'ready',
     );
-    startConnections(gateway, configuration, log);
-    await untilTold(() => reload(gateway, options, provider, log));
+    for (const connection of base.connections) actions.run(connection);
+    await untilTold(() => reload(takeOverSubjects, options.config, provider, log));
     log.info('ending: SAs are deleted and peers told');
     return 0;
   } finally {
@@ -115,42 +166,32 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
   }
 }
 
-function read(options: DaemonOptions, provider: ReturnType<typeof nodeProvider>, log: Logger): Configuration {
-  const configuration = loadConfiguration(options.config, { provider, now: now() });
-  for (const warning of configuration.warnings) log.warn(formatRemark(warning));
+/** What the directory says; nothing without one. Throws ConfigurationFailure. */
+function read(directory: string | undefined, provider: CryptoProvider, log: Logger): Base {
+  if (directory === undefined) return NO_BASE;
+  const configuration = loadConfiguration(directory, { provider, now: now() });
+  for (const warning of configuration.warnings) log.warn({ group: 'cfg' }, formatRemark(warning));
   return configuration;
 }
 
 /** Takes a changed configuration over; what is wrong with it is logged, and what ran before runs on. */
 function reload(
-  gateway: Gateway,
-  options: DaemonOptions,
-  provider: ReturnType<typeof nodeProvider>,
+  subjects: TakeOverSubjects,
+  directory: string | undefined,
+  provider: CryptoProvider,
   log: Logger,
 ): void {
+  if (directory === undefined) {
+    log.info('there is no configuration to read again: clients load it');
+    return;
+  }
   try {
-    const { connections, credentials } = read(options, provider, log);
-    gateway.configure(connections, credentials);
-    log.info({ connections: connections.length }, 'the configuration was read again');
+    const steps = takeOver(subjects, read(directory, provider, log), false);
+    log.info({ group: 'cfg', steps }, 'the configuration was read again');
   } catch (error) {
     if (error instanceof ConfigurationFailure)
       for (const failure of error.failures) log.error({ failure }, formatRemark(failure));
     else log.error({ failure: failureOf(error) }, 'the configuration could not be read again');
-  }
-}
-
-/** `start_action = start`. */
-function startConnections(gateway: Gateway, { connections }: Configuration, log: Logger): void {
-  for (const connection of connections) {
-    for (const child of connection.children) {
-      if (child.startAction !== 'start' && child.startAction !== 'trap|start') continue;
-      // What it comes to is an event, and so in the log already.
-      gateway
-        .up(connection.name, child.name)
-        .catch((error: unknown) =>
-          log.debug({ failure: failureOf(error) }, `${connection.name}/${child.name} did not come up`),
-        );
-    }
   }
 }
 
@@ -180,7 +221,7 @@ function address(text: string): Uint8Array {
   return parsed;
 }
 
-function facts(options: DaemonOptions, plane: Plane, startedAt: number): DaemonFacts {
+function factsOf(options: DaemonOptions, plane: Plane, startedAt: number): DaemonFacts {
   const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
     version: string;
   };

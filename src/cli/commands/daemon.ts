@@ -7,11 +7,15 @@ export function daemonCommand(program: Command, terminal: Terminal, exit: (code:
   program
     .command('daemon')
     .description('run the daemon in the foreground, with its log as JSON lines on standard output')
-    .requiredOption('--config <dir>', 'swanctl directory: swanctl.conf, x509/, x509ca/, private/ and so on')
-    .option('--settings <file>', 'strongswan.conf to take retransmission, ports and limits from')
+    .option(
+      '--config <dir>',
+      'swanctl directory: swanctl.conf, x509/, x509ca/, private/ and so on; without it, clients load what there is',
+    )
+    .option('--settings <file>', 'strongswan.conf to take socket, retransmission, ports and limits from')
+    .option('--vici <socket>', 'the same as --control: where swanctl finds the daemon')
     .option('--listen <address...>', 'addresses to listen on; all of them by default', [])
-    .option('--port <port>', 'IKE port', port, 500)
-    .option('--nat-port <port>', 'port for NAT traversal and ESP in UDP', port, 4500)
+    .option('--port <port>', 'IKE port (default: 500)', port)
+    .option('--nat-port <port>', 'port for NAT traversal and ESP in UDP (default: 4500)', port)
     .addOption(
       new Option('--backend <name>', 'what carries packets')
         .choices(['userspace', 'memory', 'kernel'])
@@ -21,13 +25,20 @@ export function daemonCommand(program: Command, terminal: Terminal, exit: (code:
       '--save-keys <dir>',
       'write the keys of all SAs for decryption with Wireshark: for a lab, never in production',
     )
+    .option('--metrics <address:port>', 'loopback address to answer Prometheus on, such as 127.0.0.1:9100')
     .addOption(
-      new Option('--log-level <level>', 'how much is logged')
-        .choices(['trace', 'debug', 'info', 'warn', 'error'])
-        .default('info'),
+      new Option(
+        '--log-level <level>',
+        'how much is logged (default: what --settings says, or info)',
+      ).choices(['trace', 'debug', 'info', 'warn', 'error']),
     )
     .action(async (_options: object, command: Command) => {
-      const options = command.optsWithGlobals<DaemonOptions>();
+      const { vici, ...rest } = command.optsWithGlobals<DaemonOptions & { readonly vici?: string }>();
+      const options: DaemonOptions = vici === undefined ? rest : { control: vici, ...rest };
+      if (options.config === undefined && options.settings === undefined && options.control === undefined)
+        command.error(
+          "error: required option '--config <dir>' not specified; or --vici, for clients to load one",
+        );
       try {
         // The daemon's rooms are loaded for this command alone: the others start faster without them.
         const { runDaemon } = await import('../../daemon/main.ts');

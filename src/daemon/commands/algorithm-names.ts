@@ -1,3 +1,4 @@
+import { AUTH_HMAC_SHA2_256_96 } from '../../crypto/integ/registry.ts';
 import { parseProposals } from '../../crypto/proposal.ts';
 import { TransformType } from '../../iana/ikev2.ts';
 import { knownName, type Registry } from '../../iana/name.ts';
@@ -22,18 +23,32 @@ export function algorithmNames(proposal: string, protocol: 'ike' | 'esp' | 'ah')
   const prf = of(TransformType.PRF);
   const ke = of(TransformType.KE);
   return {
-    ...(encr === undefined ? {} : { encr: name(Encr, encr.id).replace(/^ENCR_/, '') }),
+    ...(encr === undefined ? {} : { encr: encryptionName(encr.id) }),
     ...(encr?.keyLength === undefined ? {} : { keySize: encr.keyLength }),
-    ...(integ === undefined ? {} : { integ: name(Integ, integ.id).replace(/^AUTH_/, '') }),
-    ...(prf === undefined ? {} : { prf: name(PrfId, prf.id) }),
-    ...(ke === undefined
-      ? {}
-      : {
-          ke: name(KeMethod, ke.id)
-            .replace(/^(MODP|ECP|CURVE)(\d)/, '$1_$2')
-            .replace(/^BRAINPOOL(\d+)$/, 'ECP_$1_BP'),
-        }),
+    ...(integ === undefined ? {} : { integ: integrityName(integ.id) }),
+    ...(prf === undefined ? {} : { prf: prfName(prf.id) }),
+    ...(ke === undefined ? {} : { ke: keyExchangeName(ke.id) }),
   };
+}
+
+export function encryptionName(id: number): string {
+  return name(Encr, id)
+    .replace(/^ENCR_/, '')
+    .replace(/^(3?DES)$/, '$1_CBC');
+}
+
+export function integrityName(id: number): string {
+  return id === AUTH_HMAC_SHA2_256_96 ? 'HMAC_SHA2_256_96' : name(Integ, id).replace(/^AUTH_/, '');
+}
+
+export function prfName(id: number): string {
+  return name(PrfId, id);
+}
+
+export function keyExchangeName(id: number): string {
+  return name(KeMethod, id)
+    .replace(/^(MODP|ECP|CURVE)(\d)/, '$1_$2')
+    .replace(/^BRAINPOOL(\d+)$/, 'ECP_$1_BP');
 }
 
 function name(registry: Registry, id: number): string {

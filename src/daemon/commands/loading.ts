@@ -1,0 +1,235 @@
+import {
+  authorityFromTree,
+  ConfigurationFailure,
+  type ConfigurationWarning,
+  certificatesFrom,
+  connectionFromTree,
+  crlsFrom,
+  type PlainTree,
+  poolFromTree,
+  privateKeysFrom,
+  sharedKeyFromTree,
+} from '../../config/index.ts';
+import { listOf, type Message, octetsOf, sectionsOf, textOf } from '../../control/vici/message.ts';
+import type { Command } from '../../control/vici/server-client.ts';
+import type { CryptoProvider } from '../../crypto/provider.ts';
+import { formatIp, ipToBigInt } from '../../lib/ip.ts';
+import { Failed, type FailureCode } from '../../policy/failure.ts';
+import { keyId } from '../key-id.ts';
+import type { LiveConfiguration } from '../live-configuration.ts';
+import type { StartActions } from '../start-actions.ts';
+
+export interface LoadingSubjects {
+  readonly live: LiveConfiguration;
+  readonly actions: StartActions;
+  readonly provider: CryptoProvider;
+  readonly onWarning: (warning: ConfigurationWarning) => void;
+  /** What was loaded or taken out, in charon's words. */
+  readonly onLoaded: (text: string) => void;
+}
+
+const DONE: Message = { success: 'yes' };
+
+/** The commands by which a client loads connections, credentials, authorities and pools, and takes them out again. */
+export function loadingCommands(subjects: LoadingSubjects): Readonly<Record<string, Command>> {
+  const { live } = subjects;
+  return {
+    'load-conn': async message => loadConnection(message, subjects),
+    'unload-conn': async message => {
+      const name = nameIn(message, 'name');
+      const before = live.connection(name);
+      if (!live.unloadConnection(name)) throw unknown('connection', name);
+      subjects.actions.replace(before, live.connection(name));
+      subjects.onLoaded(`removed vici connection: ${name}`);
+      return DONE;
+    },
+    'get-conns': async () => ({ conns: live.loadedConnections }),
+    'load-cert': async message => loadCertificate(message, subjects),
+    'load-key': async message => loadKey(message, subjects),
+    'unload-key': async message => {
+      const id = nameIn(message, 'id').toLowerCase();
+      if (!live.unloadKey(id)) throw unknown('private key', id);
+      return DONE;
+    },
+    'get-keys': async () => ({ keys: live.loadedKeys }),
+    'load-token': async () => {
+      throw unsupported('keys on tokens', 'load the key from a file');
+    },
+    'load-shared': async message => {
+      live.loadShared(configured(() => sharedKeyFromTree(message as PlainTree)));
+      return DONE;
+    },
+    'unload-shared': async message => {
+      const id = nameIn(message, 'id');
+      if (!live.unloadShared(id)) throw unknown('shared key', id);
+      return DONE;
+    },
+    'get-shared': async () => ({ keys: live.loadedShared }),
+    'clear-creds': async () => {
+      live.clearCredentials();
+      return DONE;
+    },
+    'flush-certs': async message => {
+      const type = textOf(message, 'type')?.toUpperCase() ?? 'ANY';
+      if (type === 'ANY' || type === 'X509_CRL') live.flushCrls();
+      return DONE;
+    },
+    'load-authority': async message => loadAuthority(message, subjects),
+    'unload-authority': async message => {
+      const name = nameIn(message, 'name');
+      if (!live.unloadAuthority(name)) throw unknown('authority', name);
+      return DONE;
+    },
+    'get-authorities': async () => ({ authorities: [...live.authorities.keys()] }),
+    'load-pool': async message => {
+      const [name, section] = sectionIn(message, 'pool');
+      live.loadPool(configured(() => poolFromTree(name, section)));
+      return DONE;
+    },
+    'unload-pool': async message => {
+      const name = nameIn(message, 'name');
+      if (!live.unloadPool(name)) throw unknown('pool', name);
+      return DONE;
+    },
+    'get-pools': async message => pools(message, live),
+  };
+}
+
+function loadConnection(
+  message: Message,
+  { live, actions, provider, onWarning, onLoaded }: LoadingSubjects,
+): Message {
+  const [name, section] = sectionIn(message, 'connection');
+  const inline = configured(() => connectionFromTree(name, section, provider));
+  for (const warning of inline.warnings) onWarning(warning);
+  const before = live.connection(name);
+  if (live.loadConnection(inline)) actions.replace(before, inline.connection);
+  onLoaded(`${before === undefined ? 'added' : 'updated'} vici connection: ${name}`);
+  return DONE;
+}
+
+/** Kinds of certificates, by the words of a `load-cert`; those that mean nothing here are refused by name. */
+function loadCertificate(message: Message, { live, provider }: LoadingSubjects): Message {
+  const type = textOf(message, 'type')?.toUpperCase() ?? '';
+  const flag = textOf(message, 'flag')?.toUpperCase() ?? 'NONE';
+  const data = dataIn(message);
+  if (type === 'X509') {
+    if (!['NONE', 'CA', 'AA', 'OCSP', 'ANY'].includes(flag))
+      throw invalid(`there are no certificates with the flag "${flag}"`, 'use NONE, CA, AA or OCSP');
+    for (const der of configured(() => certificatesFrom(data, provider)))
+      live.loadCertificate({ der, isAuthority: flag === 'CA' });
+  } else if (type === 'X509_CRL') {
+    for (const der of configured(() => crlsFrom(data, provider))) live.loadCrl(der);
+  } else if (type === 'X509_AC') {
+    throw unsupported('attribute certificates', 'leave the folder x509ac empty');
+  } else if (type === 'PUBKEY') {
+    throw unsupported('raw public keys by themselves', 'name them as pubkeys in the connection');
+  } else throw invalid(`there are no certificates of the type "${type}"`, 'use X509 or X509_CRL');
+  return DONE;
+}
+
+const KEY_TYPES: readonly string[] = ['any', 'rsa', 'ecdsa', 'ed25519', 'ed448', 'pkcs8'];
+
+function loadKey(message: Message, { live, provider }: LoadingSubjects): Message {
+  const type = textOf(message, 'type')?.toLowerCase() ?? 'any';
+  if (!KEY_TYPES.includes(type))
+    throw invalid(`invalid key type: ${type}`, `use one of ${KEY_TYPES.join(', ')}`);
+  const [key] = configured(() => privateKeysFrom(dataIn(message), provider));
+  if (key === undefined) throw invalid(`parsing ${type} private key failed`);
+  const found = key.type === 'ec' ? 'ecdsa' : key.type;
+  if (type !== 'any' && type !== 'pkcs8' && type !== found)
+    throw invalid(`parsing ${type} private key failed: it is of the type ${found}`);
+  const id = keyId(key.publicKey, provider);
+  live.loadKey(id, key);
+  return { success: 'yes', id };
+}
+
+function loadAuthority(message: Message, { live, provider, onLoaded }: LoadingSubjects): Message {
+  const [name, section] = sectionIn(message, 'authority');
+  const certificates = configured(() => authorityFromTree(name, section, provider));
+  const certUriBase = textOf(section, 'cert_uri_base');
+  live.loadAuthority(name, {
+    certificates,
+    crlUris: listOf(section, 'crl_uris'),
+    ocspUris: listOf(section, 'ocsp_uris'),
+    ...(certUriBase === undefined ? {} : { certUriBase }),
+  });
+  onLoaded(`added vici authority: ${name}`);
+  return DONE;
+}
+
+/** As charon counts: a prefix of IPv4 has no addresses for its network and its broadcast. */
+function pools(message: Message, live: LiveConfiguration): Message {
+  const wanted = textOf(message, 'name');
+  const leases = textOf(message, 'leases') === 'yes';
+  const found: Record<string, Message> = Object.create(null);
+  for (const { name, addresses } of live.pools) {
+    if (wanted !== undefined && name !== wanted) continue;
+    const { start, end, prefix } = addresses;
+    const count = ipToBigInt(end) - ipToBigInt(start) + 1n;
+    const size = prefix !== undefined && start.length === 4 && count > 2n ? count - 2n : count;
+    const largest = 0x7fff_ffffn;
+    found[name] = {
+      base: formatIp(start),
+      size: String(size > largest ? largest : size),
+      online: '0',
+      offline: '0',
+      ...(leases ? { leases: {} } : {}),
+    };
+  }
+  return found;
+}
+
+/** What `read` returns; what is wrong with it as a `Failed` that says all of it. */
+export function configured<T>(read: () => T): T {
+  try {
+    return read();
+  } catch (error) {
+    if (!(error instanceof ConfigurationFailure)) throw error;
+    const [first] = error.failures;
+    const code: FailureCode = first?.code ?? 'config/invalid-value';
+    const remedy = first?.remedy;
+    throw new Failed({
+      code,
+      summary: error.failures.map(({ at, summary }) => `${at.file}: ${summary}`).join('; '),
+      ...(remedy === undefined ? {} : { remedy }),
+    });
+  }
+}
+
+/** The one section that a `load-…` command carries, which is named after what it loads. */
+function sectionIn(message: Message, what: string): readonly [name: string, section: Message & PlainTree] {
+  const sections = sectionsOf(message);
+  const [first] = sections;
+  if (first === undefined || sections.length > 1 || Object.keys(message).length > 1)
+    throw invalid(`a ${what} is loaded as one section with its name`);
+  return first as [string, Message & PlainTree];
+}
+
+function nameIn(message: Message, key: string): string {
+  const name = textOf(message, key);
+  if (name === undefined) throw new Failed({ code: 'config/missing', summary: `the request lacks "${key}"` });
+  return name;
+}
+
+function dataIn(message: Message): Uint8Array {
+  const data = octetsOf(message, 'data');
+  if (data === undefined) throw new Failed({ code: 'config/missing', summary: 'the request lacks "data"' });
+  return data;
+}
+
+function unknown(what: string, name: string): Failed {
+  return new Failed({ code: 'config/unknown-name', summary: `no ${what} "${name}" was loaded by a client` });
+}
+
+function invalid(summary: string, remedy?: string): Failed {
+  return new Failed({
+    code: 'config/invalid-value',
+    summary,
+    ...(remedy === undefined ? {} : { remedy }),
+  });
+}
+
+function unsupported(what: string, remedy: string): Failed {
+  return new Failed({ code: 'local/unsupported', summary: `${what} are not supported here yet`, remedy });
+}

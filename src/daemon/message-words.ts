@@ -1,0 +1,77 @@
+/**
+ * The one-line form of an IKE message in the words that charon's log has for it: payloads between blanks, notifies by
+ * charon's short names. Scripts and people look for these lines.
+ */
+export function messageInWords(text: string): string {
+  const match = /^([^[]*)\[(.*)\]$/.exec(text);
+  if (match === null) return text;
+  const payloads = (match[2] as string).split(' ').filter(word => word !== '');
+  return `${match[1]}[ ${payloads.map(word => `${wordOf(word)} `).join('')}]`;
+}
+
+function wordOf(word: string): string {
+  const [, kind, inner] = /^([A-Z][A-Za-z]*)\((.*)\)$/.exec(word) ?? [];
+  if (kind === 'N' && inner !== undefined) return `N(${NOTIFIES[inner] ?? inner})`;
+  if (inner === undefined) return PAYLOADS[word] ?? word;
+  return PAYLOADS[`${kind}(${inner})`] ?? (kind === 'V' ? 'V' : word);
+}
+
+const PAYLOADS: Readonly<Record<string, string>> = {
+  Ni: 'No',
+  Nr: 'No',
+  'CP(CFG_REQUEST)': 'CPRQ',
+  'CP(CFG_REPLY)': 'CPRP',
+  'CP(CFG_SET)': 'CPS',
+  'CP(CFG_ACK)': 'CPA',
+  'EAP(Request)': 'EAP/REQ',
+  'EAP(Response)': 'EAP/RES',
+  'EAP(Success)': 'EAP/SUCC',
+  'EAP(Failure)': 'EAP/FAIL',
+};
+
+const NOTIFIES: Readonly<Record<string, string>> = {
+  UNSUPPORTED_CRITICAL_PAYLOAD: 'CRIT',
+  INVALID_IKE_SPI: 'INVAL_IKE_SPI',
+  INVALID_MAJOR_VERSION: 'INVAL_MAJOR',
+  INVALID_SYNTAX: 'INVAL_SYN',
+  INVALID_MESSAGE_ID: 'INVAL_MID',
+  INVALID_SPI: 'INVAL_SPI',
+  NO_PROPOSAL_CHOSEN: 'NO_PROP',
+  INVALID_KE_PAYLOAD: 'INVAL_KE',
+  AUTHENTICATION_FAILED: 'AUTH_FAILED',
+  SINGLE_PAIR_REQUIRED: 'SINGLE_PAIR',
+  NO_ADDITIONAL_SAS: 'NO_ADD_SAS',
+  INTERNAL_ADDRESS_FAILURE: 'INT_ADDR_FAIL',
+  FAILED_CP_REQUIRED: 'FAIL_CP_REQ',
+  TS_UNACCEPTABLE: 'TS_UNACCEPT',
+  INVALID_SELECTORS: 'INVAL_SEL',
+  TEMPORARY_FAILURE: 'TEMP_FAIL',
+  CHILD_SA_NOT_FOUND: 'NO_CHILD_SA',
+  INITIAL_CONTACT: 'INIT_CONTACT',
+  SET_WINDOW_SIZE: 'SET_WINSIZE',
+  ADDITIONAL_TS_POSSIBLE: 'ADD_TS_POSS',
+  IPCOMP_SUPPORTED: 'IPCOMP_SUPP',
+  NAT_DETECTION_SOURCE_IP: 'NATD_S_IP',
+  NAT_DETECTION_DESTINATION_IP: 'NATD_D_IP',
+  USE_TRANSPORT_MODE: 'USE_TRANSP',
+  HTTP_CERT_LOOKUP_SUPPORTED: 'HTTP_CERT_LOOK',
+  ESP_TFC_PADDING_NOT_SUPPORTED: 'ESP_TFC_PAD_N',
+  NON_FIRST_FRAGMENTS_ALSO: 'NON_FIRST_FRAG',
+  MOBIKE_SUPPORTED: 'MOBIKE_SUP',
+  ADDITIONAL_IP4_ADDRESS: 'ADD_4_ADDR',
+  ADDITIONAL_IP6_ADDRESS: 'ADD_6_ADDR',
+  NO_ADDITIONAL_ADDRESSES: 'NO_ADD_ADDR',
+  UPDATE_SA_ADDRESSES: 'UPD_SA_ADDR',
+  NO_NATS_ALLOWED: 'NO_NATS',
+  AUTH_LIFETIME: 'AUTH_LFT',
+  MULTIPLE_AUTH_SUPPORTED: 'MULT_AUTH',
+  ANOTHER_AUTH_FOLLOWS: 'AUTH_FOLLOWS',
+  REDIRECT_SUPPORTED: 'REDIR_SUP',
+  REDIRECT: 'REDIR',
+  REDIRECTED_FROM: 'REDIR_FROM',
+  EAP_ONLY_AUTHENTICATION: 'EAP_ONLY',
+  CHILDLESS_IKEV2_SUPPORTED: 'CHDLESS_SUP',
+  IKEV2_MESSAGE_ID_SYNC_SUPPORTED: 'MSG_ID_SYN_SUP',
+  IKEV2_FRAGMENTATION_SUPPORTED: 'FRAG_SUP',
+  SIGNATURE_HASH_ALGORITHMS: 'HASH_ALG',
+};

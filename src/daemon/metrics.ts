@@ -1,0 +1,187 @@
+import type { Counters } from './counters.ts';
+import type { Family, Sample } from './exposition.ts';
+import type { FailuresSeen } from './failures-seen.ts';
+import type { Gateway } from './gateway.ts';
+import { BOUNDS, type Handshakes } from './handshakes.ts';
+import type { StartActions } from './start-actions.ts';
+import type { DaemonFacts } from './status-view.ts';
+import type { Traffic } from './traffic.ts';
+
+export interface MetricsSubjects {
+  readonly gateway: Gateway;
+  readonly actions: StartActions;
+  readonly counters: Counters;
+  readonly handshakes: Handshakes;
+  readonly failures: FailuresSeen;
+  readonly traffic: Traffic;
+  readonly facts: DaemonFacts;
+  /** Packets that went nowhere, by reason; absent where the back end does not count them. */
+  readonly drops?: () => Promise<ReadonlyMap<string, number>>;
+}
+
+/** All metrics as they stand, for Prometheus. Whatever counts survives rekeys; it begins with the daemon. */
+export async function metricsOf(subjects: MetricsSubjects): Promise<readonly Family[]> {
+  const { facts, handshakes, drops } = subjects;
+  const dropped = [...((await drops?.()) ?? [])];
+  return [
+    {
+      name: 'cygnet_info',
+      help: 'Version and back end of the daemon.',
+      type: 'gauge',
+      samples: [{ labels: { version: facts.version, backend: facts.backend }, value: 1 }],
+    },
+    {
+      name: 'cygnet_start_time_seconds',
+      help: 'When the daemon started, seconds since the epoch.',
+      type: 'gauge',
+      samples: [{ labels: {}, value: Math.round(facts.startedAt / 1000) }],
+    },
+    ...present(subjects),
+    ...failed(subjects),
+    {
+      name: 'cygnet_ike_messages_total',
+      help: 'What charon counts, by connection: messages by exchange and direction, and rekeys.',
+      type: 'counter',
+      samples: [...subjects.counters.connections].flatMap(([connection, values]) =>
+        Object.entries(values).map(([counter, value]) => ({ labels: { connection, counter }, value })),
+      ),
+    },
+    ...(await carried(subjects.traffic)),
+    {
+      name: 'cygnet_handshake_seconds',
+      help: 'From the first message of an IKE SA until it was established.',
+      type: 'histogram',
+      samples: (['initiator', 'responder'] as const).flatMap(role =>
+        histogram({ role }, handshakes.of(role)),
+      ),
+    },
+    {
+      name: 'cygnet_dropped_packets_total',
+      help: 'Packets that went nowhere, by reason.',
+      type: 'counter',
+      samples: dropped.map(([reason, value]) => ({ labels: { reason }, value })),
+    },
+  ];
+}
+
+/** What is configured, wanted and up. */
+function present({ gateway, actions }: MetricsSubjects): readonly Family[] {
+  const statuses = gateway.status();
+  const established = statuses.filter(({ state }) => state === 'ESTABLISHED' || state === 'REKEYING');
+  const children = gateway.connections.flatMap(connection =>
+    connection.children.map(child => ({ connection: connection.name, child: child.name })),
+  );
+  const gauge = (name: string, help: string, samples: readonly Sample[]): Family => ({
+    name,
+    help,
+    type: 'gauge',
+    samples,
+  });
+  const upByConnection = Map.groupBy(established, ike => ike.connection);
+  const upByChild = new Set(
+    established.flatMap(ike => ike.children.map(({ name }) => `${ike.connection}/${name}`)),
+  );
+  return [
+    gauge(
+      'cygnet_connection_up',
+      'Established IKE SAs of each configured connection.',
+      gateway.connections.map(({ name }) => ({
+        labels: { connection: name },
+        value: upByConnection.get(name)?.length ?? 0,
+      })),
+    ),
+    gauge(
+      'cygnet_child_configured',
+      'Each child that is configured.',
+      children.map(labels => ({ labels, value: 1 })),
+    ),
+    gauge(
+      'cygnet_child_wanted',
+      'Whether a child is wanted up, by start_action or because somebody initiated it.',
+      children.map(labels => ({ labels, value: actions.isWanted(labels.connection, labels.child) ? 1 : 0 })),
+    ),
+    gauge(
+      'cygnet_child_up',
+      'Whether a child has an SA.',
+      children.map(labels => ({
+        labels,
+        value: upByChild.has(`${labels.connection}/${labels.child}`) ? 1 : 0,
+      })),
+    ),
+    gauge('cygnet_half_open_ike_sas', 'IKE SAs that are being negotiated.', [
+      {
+        labels: {},
+        value: statuses.filter(({ state }) => state === 'CREATED' || state === 'CONNECTING').length,
+      },
+    ]),
+  ];
+}
+
+function failed({ failures }: MetricsSubjects): readonly Family[] {
+  return [
+    {
+      name: 'cygnet_failures_total',
+      help: 'What came to nothing, by connection, child (empty: the IKE SA), our role and code of the failure.',
+      type: 'counter',
+      samples: failures.counts.map(({ connection, child, role, code, count }) => ({
+        labels: { connection, child, role, code },
+        value: count,
+      })),
+    },
+    {
+      name: 'cygnet_last_failure_time_seconds',
+      help: 'When each connection and child failed last, with the code.',
+      type: 'gauge',
+      samples: failures.last.map(({ connection, child, role, code, last }) => ({
+        labels: { connection, child, role, code },
+        value: Math.round(last / 1000),
+      })),
+    },
+  ];
+}
+
+async function carried(traffic: Traffic): Promise<readonly Family[]> {
+  const totals = await traffic.total();
+  const family = (
+    name: string,
+    help: string,
+    fields: readonly ['bytesIn' | 'packetsIn', 'bytesOut' | 'packetsOut'],
+  ): Family => ({
+    name,
+    help,
+    type: 'counter',
+    samples: totals.flatMap(total =>
+      fields.map((field, i) => ({
+        labels: { connection: total.connection, child: total.child, direction: i === 0 ? 'in' : 'out' },
+        value: total[field],
+      })),
+    ),
+  });
+  return [
+    family('cygnet_child_bytes_total', 'Octets that the SAs of a child carried.', ['bytesIn', 'bytesOut']),
+    family('cygnet_child_packets_total', 'Packets that the SAs of a child carried.', [
+      'packetsIn',
+      'packetsOut',
+    ]),
+  ];
+}
+
+function histogram(
+  labels: Readonly<Record<string, string>>,
+  {
+    buckets,
+    count,
+    sum,
+  }: { readonly buckets: readonly number[]; readonly count: number; readonly sum: number },
+): readonly Sample[] {
+  return [
+    ...BOUNDS.map((bound, i) => ({
+      suffix: '_bucket',
+      labels: { ...labels, le: String(bound) },
+      value: buckets[i] ?? 0,
+    })),
+    { suffix: '_bucket', labels: { ...labels, le: '+Inf' }, value: count },
+    { suffix: '_sum', labels, value: sum },
+    { suffix: '_count', labels, value: count },
+  ];
+}

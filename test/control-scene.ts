@@ -1,0 +1,173 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { ViciClient, ViciServer } from '../src/control/index.ts';
+import { nodeProvider } from '../src/crypto/node/provider.ts';
+import { EVENTS, logMessage, publish } from '../src/daemon/commands/events.ts';
+import { commandTable } from '../src/daemon/commands/table.ts';
+import { Counters } from '../src/daemon/counters.ts';
+import { Gateway } from '../src/daemon/gateway.ts';
+import { History } from '../src/daemon/history.ts';
+import { type Base, LiveConfiguration, NO_BASE } from '../src/daemon/live-configuration.ts';
+import { LogFeed } from '../src/daemon/log-lines.ts';
+import { StandingPolicies } from '../src/daemon/standing-policies.ts';
+import { StartActions } from '../src/daemon/start-actions.ts';
+import { MemoryBackend } from '../src/ipsec/memory/backend.ts';
+import { ip } from '../src/lib/ip.ts';
+import type { UdpTransport } from '../src/net/transport.ts';
+import type { Connection } from '../src/policy/connection.ts';
+import type { Path } from '../src/policy/sa.ts';
+
+const PROVIDER = nodeProvider();
+
+/** A wire in memory: what one host sends to the other's address arrives in the next turn, unless it is cut. */
+export class Wire {
+  readonly #hosts = new Map<string, (datagram: Uint8Array, path: Path) => void>();
+  cut = false;
+
+  transport(address: string): UdpTransport {
+    const own = ip(address);
+    return {
+      name: 'node',
+      listening: [{ address: own, port: 500, nat: false }],
+      port: 500,
+      natPort: 4500,
+      espSockets: [],
+      send: (datagram, { local, remote }) => {
+        const listener = this.#hosts.get(remote.address.join('.'));
+        if (this.cut || listener === undefined) return;
+        const copy = datagram.slice();
+        setImmediate(() => listener(copy, { local: remote, remote: local }));
+      },
+      sendEsp: () => undefined,
+      sendKeepalive: () => undefined,
+      onDatagram: listener => void this.#hosts.set(own.join('.'), listener),
+      onEsp: () => undefined,
+      onError: () => undefined,
+      close: async () => void this.#hosts.delete(own.join('.')),
+    };
+  }
+}
+
+/** One daemon without its process: a gateway, what is loaded into it, and its control socket. */
+export class ControlScene implements AsyncDisposable {
+  readonly backend = new MemoryBackend();
+  readonly gateway: Gateway;
+  readonly live: LiveConfiguration;
+  readonly counters = new Counters();
+  readonly policies: StandingPolicies;
+  readonly actions: StartActions;
+  readonly loaded: string[] = [];
+  /** What `cygnet-plan` and `cygnet-apply` find in any directory. */
+  directory: Base = NO_BASE;
+  server!: ViciServer;
+  client!: ViciClient;
+  readonly #folder = mkdtempSync(join(tmpdir(), 'cygnet-control-'));
+
+  private constructor(wire: Wire, address: string, other: string) {
+    this.gateway = new Gateway({
+      provider: PROVIDER,
+      transport: wire.transport(address),
+      backend: this.backend,
+      connections: [],
+      credentials: NO_BASE.credentials,
+      settings: { traceMessages: true, retransmitTimeout: 20, retransmitTries: 1 },
+      resolve: async (_connection: Connection) => ({
+        local: { address: ip(address), port: 500 },
+        remote: { address: ip(other), port: 500 },
+      }),
+    });
+    this.live = new LiveConfiguration(NO_BASE, (connections, credentials) =>
+      this.gateway.configure(connections, credentials),
+    );
+    this.policies = new StandingPolicies(this.gateway);
+    this.actions = new StartActions(this.gateway, this.policies, () => undefined);
+  }
+
+  static async open(wire = new Wire(), address = '192.0.2.1', other = '192.0.2.2'): Promise<ControlScene> {
+    const scene = new ControlScene(wire, address, other);
+    const { gateway, live, counters, policies, actions } = scene;
+    const [history, feed] = [new History(), new LogFeed(gateway)];
+    gateway.on(event => history.note(event));
+    gateway.on(event => counters.note(event));
+    scene.server = await ViciServer.listen(join(scene.#folder, 'vici'), {
+      commands: commandTable({
+        gateway,
+        live,
+        counters,
+        policies,
+        actions,
+        feed,
+        history,
+        provider: PROVIDER,
+        facts: { version: '1.2.3', startedAt: 0, backend: 'memory', listening: [] },
+        read: () => scene.directory,
+        reloadSettings: () => undefined,
+        onWarning: () => undefined,
+        onLoaded: text => void scene.loaded.push(text),
+      }),
+      events: EVENTS,
+    });
+    gateway.on(event => publish(scene.server, event));
+    feed.on(
+      line => scene.server.emit('log', logMessage(line)),
+      () => scene.server.hasListeners('log'),
+    );
+    scene.client = await ViciClient.connect(scene.server.address);
+    return scene;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.client.close();
+    await this.server.close();
+    await this.gateway.close(0);
+    rmSync(this.#folder, { recursive: true, force: true });
+  }
+}
+
+/** The same connection seen from either side, as `swanctl --load-all` would send it. */
+export function labConnection(who: 'alice' | 'bob', child: Record<string, string> = {}) {
+  const [net, other] = who === 'alice' ? [1, 2] : [2, 1];
+  return {
+    version: '2',
+    local_addrs: [`192.0.2.${net}`],
+    remote_addrs: [`192.0.2.${other}`],
+    proposals: ['aes128gcm16-prfsha256-x25519'],
+    local: { auth: 'psk', id: `${who}.lab` },
+    remote: { auth: 'psk', id: `${who === 'alice' ? 'bob' : 'alice'}.lab` },
+    children: {
+      net: {
+        local_ts: [`10.${net}.0.0/16`],
+        remote_ts: [`10.${other}.0.0/16`],
+        esp_proposals: ['aes128gcm16'],
+        ...child,
+      },
+    },
+  };
+}
+
+export const LAB_SECRET = {
+  id: 'ike-1',
+  type: 'ike',
+  data: 'labsecret',
+  owners: ['alice.lab', 'bob.lab'],
+};
+
+/** Two hosts on one wire that are configured for each other. */
+export async function pair(): Promise<{
+  readonly wire: Wire;
+  readonly alice: ControlScene;
+  readonly bob: ControlScene;
+}> {
+  const wire = new Wire();
+  const alice = await ControlScene.open(wire);
+  const bob = await ControlScene.open(wire, '192.0.2.2', '192.0.2.1');
+  for (const [scene, who] of [
+    [alice, 'alice'],
+    [bob, 'bob'],
+  ] as const) {
+    await scene.client.request('load-shared', LAB_SECRET);
+    await scene.client.request('load-conn', { lab: labConnection(who) });
+  }
+  return { wire, alice, bob };
+}

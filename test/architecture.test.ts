@@ -64,8 +64,6 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
 /** The only rooms that may touch a package with native code or a system call. */
 const PACKAGE_DOORS: Readonly<Record<string, readonly string[]>> = {
   koffi: ['sys'],
-  '@peculiar/asn1-schema': ['pki'],
-  '@peculiar/asn1-x509': ['pki'],
   commander: ['cli'],
   pino: ['daemon'],
 };

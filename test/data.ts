@@ -14,5 +14,7 @@ export function dataPath(path: string): string {
  * absence is a failure, so the test then runs and fails on the missing file.
  */
 export function withoutData(path: string): string | false {
-  return existsSync(dataPath(path)) || process.env['CI'] !== undefined ? false : `no ${path} below ${root}: set CYGNET_DATA`;
+  return existsSync(dataPath(path)) || process.env['CI'] !== undefined
+    ? false
+    : `no ${path} below ${root}: set CYGNET_DATA`;
 }

@@ -28,6 +28,8 @@ export interface ChildSa {
   state: ChildSaStatus['state'];
   /** Whether packets go out by it: not yet on the responder's side of a rekey (RFC 7296 §2.8). */
   outbound: boolean;
+  /** Nothing is to go out by it ever again: it is on its way out. */
+  stopped?: boolean;
   installedAt: Instant | undefined;
   /** When it wants a successor, and when it must go; undefined: never, or not again. */
   rekeyAt: Instant | undefined;
@@ -101,7 +103,7 @@ export function* install(
 
 /** Packets go out by `child` from now on. */
 export function activateOutbound(host: Host, child: ChildSa): void {
-  if (child.outbound) return;
+  if (child.outbound || child.stopped === true) return;
   child.outbound = true;
   host.command({ kind: 'activate-outbound', id: child.id });
 }

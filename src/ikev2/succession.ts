@@ -30,6 +30,7 @@ export function dropChild(sa: IkeSa, child: ChildSa, delay?: Duration): void {
 
 /** No packet goes out by `child` any more; it still receives. */
 export function stopOutbound(sa: IkeSa, child: ChildSa): void {
+  child.stopped = true;
   if (!child.outbound) return;
   child.outbound = false;
   sa.host.command({ kind: 'deactivate-outbound', id: child.id });

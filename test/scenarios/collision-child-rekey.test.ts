@@ -363,6 +363,30 @@ for (const begunBy of ['a', 'b'] as const) {
   }
 }
 
+for (const position of POSITIONS) {
+  for (const end of ['a', 'b'] as const) {
+    test(`the old SA expires for good at ${end} in a collision where ${position.lowest} is the lowest`, () => {
+      const made = scene();
+      const { sim, a, b, ab, ba, gaps } = made;
+      const old = onlyChild(made[end]).id;
+      bothRekey(made, position);
+      ab.pass(CREATE, 'request');
+      ba.pass(CREATE, 'request');
+      sim.unwatch();
+      made[end].expire(old, true);
+      ab.flow();
+      ba.flow();
+      assertSettles(sim, a, b);
+      assert.deepEqual(gaps, []);
+      for (const host of [a, b]) {
+        assert.equal(host.eventsOf('child-rekey').length, 1);
+        assert.equal(host.eventsOf('child-up').length, 1);
+      }
+      assertEnds(sim, a);
+    });
+  }
+}
+
 test('collision_delayed_response_delete: what the peer deleted before its answer came is never installed', () => {
   const made = scene();
   const { sim, a, b, ab, ba } = made;

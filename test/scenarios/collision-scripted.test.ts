@@ -348,3 +348,19 @@ test('requests above the window and answers to nothing are dropped', () => {
   assert.equal(onlyChild(a).spiOut, child.spiIn);
   assert.ok(!peer.received.some(({ response, header }) => response && header.messageId > id));
 });
+
+test('a peer that rekeys a successor without deleting what it replaced is cleaned up after', () => {
+  const { sim, a, peer, child } = scene('peer');
+  const second = peer.newSpi();
+  peer.exchange(CREATE_CHILD_SA, [peer.rekeyNotify(child.spiIn), ...peer.childRequest(second)]);
+  const third = peer.newSpi();
+  const answer = peer.exchange(CREATE_CHILD_SA, [peer.rekeyNotify(second), ...peer.childRequest(third)]);
+  assert.ok(has(answer, PayloadType.SA));
+  peer.exchange(INFORMATIONAL, [deletes(second)]);
+  sim.run(10 * SECOND);
+  const made = onlyChild(a);
+  assert.equal(made.spiOut, third);
+  assert.deepEqual([...a.backEnd.sas.keys()], [made.id]);
+  assert.deepEqual(a.up.children, [made.id]);
+  assert.equal(a.eventsOf('child-rekey').length, 2);
+});

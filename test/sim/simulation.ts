@@ -13,7 +13,7 @@ import { Schedule } from './schedule.ts';
 const START: Instant = 1_750_000_123_457;
 const LADDER_SHOWN = 60;
 /** More steps than any honest run takes between two looks of a test. */
-const MOST_STEPS = 2_000_000;
+const MOST_STEPS = 200_000;
 
 /** A gap in traffic that the two ends caused between themselves. */
 export interface Gap {
@@ -162,16 +162,23 @@ export class Simulation {
     try {
       return action();
     } catch (error) {
-      if (error instanceof Error) error.message = this.#told(error.message);
-      throw error;
+      if (error instanceof Told) throw error;
+      throw new Told(this.#told(error instanceof Error ? error.message : String(error)), error);
     }
   }
 
   #told(message: string): string {
-    if (message.includes('\nseed ')) return message;
     const ladder = this.network.ladder
       .slice(-LADDER_SHOWN)
       .map(line => line.replace(/^\d+/, at => String(Number(at) - START)));
     return `${message}\nseed ${this.seed}, at ${this.now - START} ms; the last of the ladder:\n  ${ladder.join('\n  ')}`;
+  }
+}
+
+/** A failure with its seed and ladder. */
+class Told extends Error {
+  constructor(message: string, cause: unknown) {
+    super(message, { cause });
+    this.name = 'Told';
   }
 }

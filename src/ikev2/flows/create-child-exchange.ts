@@ -58,7 +58,7 @@ export const NONCE_LENGTH = 32;
 
 /**
  * The initiator's exchange, again with another key exchange method where the peer asks for that. `old` is the SA to
- * be replaced. What it returns must be given to `installChild` or `discardChild` at once. Throws Failed.
+ * be replaced. What it returns must be given to `installOurs` at once. Throws Failed.
  */
 export function* negotiateChild(sa: IkeSa, config: ChildConfig, old?: ChildSa): Flow<Negotiated | Rejection> {
   const { provider } = sa.host;
@@ -124,23 +124,29 @@ export function* installChild(
   }
 }
 
-/** As `installChild` on the initiator's side, where the peer has the SA already and must hear of a failure. */
+/**
+ * As `installChild` on the initiator's side, where the peer has the SA already: it must hear of a failure, and may
+ * have deleted the SA meanwhile. False, and nothing is left, where it has.
+ */
 export function* installOurs(
   sa: IkeSa,
   negotiated: Negotiated,
   options: { readonly outbound: boolean; readonly replaces?: ChildSa },
-): Flow<void> {
+): Flow<boolean> {
+  const { child } = negotiated;
+  const isDeleted = (): boolean => sa.collisions.deletedAhead.has(child.spiOut);
+  if (isDeleted()) {
+    releaseSpi(sa, child.config, child.spiIn);
+    return false;
+  }
   try {
     yield* installChild(sa, negotiated, options);
   } catch (error) {
-    if (error instanceof Failed) yield* withdraw(negotiated.child.config, negotiated.child.spiIn);
+    if (error instanceof Failed) yield* withdraw(child.config, child.spiIn);
     throw error;
   }
-}
-
-/** Gives up what was negotiated and not installed. */
-export function discardChild(sa: IkeSa, { child }: Negotiated): void {
-  releaseSpi(sa, child.config, child.spiIn);
+  if (isDeleted()) sa.removeChild(child);
+  return !isDeleted();
 }
 
 /**
@@ -230,7 +236,7 @@ function* judged<Result>(sa: IkeSa, spiIn: number, config: ChildConfig, judge: (
   }
 }
 
-function* withdraw(config: ChildConfig, spiIn: number): Flow<Exchanged> {
+export function* withdraw(config: ChildConfig, spiIn: number): Flow<Exchanged> {
   return yield* request(ExchangeType.INFORMATIONAL, [
     {
       type: PayloadType.Delete,
@@ -253,7 +259,7 @@ function releaseSpi(sa: IkeSa, { protocol }: ChildConfig, spi: number): void {
 }
 
 /** What a peer's error notify means for the child. */
-function refusal({ notifyType }: NotifyPayload, offer: ChildOffer): Failure {
+export function refusal({ notifyType }: NotifyPayload, offer: ChildOffer): Failure {
   const { config } = offer;
   const name = nameOf(NotifyError, notifyType);
   switch (notifyType) {

@@ -4,13 +4,7 @@ import type { ChildConfig } from '../../policy/connection.ts';
 import { Failed, type Failure } from '../../policy/failure.ts';
 import { type Flow, type Message, notify, Refused, type Reply } from '../flow.ts';
 import type { IkeSa, Task } from '../ike-sa.ts';
-import {
-  acceptChild,
-  discardChild,
-  installOurs,
-  negotiateChild,
-  type Rejection,
-} from './create-child-exchange.ts';
+import { acceptChild, installOurs, negotiateChild, type Rejection } from './create-child-exchange.ts';
 import { deleteIke } from './delete.ts';
 
 /** A further Child SA on an established IKE SA (RFC 7296 §1.3.1). */
@@ -67,14 +61,11 @@ function* create(sa: IkeSa, config: ChildConfig): Flow<void> {
     rejected(sa, config, outcome);
     return;
   }
-  if (sa.collisions.deletedAhead.has(outcome.child.spiOut)) {
-    discardChild(sa, outcome);
+  if (!(yield* installOurs(sa, outcome, { outbound: true })))
     throw new Failed({
       code: 'peer/deleted',
       summary: `${config.name}: the peer deleted the SA as soon as it was made`,
     });
-  }
-  yield* installOurs(sa, outcome, { outbound: true });
   announceUp(sa, outcome.child);
 }
 

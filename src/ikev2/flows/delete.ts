@@ -1,13 +1,12 @@
 import { ExchangeType, PayloadType, ProtocolId } from '../../iana/ikev2.ts';
 import type { ChildSa } from '../../ike/child.ts';
 import { announceDown } from '../../ike/child-events.ts';
-import type { Duration } from '../../lib/time.ts';
 import type { Failure } from '../../policy/failure.ts';
 import type { DeletePayload } from '../../wire/v2/payload.ts';
 import { type Flow, request } from '../flow.ts';
 import type { IkeSa, Task } from '../ike-sa.ts';
 import { childSpiOctets, childSpiOf } from '../sa-payload.ts';
-import { dropChild, stopOutbound, successorOf } from '../succession.ts';
+import { dropChild, stopOutbound, successorOf, switchTo } from '../succession.ts';
 
 /**
  * Tells the peer that this IKE SA, with all its children, is no more; it closes as soon as the peer has answered or
@@ -32,8 +31,8 @@ export function* deleteIkeSa(sa: IkeSa, reason?: Failure): Flow<void> {
 }
 
 /**
- * Deletes a Child SA at both ends. Where a rekey has replaced it since, its successor goes in its place; where it is
- * gone already, nothing happens.
+ * Deletes a Child SA at both ends, and what has replaced it or is about to. Where all of that is gone already,
+ * nothing happens.
  *
  * @param reason absent when it is as wished.
  */
@@ -43,24 +42,26 @@ export function deleteChild(child: ChildSa, reason?: Failure): Task {
     subject: String(child.id),
     child: child.config.name,
     *run(sa) {
-      const current = sa.children.includes(child) ? child : successorOf(sa, child);
-      if (current !== undefined) yield* deleteChildSa(sa, current, { reason });
+      yield* deleteChildSa(sa, child, reason);
+      for (let next = successorOf(sa, child); next !== undefined; next = successorOf(sa, next))
+        yield* deleteChildSa(sa, next, reason);
     },
   };
 }
 
-/** The exchange that deletes `child`. With a `delay` it is replaced: its outbound SA stops at once, its inbound SA stays as long after the answer. */
-export function* deleteChildSa(
-  sa: IkeSa,
-  child: ChildSa,
-  options: { readonly reason?: Failure | undefined; readonly delay?: Duration } = {},
-): Flow<void> {
+/** The exchange that deletes `child`. What has a successor still receives for a while after the answer. */
+export function* deleteChildSa(sa: IkeSa, child: ChildSa, reason?: Failure): Flow<void> {
   if (!sa.children.includes(child) || child.state === 'DELETING') return;
   child.state = 'DELETING';
-  if (options.delay !== undefined) stopOutbound(sa, child);
+  if (successorOf(sa, child)?.outbound === true) stopOutbound(sa, child);
   yield* request(ExchangeType.INFORMATIONAL, [deletePayload(child.protocol, [child])]);
-  announceDown(sa, child, options.reason);
-  dropChild(sa, child, options.delay);
+  const next = successorOf(sa, child);
+  if (next !== undefined) {
+    switchTo(sa, child, next);
+    return;
+  }
+  announceDown(sa, child, reason);
+  dropChild(sa, child);
 }
 
 /** Names the inbound SPIs of children of one protocol: each end closes its own (RFC 7296 §1.4.1). */
@@ -71,6 +72,11 @@ export function deletePayload(protocol: 'esp' | 'ah', children: readonly ChildSa
     spiSize: 4,
     spis: children.map(child => childSpiOctets(child.spiIn)),
   };
+}
+
+/** Whether the answer that makes a Child SA known to us may be on its way: the peer has that SA before we do. */
+export function isMakingChild(sa: IkeSa): boolean {
+  return sa.running?.kind === 'create-child' || sa.running?.kind === 'rekey-child';
 }
 
 /** The Child SA whose packets we send with `spi`, which is how the peer names it. */

@@ -1,4 +1,4 @@
-import type { ChildSa } from '../../ike/child.ts';
+import { activateOutbound, type ChildSa } from '../../ike/child.ts';
 import type { Failure } from '../../policy/failure.ts';
 import { retryDelay } from '../collisions.ts';
 import type { IkeSa, Task } from '../ike-sa.ts';
@@ -20,9 +20,10 @@ export function childExpired(sa: IkeSa, child: ChildSa, hard: boolean): void {
     else child.rekeyAt = sa.host.now + retryDelay(limit => sa.host.jitter(limit));
     return;
   }
+  // The peer made `next` and deletes `child` in a moment: that will find nothing, and is answered so.
   const next = successorOf(sa, child);
-  if (next !== undefined && child.state !== 'DELETING') {
-    // The peer made `next` and deletes `child` in a moment: that will find nothing, and is answered so.
+  if (next !== undefined) activateOutbound(sa.host, next);
+  if (next !== undefined && child.state === 'REKEYED') {
     switchTo(sa, child, next);
     return;
   }
@@ -40,7 +41,12 @@ function deleteExpired(child: ChildSa): Task {
     child: child.config.name,
     *run(sa) {
       if (!sa.children.includes(child) || child.state === 'DELETING') return;
-      yield* deleteChildSa(sa, child, { reason: EXPIRED });
+      const next = successorOf(sa, child);
+      if (next !== undefined) {
+        switchTo(sa, child, next);
+        return;
+      }
+      yield* deleteChildSa(sa, child, EXPIRED);
       sa.start(createChild(child.config));
     },
   };

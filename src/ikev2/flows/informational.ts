@@ -1,6 +1,6 @@
 import { ExchangeType, PayloadType, ProtocolId } from '../../iana/ikev2.ts';
 import { NotifyError } from '../../iana/notify.ts';
-import type { ChildSa } from '../../ike/child.ts';
+import { activateOutbound, type ChildSa } from '../../ike/child.ts';
 import { announceDown } from '../../ike/child-events.ts';
 import type { Failure } from '../../policy/failure.ts';
 import type { DeletePayload } from '../../wire/v2/payload.ts';
@@ -10,7 +10,7 @@ import { settle } from '../rivals.ts';
 import { childSpiOf } from '../sa-payload.ts';
 import { dropChild, stopOutbound, successorOf, switchTo } from '../succession.ts';
 import { createChild } from './create-child-new.ts';
-import { childBySpi, deletePayload } from './delete.ts';
+import { childBySpi, deletePayload, isMakingChild } from './delete.ts';
 
 /*
  *   Initiator                         Responder
@@ -67,10 +67,11 @@ function deletedByPeer(sa: IkeSa, { protocol, spis }: DeletePayload): readonly D
     if (child === undefined) {
       // Perhaps made by the answer that has not come yet.
       const ahead = childSpiOf(spi);
-      const awaited = sa.running?.kind === 'create-child' || sa.running?.kind === 'rekey-child';
-      if (awaited && ahead !== undefined) sa.collisions.noteDeleted(ahead);
+      if (isMakingChild(sa) && ahead !== undefined) sa.collisions.noteDeleted(ahead);
     } else if (child.state === 'DELETING') {
       // The deletes cross: the outbound SA goes with the request, the inbound one with the answer to ours.
+      const next = successorOf(sa, child);
+      if (next !== undefined) activateOutbound(sa.host, next);
       stopOutbound(sa, child);
     } else {
       gone.push(child);

@@ -6,17 +6,16 @@ import type { NotifyPayload } from '../../wire/v2/payload.ts';
 import { ABANDONED, loses, retryDelay } from '../collisions.ts';
 import { type Flow, type Message, notify, type Reply } from '../flow.ts';
 import type { IkeSa, Task } from '../ike-sa.ts';
-import { dropChild, successorOf } from '../succession.ts';
+import { dropChild, successorOf, switchTo } from '../succession.ts';
 import {
   acceptChild,
-  discardChild,
   installOurs,
   type Negotiated,
   negotiateChild,
   type Rejection,
 } from './create-child-exchange.ts';
 import { createChild, temporaryFailure, tryLater } from './create-child-new.ts';
-import { childBySpi, deleteChildSa } from './delete.ts';
+import { childBySpi, deleteChildSa, isMakingChild } from './delete.ts';
 
 /**
  * Replaces a Child SA: a new one is made, then the old one deleted (RFC 7296 §1.3.3, §2.8). Both ends may do so at
@@ -35,9 +34,16 @@ export function rekeyChild(old: ChildSa): Task {
 export function* serveRekeyChild(sa: IkeSa, message: Message, about: NotifyPayload): Flow<Reply> {
   const old = childBySpi(sa, about.protocol, about.spi);
   if (old === undefined) {
+    // Perhaps made by the answer that has not come yet.
+    if (isMakingChild(sa)) return temporaryFailure();
     const { protocol, spi } = about;
     return { payloads: [notify(NotifyError.CHILD_SA_NOT_FOUND, undefined, { protocol, spi })] };
   }
+  // Who rekeys a successor has no use any more for what it replaces.
+  const replaced = sa.children.find(
+    ({ state, successor }) => state === 'REKEYED' && successor?.child === old,
+  );
+  if (replaced !== undefined) switchTo(sa, replaced, old);
   const wanted = old.state === 'INSTALLED' || old.state === 'REKEYING';
   if (!wanted || old.successor !== undefined) return temporaryFailure();
   let succession: Succession | undefined;
@@ -89,31 +95,28 @@ function* rekey(sa: IkeSa, old: ChildSa): Flow<void> {
 function* conclude(sa: IkeSa, old: ChildSa, made: Negotiated): Flow<void> {
   const { child, nonce } = made;
   const rival = old.successor;
-  if (sa.collisions.deletedAhead.has(child.spiOut)) {
-    discardChild(sa, made);
-    // Whoever deletes a successor wants no more of what it replaces, unless it has made one itself.
-    if (rival === undefined) yield* deleteChildSa(sa, old, { reason: DELETED });
-    return;
-  }
   if (rival !== undefined && loses(nonce, rival.nonce)) {
     // The peer deletes `old`. Until it knows that ours is redundant it may send by it: ours must receive.
     old.state = 'REKEYED';
-    yield* installOurs(sa, made, { outbound: false, replaces: old });
-    yield* deleteChildSa(sa, child);
+    if (yield* installOurs(sa, made, { outbound: false, replaces: old })) yield* deleteChildSa(sa, child);
     return;
   }
   // From now on the peer comes too late with a rekey of its own.
   const ours: Succession = { nonce };
   old.successor = ours;
   try {
-    yield* installOurs(sa, made, { outbound: true, replaces: old });
-    ours.child = child;
+    if (yield* installOurs(sa, made, { outbound: true, replaces: old })) ours.child = child;
   } finally {
     if (ours.child === undefined) old.successor = rival;
   }
+  if (ours.child === undefined) {
+    // Whoever deletes a successor wants no more of what it replaces, unless it has made one itself.
+    if (rival === undefined) yield* deleteChildSa(sa, old, DELETED);
+    return;
+  }
   announceRekey(sa, old.up === true ? old : (rival?.child ?? old), child);
   if (rival !== undefined) sa.start(deleteRival(rival), ABANDONED);
-  yield* deleteChildSa(sa, old, { delay: sa.host.settings.deleteRekeyedDelay });
+  yield* deleteChildSa(sa, old);
 }
 
 /** The SA that the peer made in the collision that we won: the peer deletes it, or we in the end. */

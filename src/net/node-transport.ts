@@ -30,6 +30,7 @@ export async function openNodeTransport(options: TransportOptions = {}): Promise
 type Heard<T extends Uint8Array> = (octets: T, path: Path) => void;
 
 class NodeTransport implements UdpTransport {
+  #closing: Promise<void> | undefined;
   readonly name = 'node';
   readonly listening: readonly Listening[];
   readonly port: number;
@@ -80,7 +81,12 @@ class NodeTransport implements UdpTransport {
     this.#onError = listener;
   }
 
-  async close(): Promise<void> {
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
     await Promise.all(
       this.#bound.map(({ socket }) => {
         const { promise, resolve } = Promise.withResolvers<void>();

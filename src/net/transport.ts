@@ -40,6 +40,7 @@ export interface UdpTransport {
    * shard, in each one socket a NAT listening address in the order of `listening`. Empty unless asked for.
    */
   readonly espSockets: readonly (readonly UdpSocket[])[];
+  /** May be called again. */
   close(): Promise<void>;
 }
 

@@ -148,6 +148,8 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
       closing.push(() => endpoint.close());
       log.info({ metrics: `http://${endpoint.address}/metrics` }, 'metrics can be had');
     }
+    // Whoever reads "ready" may send a signal at once.
+    const told = untilTold(() => reload(takeOverSubjects, options.config, provider, log));
     log.info(
       {
         control: server.address,
@@ -158,7 +160,7 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
       'ready',
     );
     for (const connection of base.connections) actions.run(connection);
-    await untilTold(() => reload(takeOverSubjects, options.config, provider, log));
+    await told;
     log.info('ending: SAs are deleted and peers told');
     return 0;
   } finally {

@@ -25,6 +25,8 @@ export interface ChildSa {
   readonly localTs: readonly TrafficSelector[];
   readonly remoteTs: readonly TrafficSelector[];
   readonly udpEncapsulation: boolean;
+  /** Where it is other than configured. */
+  readonly tfcPadding?: number;
   state: ChildSaStatus['state'];
   /** Whether packets go out by it: not yet on the responder's side of a rekey (RFC 7296 §2.8). */
   outbound: boolean;
@@ -68,7 +70,12 @@ export function* install(
   child: ChildSa,
   keys: ChildKeys,
   path: Path,
-  options: { readonly outbound: boolean; readonly replaces?: number },
+  options: {
+    readonly outbound: boolean;
+    readonly replaces?: number;
+    /** Lifetimes that were agreed, in the place of those configured. */
+    readonly limits?: Partial<ChildConfig>;
+  },
 ): Flow<never, void> {
   const { config } = child;
   const parameters = {
@@ -85,9 +92,9 @@ export function* install(
     localTs: child.localTs,
     remoteTs: child.remoteTs,
     replayWindow: Math.min(config.replayWindow, host.features.maximumReplayWindow),
-    tfcPadding: config.tfcPadding,
+    tfcPadding: child.tfcPadding ?? config.tfcPadding,
     reqid: child.reqid,
-    lifetimes: childLifetimes(config, host.jitter(1)),
+    lifetimes: childLifetimes({ ...config, ...options.limits }, host.jitter(1)),
     ...(options.replaces === undefined ? {} : { replaces: options.replaces }),
   };
   if (host.settings.saveKeys) host.event({ kind: 'child-keys', sa: parameters });
@@ -106,6 +113,13 @@ export function activateOutbound(host: Host, child: ChildSa): void {
   if (child.outbound || child.stopped === true) return;
   child.outbound = true;
   host.command({ kind: 'activate-outbound', id: child.id });
+}
+
+/** No packet goes out by `child` any more; it still receives. */
+export function deactivateOutbound(host: Host, child: ChildSa): void {
+  if (!child.outbound) return;
+  child.outbound = false;
+  host.command({ kind: 'deactivate-outbound', id: child.id });
 }
 
 export function childStatus(child: ChildSa): ChildSaStatus {

@@ -51,6 +51,8 @@ export interface ChildAgreement {
   readonly mode: IpsecMode;
   readonly localTs: readonly TrafficSelector[];
   readonly remoteTs: readonly TrafficSelector[];
+  /** As configured, or 0 where the peer takes no padded packets (RFC 7296 §1.3.1). */
+  readonly tfcPadding: number;
 }
 
 export interface ChildOptions {
@@ -104,7 +106,8 @@ export function confirmChild(offer: ChildOffer, response: Message): ChildAgreeme
     throw new Failed(selectorsRefused(offer.localTs, offer.remoteTs, config.name));
   // Who is refused transport mode gets tunnel mode (RFC 7296 §1.3.1).
   const mode = offer.mode === modeIn(response) ? offer.mode : 'tunnel';
-  return { config, chosen, spiOut, mode, localTs, remoteTs };
+  const tfcPadding = paddingFor(config, response);
+  return { config, chosen, spiOut, mode, localTs, remoteTs, tfcPadding };
 }
 
 /**
@@ -127,7 +130,8 @@ export function selectChild(
   let nearest: Refused | undefined;
   for (const { config, localTs, remoteTs } of matches) {
     const outcome = chooseProposal(sa, request, config, mode, options);
-    if (!(outcome instanceof Refused)) return { ...outcome, config, localTs, remoteTs };
+    if (!(outcome instanceof Refused))
+      return { ...outcome, config, localTs, remoteTs, tfcPadding: paddingFor(config, request) };
     nearest ??= outcome;
   }
   throw nearest;
@@ -154,7 +158,7 @@ export function answerPayloads(
 
 /** The Child SA of an agreement, not installed yet. A rekeyed one keeps its predecessor's `reqid`. */
 export function makeChild(sa: IkeSa, agreement: ChildAgreement, spiIn: number, reqid?: number): ChildSa {
-  const { config, chosen, spiOut, mode, localTs, remoteTs } = agreement;
+  const { config, chosen, spiOut, mode, localTs, remoteTs, tfcPadding } = agreement;
   const { host, connection, peer } = sa;
   return {
     id: host.newId(),
@@ -175,6 +179,7 @@ export function makeChild(sa: IkeSa, agreement: ChildAgreement, spiIn: number, r
     localTs,
     remoteTs,
     udpEncapsulation: peer.encapsulate,
+    tfcPadding,
     state: 'CREATED',
     outbound: false,
     installedAt: undefined,
@@ -199,6 +204,10 @@ export function keysOfChild(
   return role === 'initiator'
     ? { keysOut: derived.initiatorToResponder, keysIn: derived.responderToInitiator }
     : { keysOut: derived.responderToInitiator, keysIn: derived.initiatorToResponder };
+}
+
+function paddingFor({ tfcPadding }: ChildConfig, message: Message): number {
+  return findNotify(message, NotifyStatus.ESP_TFC_PADDING_NOT_SUPPORTED) === undefined ? tfcPadding : 0;
 }
 
 interface Asked {

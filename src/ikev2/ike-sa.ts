@@ -60,6 +60,8 @@ export interface IkeSa {
   close(failure?: Failure): void;
   /** The event that a negotiation came to nothing: of the IKE SA, or of the configured child of that name. */
   tellFailed(failure: Failure, child?: string): void;
+  /** Makes a new IKE SA with the same children from scratch, then ends this one (RFC 7296 §2.8.3). */
+  reauthenticate(): void;
   /** For events. */
   status(): IkeSaStatus;
 }

@@ -309,6 +309,10 @@ export class Ikev2Session implements Session, EmergingSa {
     successor.settle();
   }
 
+  reauthenticate(): void {
+    this.host.reauthenticate(this);
+  }
+
   close(failure?: Failure): void {
     if (this.#gone) return;
     this.#gone = true;

@@ -211,7 +211,7 @@ test('the back end is slow: an SA that is deleted while its successor is being i
 });
 
 test('the back end is slow: both ends rekey, whatever comes between', () => {
-  for (let offset = 0; offset < 200; offset += 5) {
+  for (let offset = 0; offset < 200; offset += 10) {
     const { sim, a, b, ab, ba } = connected({ seed: offset + 1 });
     const gaps = sim.watch(a, b, 'net');
     a.backEnd.latency = 30;

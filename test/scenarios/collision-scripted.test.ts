@@ -364,3 +364,34 @@ test('a peer that rekeys a successor without deleting what it replaced is cleane
   assert.deepEqual(a.up.children, [made.id]);
   assert.equal(a.eventsOf('child-rekey').length, 2);
 });
+
+test('where the peer takes no CREATE_CHILD_SA all is made anew in time, and the old SA deleted', () => {
+  for (const what of ['child', 'ike'] as const) {
+    const { sim, a, peer } = scene();
+    const old = onlyIke(a);
+    peer.answer = message => {
+      if (message.header.exchangeType !== CREATE_CHILD_SA) return peer.honest(message);
+      peer.respond(message, [error(NotifyError.NO_ADDITIONAL_SAS)]);
+    };
+    a.rekey(what === 'child' ? NET : { ike: old.id });
+    sim.run(20 * SECOND);
+    assert.notEqual(onlyIke(a).id, old.id, what);
+    assert.notEqual(onlyChild(a).id, old.children[0]?.id);
+    assert.deepEqual([...a.backEnd.sas.keys()], [onlyChild(a).id]);
+    assert.deepEqual(a.up.children, [onlyChild(a).id]);
+    sim.run(5 * MINUTE);
+    assert.equal(onlyIke(a).children.length, 1);
+  }
+});
+
+test('a peer that takes no padded packets gets none', () => {
+  const { sim, a, peer } = scene('engine', { children: [child({ tfcPadding: 1400 })] });
+  assert.equal(a.backEnd.outbound('net')?.sa.tfcPadding, 1400);
+  const more = peer.exchange(CREATE_CHILD_SA, [
+    error(NotifyStatus.ESP_TFC_PADDING_NOT_SUPPORTED),
+    ...peer.childRequest(),
+  ]);
+  assert.ok(has(more, PayloadType.SA));
+  sim.quiet();
+  assert.equal(a.backEnd.outbound('net')?.sa.tfcPadding, 0);
+});

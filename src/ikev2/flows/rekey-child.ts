@@ -143,6 +143,10 @@ function rejected(sa: IkeSa, old: ChildSa, { notify, failure }: Rejection): void
       dropChild(sa, old);
       sa.start(createChild(old.config));
       return;
+    case NotifyError.NO_ADDITIONAL_SAS:
+      // Some peers take no CREATE_CHILD_SA at all; then everything is made anew in time (RFC 7296 §2.8).
+      if (isAlone(sa, old)) sa.reauthenticate();
+      return;
     default:
       throw new Failed(failure);
   }

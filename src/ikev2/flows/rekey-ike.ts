@@ -182,8 +182,10 @@ function* conclude(sa: IkeSa, next: IkeSa, nonce: Uint8Array): Flow<void> {
 
 function rejected(sa: IkeSa, notify: NotifyPayload, failure: Failure): void {
   if (givesWay(sa)) return;
-  if (notify.notifyType !== NotifyError.TEMPORARY_FAILURE) throw new Failed(failure);
-  tryLater(sa, rekeyIke(), failure);
+  if (notify.notifyType === NotifyError.TEMPORARY_FAILURE) tryLater(sa, rekeyIke(), failure);
+  // Some peers take no CREATE_CHILD_SA at all; then everything is made anew (RFC 7296 §1.3, §2.8).
+  else if (notify.notifyType === NotifyError.NO_ADDITIONAL_SAS) sa.reauthenticate();
+  else throw new Failed(failure);
 }
 
 /** The peer's rekey was answered and nothing of ours stands against it: its SA takes over, and this one waits for its deletion. */

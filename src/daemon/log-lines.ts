@@ -58,7 +58,7 @@ export function linesOf(event: IkeEvent): readonly LogLine[] {
     case 'ike-down':
       return [
         about(event.ike, 0, `deleting IKE_SA ${nameOf(event.ike)} between ${ends(event.ike)}`),
-        about(event.ike, 0, event.failure === undefined ? 'IKE_SA deleted' : event.failure.summary),
+        about(event.ike, 0, ending('IKE_SA deleted', event.failure)),
       ];
     case 'ike-rekey':
       return [about(event.new, 0, `IKE_SA ${nameOf(event.new)} rekeyed between ${ends(event.new)}`)];
@@ -70,7 +70,7 @@ export function linesOf(event: IkeEvent): readonly LogLine[] {
     case 'child-down':
       return [
         about(event.ike, 0, `closing CHILD_SA ${childName(event.child)} ${facts(event.child)}`),
-        about(event.ike, 1, event.failure === undefined ? 'CHILD_SA closed' : event.failure.summary),
+        about(event.ike, 1, ending('CHILD_SA closed', event.failure)),
       ];
     case 'child-rekey':
       return [
@@ -161,6 +161,11 @@ function established(ike: IkeSaStatus, at: number): readonly LogLine[] {
   if (ike.reauthAt !== undefined)
     lines.push(about(ike, 1, `scheduling reauthentication in ${seconds(ike.reauthAt - at)}s`));
   return lines;
+}
+
+/** What somebody asked for is no failure to people who read charon's log. */
+function ending(asWished: string, failure: Failure | undefined): string {
+  return failure === undefined || failure.code === 'local/stopped' ? asWished : failure.summary;
 }
 
 function about(ike: IkeSaStatus, level: number, text: string): LogLine {

@@ -1,6 +1,7 @@
 import { failureShape, refusal } from '../../control/failure.ts';
 import { type Message, numberOf, saysYes, textOf } from '../../control/vici/message.ts';
 import type { Command, CommandContext } from '../../control/vici/server-client.ts';
+import type { ChildSaStatus, IkeSaStatus } from '../../ike/output.ts';
 import type { Connection } from '../../policy/connection.ts';
 import { Failed, type Failure } from '../../policy/failure.ts';
 import type { Gateway, SaTarget } from '../gateway.ts';
@@ -73,6 +74,13 @@ async function initiate(
   }
   const end = follow(feed, message, context, [connection.name]);
   try {
+    const there = child === undefined ? undefined : installedAlready(gateway, connection.name, child.name);
+    if (there !== undefined) {
+      actions.want(connection.name, there.child.name, true);
+      const text = `CHILD_SA ${there.child.name}{${there.child.id}} is established already`;
+      feed.say({ group: 'IKE', level: 1, connection: connection.name, ike: there.ike.id, text });
+      return { success: 'yes', 'ike-id': String(there.ike.id), 'child-id': String(there.child.id) };
+    }
     const signals = timeout > 0 ? [context.signal, AbortSignal.timeout(timeout)] : [context.signal];
     const up = gateway.up(connection.name, child?.name, AbortSignal.any(signals));
     actions.want(connection.name, child?.name, true);
@@ -97,6 +105,22 @@ async function initiate(
   } finally {
     end();
   }
+}
+
+/** A child that stands: asking for it once more would make a second one beside it. */
+function installedAlready(
+  gateway: Gateway,
+  connection: string,
+  name: string,
+): { readonly ike: IkeSaStatus; readonly child: ChildSaStatus } | undefined {
+  for (const ike of gateway.status()) {
+    if (ike.connection !== connection || (ike.state !== 'ESTABLISHED' && ike.state !== 'REKEYING')) continue;
+    const child = ike.children.find(
+      ({ name: other, state }) => other === name && (state === 'INSTALLED' || state === 'REKEYING'),
+    );
+    if (child !== undefined) return { ike, child };
+  }
+  return undefined;
 }
 
 async function terminate(

@@ -28,6 +28,8 @@ export function listConn(connection: Connection, subjects: (der: Uint8Array) => 
     reauth_time: seconds(connection.reauthTime),
     rekey_time: seconds(connection.rekeyTime),
     unique: UNIQUE[connection.unique],
+    ...(connection.dpdDelay > 0 ? { dpd_delay: seconds(connection.dpdDelay) } : {}),
+    ...(connection.dpdTimeout > 0 ? { dpd_timeout: seconds(connection.dpdTimeout) } : {}),
   };
   connection.local.forEach((auth, i) => {
     section[`local-${i + 1}`] = {

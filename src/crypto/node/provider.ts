@@ -1,4 +1,5 @@
-import { createCipheriv, createHash, createHmac, createSecretKey, randomBytes } from 'node:crypto';
+import { createCipheriv, createHmac, createSecretKey, hash } from 'node:crypto';
+import { concat } from '../../lib/bytes.ts';
 import type { CryptoProvider, KePrimitive, KeyExchangePrimitive } from '../provider.ts';
 import { ecpExchange } from './ecp.ts';
 import { readPrivateKey, readPublicKey } from './keys.ts';
@@ -7,6 +8,7 @@ import { modpExchange } from './modp.ts';
 import { montgomeryExchange } from './montgomery.ts';
 import { octets } from './octets.ts';
 import { nodeCbcCipher, nodePacketCipher } from './packet-cipher.ts';
+import { reservedRandom } from './random.ts';
 import { checkSignature, makeSignature } from './signatures.ts';
 
 /**
@@ -17,15 +19,12 @@ import { checkSignature, makeSignature } from './signatures.ts';
 export function nodeProvider(
   options: { readonly random?: (length: number) => Uint8Array } = {},
 ): CryptoProvider {
-  const random = options.random ?? (length => octets(randomBytes(length)));
+  const random = options.random ?? reservedRandom();
   return {
     name: 'node',
     random,
-    hash(name, ...parts) {
-      const hash = createHash(name);
-      for (const part of parts) hash.update(part);
-      return octets(hash.digest());
-    },
+    // In one call: half the time of a hash object
+    hash: (name, ...parts) => octets(hash(name, concat(...parts), 'buffer')),
     hmac(name, key, ...parts) {
       // A key object costs 4 µs, a raw key 28
       const hmac = createHmac(name, createSecretKey(key));

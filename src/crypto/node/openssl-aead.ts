@@ -8,10 +8,10 @@ const SET_IV_LENGTH = 0x09;
 const GET_TAG = 0x10;
 const SET_TAG = 0x11;
 
-/** In the scratch memory: nonce, associated data with an extended sequence number, the length OpenSSL writes. */
+/** In the scratch memory, which all ciphers share: nonce, associated data with an extended sequence number, the length OpenSSL writes. */
 const AAD_AT = 16;
 const LENGTH_AT = 64;
-const SCRATCH = 72;
+const scratch: Memory = allocate(72);
 /** Nonce: salt, then eight octets of IV. */
 const IV = 8;
 
@@ -39,26 +39,22 @@ export function opensslAead(
       succeeded(openssl.EVP_CIPHER_CTX_ctrl(context, SET_TAG, row.icv, encrypting ? 0 : placeholder()));
   });
   if (contexts === undefined) return undefined;
-  const scratch = allocate(SCRATCH);
-  scratch.bytes.set(salt);
   return ccm
-    ? new Ccm(openssl, contexts, scratch, salt.length, row.icv)
-    : new Stream(openssl, contexts, scratch, salt.length, row.icv);
+    ? new Ccm(openssl, contexts, salt.slice(), row.icv)
+    : new Stream(openssl, contexts, salt.slice(), row.icv);
 }
 
 /** GCM and ChaCha20-Poly1305: the text is exclusive-ored with a key stream, so a second decryption undoes the first. */
 class Stream implements Protection {
   readonly #openssl: Openssl;
   readonly #contexts: CipherContexts;
-  readonly #scratch: Memory;
-  readonly #saltLength: number;
+  readonly #salt: Uint8Array;
   readonly #icv: number;
 
-  constructor(openssl: Openssl, contexts: CipherContexts, scratch: Memory, saltLength: number, icv: number) {
+  constructor(openssl: Openssl, contexts: CipherContexts, salt: Uint8Array, icv: number) {
     this.#openssl = openssl;
     this.#contexts = contexts;
-    this.#scratch = scratch;
-    this.#saltLength = saltLength;
+    this.#salt = salt;
     this.#icv = icv;
   }
 
@@ -66,12 +62,12 @@ class Stream implements Protection {
     const openssl = this.#openssl;
     const context = this.#contexts.encrypting;
     const base = addressOf(packet);
-    const length = this.#scratch.address + LENGTH_AT;
+    const length = scratch.address + LENGTH_AT;
     const text = base + ivOffset + IV;
     const icv = packet.length - this.#icv;
-    copyIv(this.#scratch, this.#saltLength, packet, ivOffset);
-    const aad = associated(this.#scratch, packet, base, ivOffset, esnHigh);
-    succeeded(openssl.EVP_EncryptInit_ex(context, 0, 0, 0, this.#scratch.address));
+    setNonce(this.#salt, packet, ivOffset);
+    const aad = associated(packet, base, ivOffset, esnHigh);
+    succeeded(openssl.EVP_EncryptInit_ex(context, 0, 0, 0, scratch.address));
     succeeded(openssl.EVP_EncryptUpdate(context, 0, length, aad, associatedLength(ivOffset, esnHigh)));
     succeeded(openssl.EVP_EncryptUpdate(context, text, length, text, icv - ivOffset - IV));
     succeeded(openssl.EVP_EncryptFinal_ex(context, length, length));
@@ -82,25 +78,25 @@ class Stream implements Protection {
     const openssl = this.#openssl;
     const context = this.#contexts.decrypting;
     const base = addressOf(packet);
-    const length = this.#scratch.address + LENGTH_AT;
+    const length = scratch.address + LENGTH_AT;
     const text = base + ivOffset + IV;
     const icv = packet.length - this.#icv;
-    copyIv(this.#scratch, this.#saltLength, packet, ivOffset);
-    const aad = associated(this.#scratch, packet, base, ivOffset, esnHigh);
-    succeeded(openssl.EVP_DecryptInit_ex(context, 0, 0, 0, this.#scratch.address));
+    setNonce(this.#salt, packet, ivOffset);
+    const aad = associated(packet, base, ivOffset, esnHigh);
+    succeeded(openssl.EVP_DecryptInit_ex(context, 0, 0, 0, scratch.address));
     succeeded(openssl.EVP_CIPHER_CTX_ctrl(context, SET_TAG, this.#icv, base + icv));
     succeeded(openssl.EVP_DecryptUpdate(context, 0, length, aad, associatedLength(ivOffset, esnHigh)));
     succeeded(openssl.EVP_DecryptUpdate(context, text, length, text, icv - ivOffset - IV));
     if (openssl.EVP_DecryptFinal_ex(context, length, length) === 1) return true;
     openssl.ERR_clear_error();
-    succeeded(openssl.EVP_DecryptInit_ex(context, 0, 0, 0, this.#scratch.address));
+    succeeded(openssl.EVP_DecryptInit_ex(context, 0, 0, 0, scratch.address));
     succeeded(openssl.EVP_DecryptUpdate(context, text, length, text, icv - ivOffset - IV));
     return false;
   }
 
   wipe(): void {
     this.#contexts.free();
-    this.#scratch.bytes.fill(0);
+    this.#salt.fill(0);
   }
 }
 
@@ -108,16 +104,14 @@ class Stream implements Protection {
 class Ccm implements Protection {
   readonly #openssl: Openssl;
   readonly #contexts: CipherContexts;
-  readonly #scratch: Memory;
-  readonly #saltLength: number;
+  readonly #salt: Uint8Array;
   readonly #icv: number;
   #opened: Memory = allocate(2048);
 
-  constructor(openssl: Openssl, contexts: CipherContexts, scratch: Memory, saltLength: number, icv: number) {
+  constructor(openssl: Openssl, contexts: CipherContexts, salt: Uint8Array, icv: number) {
     this.#openssl = openssl;
     this.#contexts = contexts;
-    this.#scratch = scratch;
-    this.#saltLength = saltLength;
+    this.#salt = salt;
     this.#icv = icv;
   }
 
@@ -125,13 +119,13 @@ class Ccm implements Protection {
     const openssl = this.#openssl;
     const context = this.#contexts.encrypting;
     const base = addressOf(packet);
-    const length = this.#scratch.address + LENGTH_AT;
+    const length = scratch.address + LENGTH_AT;
     const text = base + ivOffset + IV;
     const icv = packet.length - this.#icv;
     const textLength = icv - ivOffset - IV;
-    copyIv(this.#scratch, this.#saltLength, packet, ivOffset);
-    const aad = associated(this.#scratch, packet, base, ivOffset, esnHigh);
-    succeeded(openssl.EVP_EncryptInit_ex(context, 0, 0, 0, this.#scratch.address));
+    setNonce(this.#salt, packet, ivOffset);
+    const aad = associated(packet, base, ivOffset, esnHigh);
+    succeeded(openssl.EVP_EncryptInit_ex(context, 0, 0, 0, scratch.address));
     succeeded(openssl.EVP_EncryptUpdate(context, 0, length, 0, textLength));
     succeeded(openssl.EVP_EncryptUpdate(context, 0, length, aad, associatedLength(ivOffset, esnHigh)));
     succeeded(openssl.EVP_EncryptUpdate(context, text, length, text, textLength));
@@ -143,15 +137,15 @@ class Ccm implements Protection {
     const openssl = this.#openssl;
     const context = this.#contexts.decrypting;
     const base = addressOf(packet);
-    const length = this.#scratch.address + LENGTH_AT;
+    const length = scratch.address + LENGTH_AT;
     const textAt = ivOffset + IV;
     const icv = packet.length - this.#icv;
     const textLength = icv - textAt;
     if (textLength > this.#opened.bytes.length) this.#opened = allocate(textLength);
     const { address, bytes } = this.#opened;
-    copyIv(this.#scratch, this.#saltLength, packet, ivOffset);
-    const aad = associated(this.#scratch, packet, base, ivOffset, esnHigh);
-    succeeded(openssl.EVP_DecryptInit_ex(context, 0, 0, 0, this.#scratch.address));
+    setNonce(this.#salt, packet, ivOffset);
+    const aad = associated(packet, base, ivOffset, esnHigh);
+    succeeded(openssl.EVP_DecryptInit_ex(context, 0, 0, 0, scratch.address));
     succeeded(openssl.EVP_CIPHER_CTX_ctrl(context, SET_TAG, this.#icv, base + icv));
     succeeded(openssl.EVP_DecryptUpdate(context, 0, length, 0, textLength));
     succeeded(openssl.EVP_DecryptUpdate(context, 0, length, aad, associatedLength(ivOffset, esnHigh)));
@@ -166,23 +160,18 @@ class Ccm implements Protection {
 
   wipe(): void {
     this.#contexts.free();
-    this.#scratch.bytes.fill(0);
+    this.#salt.fill(0);
   }
 }
 
-function copyIv(scratch: Memory, saltLength: number, packet: Uint8Array, ivOffset: number): void {
+function setNonce(salt: Uint8Array, packet: Uint8Array, ivOffset: number): void {
   const { bytes } = scratch;
-  for (let i = 0; i < IV; i++) bytes[saltLength + i] = packet[ivOffset + i] as number;
+  for (let i = 0; i < salt.length; i++) bytes[i] = salt[i] as number;
+  for (let i = 0; i < IV; i++) bytes[salt.length + i] = packet[ivOffset + i] as number;
 }
 
 /** Where the associated data lies: before the IV, unless an extended sequence number belongs into its middle (RFC 4106 §5). */
-function associated(
-  scratch: Memory,
-  packet: Uint8Array,
-  base: number,
-  ivOffset: number,
-  esnHigh: number | undefined,
-): number {
+function associated(packet: Uint8Array, base: number, ivOffset: number, esnHigh: number | undefined): number {
   if (esnHigh === undefined) return base;
   if (ivOffset > LENGTH_AT - AAD_AT - 4)
     throw new RangeError('a header too long for extended sequence numbers');

@@ -1,4 +1,4 @@
-import { addressOf } from '../../sys/memory.ts';
+import { allocate, type Memory } from '../../sys/memory.ts';
 import type { Openssl } from '../../sys/openssl.ts';
 
 /** OpenSSL refused what it must not refuse: a defect, never the fault of a packet. */
@@ -61,14 +61,20 @@ export class CipherContexts {
     try {
       succeeded(init(context, this.#cipher, 0, 0, 0));
       this.#configure(context, encrypting);
-      succeeded(init(context, 0, 0, addressOf(this.#key), 0));
+      keyRoom.bytes.set(this.#key);
+      succeeded(init(context, 0, 0, keyRoom.address, 0));
       return context;
     } catch (error) {
       this.#openssl.EVP_CIPHER_CTX_free(context);
       throw error;
+    } finally {
+      keyRoom.bytes.fill(0);
     }
   }
 }
+
+/** Where OpenSSL reads a key from: an array of its own would have to be moved off V8's heap first. */
+const keyRoom: Memory = allocate(64);
 
 type Configure = (context: number, encrypting: boolean) => void;
 

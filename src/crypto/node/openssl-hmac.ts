@@ -52,8 +52,8 @@ export class Hmac {
 }
 
 /**
- * HMAC once under a key, as `CryptoProvider.hmac`; undefined for a hash that OpenSSL lacks. Parts are laid side by
- * side first: they are short, and a call costs more than their copying.
+ * HMAC once under a key, as `CryptoProvider.hmac`; undefined for a hash that OpenSSL lacks. Key and parts are laid side
+ * by side first: they are short, and finding the place of an array, or one call more, costs more than their copying.
  */
 export function opensslHmac(
   openssl: Openssl,
@@ -63,10 +63,11 @@ export function opensslHmac(
 ): Uint8Array | undefined {
   const digest = digestOf(openssl, hash);
   if (digest === 0) return undefined;
-  let length = 0;
+  let length = key.length;
   for (const part of parts) length += part.length;
   if (length > input.bytes.length) input = allocate(2 * length);
-  let at = 0;
+  input.bytes.set(key);
+  let at = key.length;
   for (const part of parts) {
     input.bytes.set(part, at);
     at += part.length;
@@ -74,10 +75,10 @@ export function opensslHmac(
   const { bytes, words, address } = output;
   const done = openssl.HMAC(
     digest,
-    addressOf(key),
-    key.length,
     input.address,
-    length,
+    key.length,
+    input.address + key.length,
+    length - key.length,
     address,
     address + LONGEST,
   );

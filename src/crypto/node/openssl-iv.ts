@@ -20,13 +20,19 @@ export function randomIv(length: number, random: (length: number) => Uint8Array)
 
 /**
  * AEAD and CTR: eight octets that never come twice under a key, counting up from a random start, so that an SA whose
- * keys are restored from a store goes on elsewhere in the 2^64 values.
+ * keys are restored from a store goes on elsewhere in the 2^64 values. Drawn when first wanted: who only opens packets
+ * wants none.
  */
 export function countedIv(random: (length: number) => Uint8Array): IvSource {
-  const start = new DataView(Uint8Array.from(random(8)).buffer);
-  let high = start.getUint32(0);
-  let low = start.getUint32(4);
+  let begun = false;
+  let high = 0;
+  let low = 0;
   return (packet, at) => {
+    if (!begun) {
+      const start = random(8);
+      [high, low] = [u32(start, 0), u32(start, 4)];
+      begun = true;
+    }
     packet[at] = high >>> 24;
     packet[at + 1] = high >>> 16;
     packet[at + 2] = high >>> 8;
@@ -38,4 +44,10 @@ export function countedIv(random: (length: number) => Uint8Array): IvSource {
     low = (low + 1) >>> 0;
     if (low === 0) high = (high + 1) >>> 0;
   };
+}
+
+function u32(octets: Uint8Array, at: number): number {
+  let value = 0;
+  for (let i = 0; i < 4; i++) value = 256 * value + (octets[at + i] as number);
+  return value;
 }

@@ -1,13 +1,14 @@
 import { Secret } from '../../lib/secret.ts';
-import { addressOf, allocate, type Memory } from '../../sys/memory.ts';
+import { allocate, type Memory } from '../../sys/memory.ts';
 import type { Openssl } from '../../sys/openssl.ts';
 import { CryptoFailure, type KeyExchangePrimitive } from '../provider.ts';
 
 const LENGTH = 32;
-/** In the scratch memory: private key, public value, shared secret, the length that OpenSSL reads and writes. */
+/** In the scratch memory: private key, own public value, the peer's, shared secret, the length that OpenSSL reads and writes. */
 const PUBLIC_AT = LENGTH;
-const SHARED_AT = 2 * LENGTH;
-const LENGTH_AT = 3 * LENGTH;
+const PEER_AT = 2 * LENGTH;
+const SHARED_AT = 3 * LENGTH;
+const LENGTH_AT = 4 * LENGTH;
 
 /**
  * X25519 (RFC 7748) without the key objects of node:crypto, whose making costs as much as the arithmetic. Private keys
@@ -69,10 +70,9 @@ class PrivateHalf {
     const openssl = this.#openssl;
     const { key } = this.#owned;
     if (key === 0) throw new CryptoFailure('the key exchange is over');
-    const theirs =
-      peer.length === LENGTH
-        ? openssl.EVP_PKEY_new_raw_public_key_ex(0, 'X25519', 0, addressOf(peer), LENGTH)
-        : 0;
+    if (peer.length !== LENGTH) throw new CryptoFailure('a public value of X25519 has 32 octets');
+    bytes.set(peer, PEER_AT);
+    const theirs = openssl.EVP_PKEY_new_raw_public_key_ex(0, 'X25519', 0, address + PEER_AT, LENGTH);
     const context = openssl.EVP_PKEY_CTX_new_from_pkey(0, key, 0);
     try {
       setLength(words);

@@ -4,7 +4,7 @@ import { ExchangeType, PayloadType, ProtocolId, TransformType } from '../../src/
 import { NotifyError, NotifyStatus } from '../../src/iana/notify.ts';
 import { Integ, KeMethod } from '../../src/iana/transforms.ts';
 import { EMPTY } from '../../src/lib/bytes.ts';
-import { MINUTE } from '../../src/lib/time.ts';
+import { MINUTE, SECOND } from '../../src/lib/time.ts';
 import type { NotifyPayload, Payload, SaPayload, UnknownPayload } from '../../src/wire/v2/payload.ts';
 import { assertSettled, onlyIke } from '../sim/ends.ts';
 import type { Host } from '../sim/host.ts';
@@ -638,6 +638,27 @@ const ROWS: readonly Row[] = [
     end: 'works',
   },
 
+  {
+    name: 'rekey-initiate-subnet: less than before',
+    by: 'a',
+    act: 'rekey-child',
+    where: CREATE_REQUEST,
+    payloads: payloads =>
+      payloads.map(p => bound(p, Uint8Array.of(10, 1, 0, 0), Uint8Array.of(10, 1, 0, 255))),
+    end: 'works',
+  },
+  {
+    name: 'number-of-TSr-selectors: 250',
+    by: 'a',
+    act: 'rekey-child',
+    where: CREATE_REQUEST,
+    payloads: each(PayloadType.TSr, ts => ({
+      ...ts,
+      selectors: Array.from({ length: 250 }, () => ts.selectors[0]).flatMap(selector => selector ?? []),
+    })),
+    end: 'works',
+  },
+
   // INFORMATIONAL
   {
     name: 'v2-delete-protoid',
@@ -731,13 +752,16 @@ const ROWS: readonly Row[] = [
 ];
 
 function widen(payload: Payload): Payload {
+  return bound(payload, Uint8Array.of(10, 0, 0, 0), Uint8Array.of(10, 255, 255, 255));
+}
+
+/** Selectors of these bounds instead. */
+function bound(payload: Payload, start: Uint8Array, end: Uint8Array): Payload {
   if (payload.type !== PayloadType.TSi && payload.type !== PayloadType.TSr) return payload;
   return {
     ...payload,
     selectors: payload.selectors.map(selector =>
-      'start' in selector
-        ? { ...selector, start: Uint8Array.of(10, 0, 0, 0), end: Uint8Array.of(10, 255, 255, 255) }
-        : selector,
+      'start' in selector ? { ...selector, start, end } : selector,
     ),
   };
 }
@@ -806,3 +830,73 @@ for (const row of ROWS) {
     sim.assertEmpty();
   });
 }
+
+/** Everything two ends do with each other. */
+function live({ sim, a, b }: Pair): void {
+  a.rekey({ child: 'net' });
+  sim.quiet();
+  b.rekey({ ike: b.status()[0]?.id ?? -1 });
+  sim.quiet();
+  b.rekey({ child: 'net' });
+  sim.quiet();
+  sim.run(10 * SECOND);
+}
+
+test('jacob-two-two: every packet comes twice', () => {
+  const made = pair();
+  const { sim, a, b, ab, ba } = made;
+  for (const direction of [ab, ba]) direction.weather = { ...direction.weather, duplicate: 1, jitter: 30 };
+  a.initiate('site', 'net');
+  sim.quiet();
+  live(made);
+  assertSettled(sim, a, b);
+  for (const host of [a, b]) {
+    assert.equal(host.eventsOf('child-rekey').length, 2);
+    assert.equal(host.eventsOf('failed').length, 0);
+  }
+});
+
+for (const order of ['in order', 'backwards'] as const) {
+  test(`replay: everything that was ever sent comes again, ${order}, to both ends`, () => {
+    const made = pair();
+    const { sim, a, b, ab, ba } = made;
+    a.initiate('site', 'net');
+    sim.quiet();
+    live(made);
+    const before = [a.status(), b.status()];
+    for (const direction of [ab, ba]) {
+      const count = direction.recorded.length;
+      for (let i = 1; i <= count; i++) direction.replay(order === 'in order' ? i : count + 1 - i);
+    }
+    sim.quiet();
+    const summary = (list: (typeof before)[number]): unknown =>
+      list
+        .filter(({ state }) => state !== 'CONNECTING')
+        .map(({ id, children }) => [id, children.map(child => child.id)]);
+    assert.deepEqual([a.status(), b.status()].map(summary), before.map(summary));
+    // An IKE_SA_INIT of old makes a half-open SA at most, which goes by itself.
+    sim.run(MINUTE);
+    assertSettled(sim, a, b);
+  });
+}
+
+test('send-no-delete: an end that deletes nothing it replaced', () => {
+  const made = pair({ settings: { saveKeys: true } });
+  const { sim, a, b } = made;
+  a.initiate('site', 'net');
+  sim.quiet();
+  const old = b.status()[0]?.children[0];
+  const report = impair(sim, a, b, {
+    where: INFO_REQUEST,
+    once: true,
+    payloads: without(PayloadType.Delete),
+  });
+  a.rekey({ child: 'net' });
+  sim.quiet();
+  assert.equal(report.count, 1);
+  assert.equal(old?.id !== undefined && b.backEnd.sas.has(old.id), true);
+  a.rekey({ child: 'net' });
+  sim.quiet();
+  sim.run(10 * SECOND);
+  assertSettled(sim, a, b);
+});

@@ -30,7 +30,8 @@ export interface SystemCalls {
   poller(fds: readonly number[]): Poller;
   /** For the event loop. */
   watch(fd: number, onReadable: () => void): Watch;
-  netlink(protocol: NetlinkProtocol): NetlinkSocket;
+  /** With a `port` of its own, which only one socket of the network namespace can have: EADDRINUSE. */
+  netlink(protocol: NetlinkProtocol, port?: number): NetlinkSocket;
   netlinkEvents(
     protocol: NetlinkProtocol,
     groups: readonly number[],
@@ -66,7 +67,7 @@ function make(native: Native | undefined, libc: Libc | undefined): SystemCalls |
     adoptWakeup: fd => new Wakeup(libc, fd),
     poller: fds => new Poller(libc, fds),
     watch: (fd, onReadable) => watch(native, fd, onReadable),
-    netlink: protocol => new NetlinkSocket(libc, protocol),
+    netlink: (protocol, port) => new NetlinkSocket(libc, protocol, port),
     netlinkEvents: (protocol, groups, onMessage, onOverrun) =>
       netlinkEvents(native, libc, protocol, groups, onMessage, onOverrun),
     routing: () => new Routing(native, libc),

@@ -1,4 +1,5 @@
 import { equal, toHex } from '../../lib/bytes.ts';
+import { formatIp } from '../../lib/ip.ts';
 import type { Instant } from '../../lib/time.ts';
 import { Failed, type FailureCode } from '../../policy/failure.ts';
 import type {
@@ -10,22 +11,29 @@ import type {
   StandingPolicy,
 } from '../../policy/sa.ts';
 import { SystemFailure } from '../../sys/failure.ts';
-import type { NetlinkEvents } from '../../sys/netlink/socket.ts';
+import type { NetlinkEvents, NetlinkSocket } from '../../sys/netlink/socket.ts';
+import type { Routing } from '../../sys/routing/routing.ts';
 import { type SystemCalls, systemCalls } from '../../sys/system-calls.ts';
 import type { IpsecBackend } from '../backend.ts';
 import { type KernelEvent, readEvent } from './event.ts';
 import { kernelFailure } from './failure.ts';
 import { XfrmKernel } from './kernel.ts';
+import { removeLeftovers } from './leftovers.ts';
 import { Group } from './numbers.ts';
 import { inboundPolicies, outboundPolicies, standingPolicies } from './policies-of.ts';
 import { PolicyTable } from './policy-table.ts';
 import { probe } from './probe.ts';
-import { SourceRoutes } from './source-routes.ts';
+import { type Routed, SourceRoutes } from './source-routes.ts';
 import { inboundState, type KernelState, LARGEST_WINDOW, outboundState, type StateReport } from './state.ts';
+
+interface RouteTable {
+  readonly table: number;
+  readonly priority: number;
+}
 
 export interface XfrmOptions {
   /** Routes that give this host's own packets an address of the local selectors; false leaves them to others. */
-  readonly routes?: { readonly table: number; readonly priority: number } | false;
+  readonly routes?: RouteTable | false;
   /** The clock of events; default the system's. */
   readonly now?: () => Instant;
   /** Messages from the kernel were lost, or could not be read. */
@@ -33,7 +41,7 @@ export interface XfrmOptions {
 }
 
 /** As strongSwan has them, so that firewalls and scripts made for it go on. */
-const ROUTES = { table: 220, priority: 220 };
+const ROUTES: RouteTable = { table: 220, priority: 220 };
 /** How often an SA that only receives yet is asked whether something came. */
 const NOTICE_MS = 250;
 
@@ -106,13 +114,14 @@ export class XfrmBackend implements IpsecBackend {
   #closed = false;
 
   constructor(calls: SystemCalls, options: XfrmOptions) {
-    const socket = calls.netlink('xfrm');
+    this.#onWarning = options.onWarning ?? (() => {});
+    const { socket, isOnly } = openSocket(calls);
     const routing = calls.routing();
+    const routes = options.routes ?? ROUTES;
+    if (isOnly) this.#removeLeftovers(socket, routing, routes);
     this.#kernel = new XfrmKernel(socket);
     this.#policies = new PolicyTable(this.#kernel);
-    const routes = options.routes ?? ROUTES;
     this.#routes = routes === false ? undefined : new SourceRoutes({ ...routes, routing });
-    this.#onWarning = options.onWarning ?? (() => {});
     this.#now = options.now ?? Date.now;
     const groups = [Group.ACQUIRE, Group.EXPIRE, Group.MAPPING];
     this.#events = calls.netlinkEvents(
@@ -226,14 +235,18 @@ export class XfrmBackend implements IpsecBackend {
     if (this.#standing.has(policy.id))
       throw refusal('kernel/install', `a policy with the number ${policy.id} is installed already`);
     attempt(`installing a ${policy.kind} policy`, () => {
-      this.#policies.set(`standing ${policy.id}`, standingPolicies(policy));
+      this.#policies.set(standing(policy.id), standingPolicies(policy));
       this.#standing.add(policy.id);
+      if (policy.kind === 'trap') this.#setRoutes(standing(policy.id), { ...policy, peer: policy.remote });
     });
   }
 
   async removePolicy(id: number): Promise<void> {
     this.#standing.delete(id);
-    attempt('removing a policy', () => this.#policies.clear(`standing ${id}`));
+    attempt('removing a policy', () => {
+      this.#routes?.clear(standing(id));
+      this.#policies.clear(standing(id));
+    });
   }
 
   onEvent(listener: (event: BackendEvent) => void): void {
@@ -252,6 +265,15 @@ export class XfrmBackend implements IpsecBackend {
     await this.#anyhow(() => this.#routes?.close());
     this.#closed = true;
     this.#release();
+  }
+
+  #removeLeftovers(socket: NetlinkSocket, routing: Routing, table: RouteTable | false): void {
+    const { states, policies, routes } = removeLeftovers(socket, routing, table);
+    if (states + policies + routes > 0) {
+      this.#onWarning(
+        `removed what a daemon that was killed had left in the kernel: ${states} SAs, ${policies} policies, ${routes} routes`,
+      );
+    }
   }
 
   /** What cannot be taken out must not keep the rest in. */
@@ -292,16 +314,21 @@ export class XfrmBackend implements IpsecBackend {
 
   #setOutboundPolicies(sa: ChildSaParameters): void {
     this.#policies.set(`${sa.id} out`, outboundPolicies(sa));
-    this.#setRoutes(sa);
+    this.#setRoutes(`${sa.id}`, { ...sa, peer: sa.path.remote.address });
   }
 
   /** Forwarded packets do without: what keeps the routes out must not keep the SA out. */
-  #setRoutes(sa: ChildSaParameters): void {
+  #setRoutes(owner: string, routed: Routed & Pick<ChildSaParameters, 'kernel'>): void {
+    const { kernel, peer } = routed;
+    // Packets that are chosen by a mark or an interface get there by routes of somebody else.
+    if (kernel?.markOut !== undefined || kernel?.interfaceOut !== undefined) return;
     try {
-      this.#routes?.set(sa.id, { ...sa, peer: sa.path.remote.address });
+      this.#routes?.set(owner, routed);
     } catch (error) {
       if (!(error instanceof SystemFailure)) throw error;
-      this.#onWarning(`no routes were made for the packets of this host to "${sa.name}": ${error.message}`);
+      this.#onWarning(
+        `no routes were made for this host's packets by way of ${formatIp(peer)}: ${error.message}`,
+      );
     }
   }
 
@@ -309,7 +336,7 @@ export class XfrmBackend implements IpsecBackend {
     if (!installed.outbound) return;
     const sa = installed.parameters;
     this.#policies.clear(`${sa.id} out`);
-    this.#routes?.clear(sa.id);
+    this.#routes?.clear(`${sa.id}`);
     this.#count(installed);
     installed.outbound = false;
     this.#kernel.deleteState(outboundState(sa), sa.kernel?.markOut);
@@ -398,10 +425,27 @@ export class XfrmBackend implements IpsecBackend {
   }
 }
 
+/** The netlink port by which one daemon of ours keeps others in its network namespace from taking its SAs for leftovers. */
+const PORT = 0x4359_4745;
+
+function openSocket(calls: SystemCalls): { readonly socket: NetlinkSocket; readonly isOnly: boolean } {
+  try {
+    return { socket: calls.netlink('xfrm', PORT), isOnly: true };
+  } catch (error) {
+    if (!(error instanceof SystemFailure && error.code === 'EADDRINUSE')) throw error;
+    return { socket: calls.netlink('xfrm'), isOnly: false };
+  }
+}
+
 function counted(before: Traffic, state: StateReport | undefined, now: Instant): Traffic {
   if (state === undefined) return before;
   const { bytes, packets, lastUsed } = state;
   return { bytes, packets, used: lastUsed ?? (packets === before.packets ? before.used : now) };
+}
+
+/** The name of a policy without an SA, as the owner of policies and routes. */
+function standing(id: number): string {
+  return `standing ${id}`;
 }
 
 function withPolicies(sa: ChildSaParameters): boolean {

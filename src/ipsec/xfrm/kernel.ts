@@ -4,8 +4,9 @@ import { SystemFailure } from '../../sys/failure.ts';
 import type { NetlinkMessage } from '../../sys/netlink/message.ts';
 import type { NetlinkSocket } from '../../sys/netlink/socket.ts';
 import { Message } from './numbers.ts';
-import { encodePolicy, encodePolicyId, type PolicyAction, type PolicyId } from './policy.ts';
+import { DIRECTION, encodePolicy, encodePolicyId, type PolicyAction, type PolicyId } from './policy.ts';
 import type { PolicyStore } from './policy-table.ts';
+import { sealOfPolicy } from './seal.ts';
 import {
   encodeMoved,
   encodeReplayQuery,
@@ -22,6 +23,7 @@ import {
 /** The kernel's IPsec by its messages, one call each. All throw SystemFailure. */
 export class XfrmKernel implements PolicyStore {
   readonly #socket: Pick<NetlinkSocket, 'request'>;
+  #policies = 0;
 
   constructor(socket: Pick<NetlinkSocket, 'request'>) {
     this.#socket = socket;
@@ -88,7 +90,8 @@ export class XfrmKernel implements PolicyStore {
   }
 
   update(id: PolicyId, action: PolicyAction): void {
-    this.#socket.request({ type: Message.UPDPOLICY, body: encodePolicy(id, action) });
+    const index = sealOfPolicy(++this.#policies, DIRECTION[id.direction]);
+    this.#socket.request({ type: Message.UPDPOLICY, body: encodePolicy(id, action, index) });
   }
 
   delete(id: PolicyId): void {

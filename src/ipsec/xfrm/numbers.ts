@@ -5,6 +5,7 @@ export const Message = {
   DELSA: 17,
   GETSA: 18,
   DELPOLICY: 20,
+  GETPOLICY: 21,
   ALLOCSPI: 22,
   ACQUIRE: 23,
   EXPIRE: 24,

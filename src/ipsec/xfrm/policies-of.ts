@@ -1,4 +1,4 @@
-import type { ChildSaParameters, StandingPolicy } from '../../policy/sa.ts';
+import type { ChildSaParameters, IpsecMode, StandingPolicy } from '../../policy/sa.ts';
 import type { PolicyAction, PolicyTemplate } from './policy.ts';
 import type { WantedPolicy } from './policy-table.ts';
 import { type PolicyClass, priorityOf } from './priority.ts';
@@ -18,9 +18,8 @@ export function inboundPolicies(sa: ChildSaParameters): readonly WantedPolicy[] 
     source: path.remote.address,
     destination: path.local.address,
   };
-  const directions = mode === 'transport' ? (['in'] as const) : (['in', 'fwd'] as const);
   return kernelSelectors(sa.localTs, sa.remoteTs).flatMap(selector =>
-    directions.map(direction => ({
+    inboundDirections(mode).map(direction => ({
       id: {
         direction,
         selector: reversed(selector),
@@ -30,6 +29,10 @@ export function inboundPolicies(sa: ChildSaParameters): readonly WantedPolicy[] 
       action: { priority: kernel?.priority ?? priorityOf(selector, 'default'), template },
     })),
   );
+}
+
+function inboundDirections(mode: IpsecMode): readonly ('in' | 'fwd')[] {
+  return mode === 'transport' ? ['in'] : ['in', 'fwd'];
 }
 
 /** On the way out, by the very SA: of several with one reqid the kernel would choose for itself. */
@@ -54,7 +57,7 @@ export function outboundPolicies(sa: ChildSaParameters): readonly WantedPolicy[]
   }));
 }
 
-/** A trap catches what goes out; an exception holds in all directions. */
+/** A trap catches what goes out, and what comes in without protection; an exception holds in all directions. */
 export function standingPolicies(policy: StandingPolicy): readonly WantedPolicy[] {
   const { kind, localTs, remoteTs, kernel } = policy;
   const wanted = (
@@ -78,8 +81,13 @@ export function standingPolicies(policy: StandingPolicy): readonly WantedPolicy[
   const selectors = kernelSelectors(localTs, remoteTs);
   if (kind === 'trap') {
     const { protocol, mode, reqid, local, remote } = policy;
-    const template = { protocol, mode, reqid, spi: 0, source: local, destination: remote };
-    return selectors.map(selector => wanted('out', selector, { template }, 'routed'));
+    const template = { protocol, mode, reqid, spi: 0 };
+    const out = { template: { ...template, source: local, destination: remote } };
+    const back = { template: { ...template, source: remote, destination: local } };
+    return selectors.flatMap(selector => [
+      wanted('out', selector, out, 'routed'),
+      ...inboundDirections(mode).map(way => wanted(way, reversed(selector), back, 'routed')),
+    ]);
   }
   const action = { drop: kind === 'drop' };
   const className = kind === 'drop' ? 'fallback' : 'pass';

@@ -92,7 +92,7 @@ test('in transport mode a template has no addresses', () => {
   );
 });
 
-test('traps catch what goes out, below the SA; exceptions and drops hold in all directions', () => {
+test('traps, below the SA, exceptions and drops hold in all directions', () => {
   const standing: Omit<StandingPolicy, 'kind'> = {
     id: 1,
     localTs: [net('10.1.0.0', '10.1.255.255')],
@@ -110,7 +110,11 @@ test('traps catch what goes out, below the SA; exceptions and drops hold in all 
       action.drop ?? false,
       action.template?.spi,
     ]);
-  assert.deepEqual(shape('trap'), [['out', 383616, false, 0]]);
+  assert.deepEqual(shape('trap'), [
+    ['out', 383616, false, 0],
+    ['in', 383616, false, 0],
+    ['fwd', 383616, false, 0],
+  ]);
   assert.deepEqual(shape('pass'), [
     ['out', 183615, false, undefined],
     ['in', 183615, false, undefined],

@@ -33,7 +33,7 @@ export interface PolicyTemplate {
   readonly reqid: number;
 }
 
-const DIRECTION = { in: Direction.IN, out: Direction.OUT, fwd: Direction.FWD } as const;
+export const DIRECTION = { in: Direction.IN, out: Direction.OUT, fwd: Direction.FWD } as const;
 const ALLOW = 0;
 const BLOCK = 1;
 const ALL_ALGORITHMS = 0xffff_ffff;
@@ -42,13 +42,13 @@ export function policyKey({ direction, selector, mark, interface: own }: PolicyI
   return `${direction} ${selectorKey(selector)} ${mark?.value ?? 0}&${mark?.mask ?? 0} ${own ?? 0}`;
 }
 
-/** The body of XFRM_MSG_UPDPOLICY: struct xfrm_userpolicy_info and its template. */
-export function encodePolicy(id: PolicyId, action: PolicyAction): Uint8Array {
+/** The body of XFRM_MSG_UPDPOLICY: struct xfrm_userpolicy_info and its template. With `index` 0 the kernel chooses one. */
+export function encodePolicy(id: PolicyId, action: PolicyAction, index = 0): Uint8Array {
   const writer = new NetlinkWriter();
   writeSelector(writer, id.selector);
-  // Octets and packets without limit; seconds: zero is none. Then what passed so far, and the index: the kernel's.
+  // Octets and packets without limit; seconds: zero is none. Then what passed so far, which is the kernel's.
   writer.u64(INFINITE).u64(INFINITE).u64(INFINITE).u64(INFINITE).zeros(32).zeros(32);
-  writer.u32(action.priority).u32(0);
+  writer.u32(action.priority).u32(index);
   writer
     .u8(DIRECTION[id.direction])
     .u8(action.drop === true ? BLOCK : ALLOW)

@@ -70,10 +70,10 @@ const site: Routed = {
 
 test('a route names the local address that the selectors cover, by the way to the peer', () => {
   const { routes, table, rules } = host();
-  routes.set(1, site);
+  routes.set('1', site);
   assert.deepEqual(table(), ['10.2.0.0/16 via 192.0.2.254 dev 4 src 10.1.0.1']);
   assert.deepEqual([...rules], [4]);
-  routes.clear(1);
+  routes.clear('1');
   assert.deepEqual(table(), []);
   routes.close();
   assert.deepEqual([...rules], []);
@@ -82,21 +82,21 @@ test('a route names the local address that the selectors cover, by the way to th
 test('no route where none is of use', () => {
   const { routes, table } = host();
   // No address of the selectors, transport mode, no way to the peer.
-  routes.set(1, { ...site, localTs: [ts('10.9.0.0', '10.9.255.255')] });
-  routes.set(3, { ...site, mode: 'transport' });
-  routes.set(4, { ...site, peer: ip('2001:db8::2') });
+  routes.set('1', { ...site, localTs: [ts('10.9.0.0', '10.9.255.255')] });
+  routes.set('3', { ...site, mode: 'transport' });
+  routes.set('4', { ...site, peer: ip('2001:db8::2') });
   assert.deepEqual(table(), []);
 });
 
 test('a peer on the wire is its own gateway', () => {
   const { routes, table } = host({ gateway: false });
-  routes.set(1, { ...site, localTs: [ts('192.0.2.1')], remoteTs: [ts('192.0.2.2')] });
+  routes.set('1', { ...site, localTs: [ts('192.0.2.1')], remoteTs: [ts('192.0.2.2')] });
   assert.deepEqual(table(), ['192.0.2.2/32 via 192.0.2.2 dev 4 src 192.0.2.1']);
 });
 
 test('an IPv6 net over an IPv4 peer goes by the interface alone', () => {
   const { routes, table } = host();
-  routes.set(1, {
+  routes.set('1', {
     ...site,
     localTs: [ts('2001:db8:1::', '2001:db8:1:ffff:ffff:ffff:ffff:ffff')],
     remoteTs: [ts('2001:db8:2::1')],
@@ -106,11 +106,11 @@ test('an IPv6 net over an IPv4 peer goes by the interface alone', () => {
 
 test('a route that several SAs want stays until the last of them goes', () => {
   const { routes, table } = host();
-  routes.set(1, site);
-  routes.set(2, site);
-  routes.clear(2);
+  routes.set('1', site);
+  routes.set('2', site);
+  routes.clear('2');
   assert.equal(table().length, 1);
-  routes.set(1, { ...site, remoteTs: [ts('10.3.0.0', '10.3.255.255')] });
+  routes.set('1', { ...site, remoteTs: [ts('10.3.0.0', '10.3.255.255')] });
   assert.deepEqual(table(), ['10.3.0.0/16 via 192.0.2.254 dev 4 src 10.1.0.1']);
   routes.close();
   assert.deepEqual(table(), []);
@@ -118,7 +118,7 @@ test('a route that several SAs want stays until the last of them goes', () => {
 
 test("somebody else's rule is used and left alone", () => {
   const { routes, table, rules } = host({ rule: 'taken' });
-  routes.set(1, site);
+  routes.set('1', site);
   assert.equal(table().length, 1);
   routes.close();
   assert.equal(rules.size, 0);
@@ -127,6 +127,6 @@ test("somebody else's rule is used and left alone", () => {
 test('a refusal leaves no route behind', () => {
   const { routes, table } = host({ refuse: '10.3.0.0/16' });
   const twice = { ...site, remoteTs: [...site.remoteTs, ts('10.3.0.0', '10.3.255.255')] };
-  assert.throws(() => routes.set(1, twice), SystemFailure);
+  assert.throws(() => routes.set('1', twice), SystemFailure);
   assert.deepEqual(table(), []);
 });

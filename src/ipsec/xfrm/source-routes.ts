@@ -43,7 +43,7 @@ const MOST_ROUTES = 1024;
  */
 export class SourceRoutes {
   readonly #options: SourceRoutesOptions;
-  readonly #byOwner = new Map<number, readonly Route[]>();
+  readonly #byOwner = new Map<string, readonly Route[]>();
   readonly #uses = new Map<string, Route[]>();
   readonly #rules: Rule[] = [];
   readonly #ruled = new Set<4 | 6>();
@@ -52,8 +52,8 @@ export class SourceRoutes {
     this.#options = options;
   }
 
-  /** Makes the routes of an SA, anew where it has some. Throws SystemFailure, and leaves none of them then. */
-  set(owner: number, routed: Routed): void {
+  /** Makes the routes of an SA or a trap, anew where it has some. Throws SystemFailure, and leaves none of them then. */
+  set(owner: string, routed: Routed): void {
     this.clear(owner);
     const made: Route[] = [];
     try {
@@ -68,7 +68,7 @@ export class SourceRoutes {
     if (made.length > 0) this.#byOwner.set(owner, made);
   }
 
-  clear(owner: number): void {
+  clear(owner: string): void {
     for (const route of this.#byOwner.get(owner) ?? []) this.#release(route);
     this.#byOwner.delete(owner);
   }
@@ -81,16 +81,17 @@ export class SourceRoutes {
 
   #routesFor({ mode, localTs, remoteTs, peer }: Routed): readonly Route[] {
     const { routing, table } = this.#options;
-    // In transport mode the addresses are those that the packets have anyway.
-    if (mode === 'transport') return [];
+    // In transport mode the addresses are those that the packets have anyway; a trap may not know its peer yet.
+    if (mode === 'transport' || peer.every(octet => octet === 0)) return [];
     const way = routing.lookup(peer);
     if (way === undefined) return [];
     const own = routing.addresses().filter(({ unusable, scope }) => !unusable && scope !== 'link');
     const routes: Route[] = [];
-    for (const selector of remoteTs) {
+    const locals = localTs.filter(isUnlimited);
+    for (const selector of remoteTs.filter(isUnlimited)) {
       const source = own.find(
         ({ address }) =>
-          address.length === selector.start.length && localTs.some(local => within(local, address)),
+          address.length === selector.start.length && locals.some(local => within(local, address)),
       )?.address;
       if (source === undefined) continue;
       for (const { address, length } of prefixesOf(selector.start, selector.end)) {
@@ -147,6 +148,11 @@ export class SourceRoutes {
     }
     this.#ruled.add(family);
   }
+}
+
+/** A route is for all packets to a place, whatever their protocol and ports. */
+function isUnlimited({ protocol, startPort, endPort }: TrafficSelector): boolean {
+  return protocol === 0 && startPort === 0 && endPort === 0xffff;
 }
 
 function within({ start, end }: TrafficSelector, address: IpAddress): boolean {

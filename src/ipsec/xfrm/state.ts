@@ -6,6 +6,7 @@ import { NetlinkWriter } from '../../sys/netlink/writer.ts';
 import { AF_INET, domainOf, familyOf } from '../../sys/socket-address.ts';
 import { writeAlgorithms } from './algorithms.ts';
 import { Attribute, INFINITE, Mode, Protocol } from './numbers.ts';
+import { sealOfState } from './seal.ts';
 import {
   type KernelSelector,
   kernelSelectors,
@@ -64,7 +65,7 @@ export function encodeState(sa: ChildSaParameters, inbound: boolean): Uint8Array
   writeLifetimes(writer, sa.lifetimes);
   // Current lifetime, statistics and sequence number are the kernel's.
   writer.zeros(SEQUENCE_AT - writer.position);
-  writer.u32(0).u32(sa.reqid);
+  writer.u32(sealOfState(state.spi)).u32(sa.reqid);
   writer.u16(domainOf(familyOf(state.source)));
   writer.u8(Mode[sa.mode]).u8(large ? 0 : window);
   writer.u8(flagsOf(sa)).zeros(7);
@@ -174,6 +175,12 @@ export function readState(body: Uint8Array, attributesAt = STATE_LENGTH): StateR
         ? Number(new DataView(used.buffer, used.byteOffset).getBigUint64(0, true)) * 1000
         : undefined,
   };
+}
+
+/** The number of the acquire that a struct xfrm_usersa_info answers, or the seal that stands in its place. Throws Malformed. */
+export function readSequence(body: Uint8Array): number {
+  if (body.length < STATE_LENGTH) throw new Malformed('xfrm_usersa_info cut short', 0);
+  return new DataView(body.buffer, body.byteOffset).getUint32(SEQUENCE_AT, true);
 }
 
 /**

@@ -68,10 +68,11 @@ export class NetlinkSocket {
   #sequence = 0;
   #closed = false;
 
-  constructor(libc: Libc, protocol: NetlinkProtocol) {
+  /** `port`: one that nobody else of this protocol can have meanwhile in the network namespace (EADDRINUSE). */
+  constructor(libc: Libc, protocol: NetlinkProtocol, port?: number) {
     this.#libc = libc;
     this.#name = protocol;
-    this.#fd = open(libc, protocol, 0);
+    this.#fd = open(libc, protocol, 0, port);
     const timeout = new Uint8Array(BigInt64Array.of(BigInt(ANSWER_WITHIN_SECONDS), 0n).buffer);
     checked(libc, setOption(libc, this.#fd, SOL_SOCKET, SO_RCVTIMEO, timeout), 'setsockopt SO_RCVTIMEO');
     // Comforts that older kernels lack: the kernel's words, short acknowledgements, filtered dumps.
@@ -256,18 +257,27 @@ function receive(libc: Libc, fd: number, buffer: Memory): Uint8Array | undefined
 }
 
 /** Connected to the kernel (port 0), so that no other process can put messages in. */
-function open(libc: Libc, protocol: NetlinkProtocol, flags: number): number {
+function open(libc: Libc, protocol: NetlinkProtocol, flags: number, port?: number): number {
   const fd = checked(
     libc,
     libc.socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | flags, PROTOCOL[protocol]),
     `socket netlink ${protocol}`,
   );
-  const kernel = new Uint8Array(12);
-  kernel[0] = AF_NETLINK;
-  if (libc.connect(fd, addressOf(kernel), kernel.length) >= 0) return fd;
+  const kernel = address(0);
+  const own = address(port ?? 0);
+  const isBound = port === undefined || libc.bind(fd, addressOf(own), own.length) >= 0;
+  if (isBound && libc.connect(fd, addressOf(kernel), kernel.length) >= 0) return fd;
   const errno = libc.errno();
   libc.close(fd);
-  throw new SystemFailure(errno, `connect netlink ${protocol}`);
+  throw new SystemFailure(errno, `${isBound ? 'connect' : 'bind'} netlink ${protocol}`);
+}
+
+/** struct sockaddr_nl */
+function address(port: number): Uint8Array {
+  const octets = new Uint8Array(12);
+  octets[0] = AF_NETLINK;
+  new DataView(octets.buffer).setUint32(4, port, true);
+  return octets;
 }
 
 function setOption(libc: Libc, fd: number, level: number, option: number, value: Uint8Array): number {

@@ -169,10 +169,8 @@ export class Ikev2Session implements Session, EmergingSa {
     const child = this.#children.find(event.id);
     if (child === undefined) return;
     if (event.kind === 'expire') childExpired(this, child, event.hard);
-    else if (event.kind === 'inbound') {
-      // The other end has it (RFC 7296 §2.8); one that is on its way out stays silent.
-      if (child.state === 'INSTALLED') activateOutbound(this.host, child);
-    } else this.#follow(event.path);
+    else if (event.kind === 'inbound') activateOutbound(this.host, child);
+    else this.#follow(event.path);
     this.settle();
   }
 

@@ -17,7 +17,7 @@ export interface Half {
 }
 
 /** The key exchange methods that `proposals` name, best first, without NONE. */
-export function methodsOf(proposals: readonly Proposal[]): readonly number[] {
+function methodsOf(proposals: readonly Proposal[]): readonly number[] {
   const ids = proposals
     .flatMap(({ transforms }) => transforms)
     .filter(({ type, id }) => type === TransformType.KE && id !== KeMethod.NONE)

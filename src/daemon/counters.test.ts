@@ -1,0 +1,97 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { ip } from '../lib/ip.ts';
+import { COUNTERS, Counters } from './counters.ts';
+import { exposition } from './exposition.ts';
+import { Handshakes } from './handshakes.ts';
+import { messageInWords } from './message-words.ts';
+
+const PATH = {
+  local: { address: ip('192.0.2.1'), port: 500 },
+  remote: { address: ip('192.0.2.2'), port: 500 },
+};
+
+function message(text: string, direction: 'in' | 'out' = 'out', at = 0, ike = 1) {
+  return { kind: 'message', at, direction, ike, connection: 'lab', text, path: PATH } as const;
+}
+
+test('every exchange, direction and kind of message has its counter', () => {
+  const counters = new Counters();
+  for (const exchange of ['IKE_SA_INIT', 'IKE_AUTH', 'CREATE_CHILD_SA', 'INFORMATIONAL'])
+    for (const kind of ['request', 'response'])
+      for (const direction of ['in', 'out'] as const)
+        counters.note(message(`${exchange} ${kind} 0 [SA]`, direction));
+  counters.note(message('IKE_INTERMEDIATE request 1 [KE]'));
+  const values = counters.global;
+  for (const name of COUNTERS)
+    assert.equal(values[name], /-(req|resp)$/.test(name) && !name.startsWith('ike-rekey') ? 1 : 0, name);
+  assert.deepEqual(counters.connections.get('lab'), values);
+});
+
+test('resets are for one connection, for each, or for all together', () => {
+  const counters = new Counters();
+  counters.note(message('IKE_AUTH request 1 []'));
+  assert.equal(counters.reset({ connection: 'nosuch' }), false);
+  assert.equal(counters.reset({ connection: 'lab' }), true);
+  assert.equal(counters.global['ike-auth-out-req'], 1);
+  assert.equal(counters.connections.size, 0);
+  counters.note(message('IKE_AUTH request 1 []'));
+  counters.reset();
+  assert.equal(counters.global['ike-auth-out-req'], 0);
+  assert.equal(counters.connections.get('lab')?.['ike-auth-out-req'], 1);
+  counters.reset('each');
+  assert.equal(counters.connections.size, 0);
+});
+
+test('messages in the words of charon', () => {
+  for (const [ours, theirs] of [
+    [
+      'IKE_SA_INIT request 0 [SA KE Ni N(NAT_DETECTION_SOURCE_IP) N(IKEV2_FRAGMENTATION_SUPPORTED)]',
+      'IKE_SA_INIT request 0 [ SA KE No N(NATD_S_IP) N(FRAG_SUP) ]',
+    ],
+    ['INFORMATIONAL response 2 []', 'INFORMATIONAL response 2 [ ]'],
+    ['INFORMATIONAL request 2 [D]', 'INFORMATIONAL request 2 [ D ]'],
+    ['IKE_AUTH request 1 [IDi CP(CFG_REQUEST) EAP(Response)]', 'IKE_AUTH request 1 [ IDi CPRQ EAP/RES ]'],
+    [
+      'IKE_SA_INIT response 0 [V(strongSwan) N(private 9999)]',
+      'IKE_SA_INIT response 0 [ V N(private 9999) ]',
+    ],
+    ['something else', 'something else'],
+  ] as const)
+    assert.equal(messageInWords(ours), theirs.replace('N(private 9999)', 'N(private 9999)'));
+});
+
+test('handshakes are measured from their first message', () => {
+  const handshakes = new Handshakes();
+  handshakes.note(message('IKE_SA_INIT request 0 [SA]', 'out', 1000));
+  handshakes.note(message('IKE_SA_INIT request 0 [N(COOKIE) SA]', 'out', 1020));
+  const ike = {
+    id: 1,
+    connection: 'lab',
+    version: 2,
+    state: 'ESTABLISHED',
+    role: 'initiator',
+    path: PATH,
+    initiatorSpi: 1n,
+    responderSpi: 2n,
+    natLocal: false,
+    natRemote: false,
+    children: [],
+    tasksQueued: [],
+    tasksActive: [],
+  } as const;
+  handshakes.note({ kind: 'ike-up', at: 1060, ike });
+  handshakes.note({ kind: 'ike-up', at: 9000, ike: { ...ike, id: 7 } });
+  const { count, sum, buckets } = handshakes.of('initiator');
+  assert.deepEqual([count, sum], [1, 0.06]);
+  assert.deepEqual(buckets, [0, 0, 0, 0, 1, 1, 1, 1, 1, 1, 1, 1]);
+  assert.equal(handshakes.of('responder').count, 0);
+});
+
+test('what stands in labels cannot leave them', () => {
+  const text = exposition([
+    { name: 'a', help: 'one\ntwo', type: 'gauge', samples: [{ labels: { x: 'q"\\\n' }, value: 3n }] },
+    { name: 'b', help: 'none', type: 'counter', samples: [] },
+  ]);
+  assert.equal(text, '# HELP a one\\ntwo\n# TYPE a gauge\na{x="q\\"\\\\\\n"} 3\n');
+});

@@ -1,5 +1,5 @@
 import { equal, toHex } from '../../lib/bytes.ts';
-import { formatIp } from '../../lib/ip.ts';
+import { formatIp, isV4 } from '../../lib/ip.ts';
 import type { Instant } from '../../lib/time.ts';
 import { Failed, type FailureCode } from '../../policy/failure.ts';
 import type {
@@ -118,10 +118,10 @@ export class XfrmBackend implements IpsecBackend {
     const { socket, isOnly } = openSocket(calls);
     const routing = calls.routing();
     const routes = options.routes ?? ROUTES;
-    if (isOnly) this.#removeLeftovers(socket, routing, routes);
+    const inherited = isOnly ? this.#removeLeftovers(socket, routing, routes) : new Set<4 | 6>();
     this.#kernel = new XfrmKernel(socket);
     this.#policies = new PolicyTable(this.#kernel);
-    this.#routes = routes === false ? undefined : new SourceRoutes({ ...routes, routing });
+    this.#routes = routes === false ? undefined : new SourceRoutes({ ...routes, routing, inherited });
     this.#now = options.now ?? Date.now;
     const groups = [Group.ACQUIRE, Group.EXPIRE, Group.MAPPING];
     this.#events = calls.netlinkEvents(
@@ -267,13 +267,16 @@ export class XfrmBackend implements IpsecBackend {
     this.#release();
   }
 
-  #removeLeftovers(socket: NetlinkSocket, routing: Routing, table: RouteTable | false): void {
-    const { states, policies, routes } = removeLeftovers(socket, routing, table);
-    if (states + policies + routes > 0) {
+  /** Answers the families of the routes that there were. */
+  #removeLeftovers(socket: NetlinkSocket, routing: Routing, table: RouteTable | false): ReadonlySet<4 | 6> {
+    const found = removeLeftovers(socket, routing, table === false ? undefined : table.table);
+    const { states, policies, routes } = found;
+    if (states + policies + routes.length > 0) {
       this.#onWarning(
-        `removed what a daemon that was killed had left in the kernel: ${states} SAs, ${policies} policies, ${routes} routes`,
+        `removed what a daemon that was killed had left in the kernel: ${states} SAs, ${policies} policies, ${routes.length} routes`,
       );
     }
+    return new Set(routes.map(({ destination }) => (isV4(destination) ? 4 : 6)));
   }
 
   /** What cannot be taken out must not keep the rest in. */

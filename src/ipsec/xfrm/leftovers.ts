@@ -6,7 +6,6 @@ import { type NetlinkMessage, readAttributes } from '../../sys/netlink/message.t
 import type { NetlinkSocket } from '../../sys/netlink/socket.ts';
 import { NetlinkWriter } from '../../sys/netlink/writer.ts';
 import type { Route } from '../../sys/routing/route.ts';
-import type { Rule } from '../../sys/routing/rule.ts';
 import { AF_INET } from '../../sys/socket-address.ts';
 import { Attribute, Direction, Message } from './numbers.ts';
 import { isSealedPolicy, isSealedState } from './seal.ts';
@@ -16,25 +15,24 @@ import { encodeStateId, readSequence, readState } from './state.ts';
 export interface RouteStore {
   routes(table: number): readonly Route[];
   deleteRoute(route: Route): void;
-  deleteRule(rule: Rule): void;
 }
 
 /** How much of each was found, and taken out. */
 export interface Leftovers {
   readonly states: number;
   readonly policies: number;
-  readonly routes: number;
+  readonly routes: readonly Route[];
 }
 
 /**
- * Takes out what a daemon that was killed left behind, and nothing else: states and policies that bear our seal, the
- * routes that belonged to those policies, and the rule when its table is empty then. Whoever calls it must know that
- * no other daemon of ours is alive in this network namespace. Throws SystemFailure.
+ * Takes out what a daemon that was killed left behind, and nothing else: states and policies that bear our seal, and
+ * the routes of `table` that belonged to those policies. Whoever calls it must know that no other daemon of ours is
+ * alive in this network namespace. Throws SystemFailure.
  */
 export function removeLeftovers(
   kernel: Pick<NetlinkSocket, 'request' | 'dump'>,
   routing: RouteStore,
-  routes: { readonly table: number; readonly priority: number } | false,
+  table: number | undefined,
 ): Leftovers {
   const states = kernel
     .dump({ type: Message.GETSA, body: new Uint8Array(0) })
@@ -45,31 +43,11 @@ export function removeLeftovers(
     .filter(policy => policy !== undefined);
   for (const { body } of policies) remove(kernel, Message.DELPOLICY, body);
   const places = new Set(policies.map(({ place }) => place));
-  return {
-    states,
-    policies: policies.length,
-    routes: routes === false ? 0 : removeRoutes(routing, routes, places),
-  };
-}
-
-function removeRoutes(
-  routing: RouteStore,
-  { table, priority }: { readonly table: number; readonly priority: number },
-  places: ReadonlySet<string | undefined>,
-): number {
-  let removed = 0;
-  for (const [family, length] of [
-    [4, 4],
-    [6, 16],
-  ] as const) {
-    const there = routing.routes(table).filter(({ destination }) => destination.length === length);
-    const ours = there.filter(({ destination, prefix }) => places.has(placeOf(destination, prefix)));
-    for (const route of ours) routing.deleteRoute(route);
-    if (ours.length > 0 && ours.length === there.length)
-      quietly(() => routing.deleteRule({ family, table, priority }));
-    removed += ours.length;
-  }
-  return removed;
+  const routes = (table === undefined ? [] : routing.routes(table)).filter(({ destination, prefix }) =>
+    places.has(placeOf(destination, prefix)),
+  );
+  for (const route of routes) quietly(() => routing.deleteRoute(route));
+  return { states, policies: policies.length, routes };
 }
 
 /** The request to delete a state, where it is ours. */

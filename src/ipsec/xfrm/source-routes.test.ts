@@ -46,6 +46,7 @@ function host(options: { readonly rule?: 'taken'; readonly refuse?: string; read
         `${key(route)}${gateway} dev ${route.index} src ${formatIp(route.source ?? ip('::'))}`,
       );
     },
+    routes: () => [],
     deleteRoute: route => {
       if (!table.delete(key(route))) throw new SystemFailure(ESRCH, 'route');
     },

@@ -10,6 +10,7 @@ import { prefixesOf } from '../prefixes.ts';
 /** What is asked of the kernel's routing: a part of `Routing` of sys. */
 export interface RoutingTables {
   addresses(): readonly InterfaceAddress[];
+  routes(table: number): readonly Route[];
   lookup(destination: IpAddress): RouteLookup | undefined;
   replaceRoute(route: Route): void;
   deleteRoute(route: Route): void;
@@ -22,6 +23,8 @@ export interface SourceRoutesOptions {
   /** A table of our own, asked before the main one. */
   readonly table: number;
   readonly priority: number;
+  /** Families whose rule a daemon of ours left behind: they are taken away at the end, if nobody uses the table then. */
+  readonly inherited?: ReadonlySet<4 | 6>;
 }
 
 /** What an SA is to this host's routing. */
@@ -77,6 +80,13 @@ export class SourceRoutes {
     for (const owner of [...this.#byOwner.keys()]) this.clear(owner);
     for (const rule of this.#rules.splice(0)) quietly(() => this.#options.routing.deleteRule(rule));
     this.#ruled.clear();
+    for (const family of this.#options.inherited ?? []) this.#disinherit(family);
+  }
+
+  #disinherit(family: 4 | 6): void {
+    const { routing, table, priority } = this.#options;
+    const isUsed = routing.routes(table).some(({ destination }) => isV4(destination) === (family === 4));
+    if (!isUsed) quietly(() => routing.deleteRule({ family, table, priority }));
   }
 
   #routesFor({ mode, localTs, remoteTs, peer }: Routed): readonly Route[] {

@@ -215,6 +215,7 @@ export class Host<E extends HostEngine = HostEngine> {
         case 'event':
           this.events.push(output.event);
           this.#ledger.enter(output.event);
+          assertNoDefect(this.name, output.event);
           if (output.event.kind !== 'message')
             this.#network.ladder.push(describeEvent(this.name, output.event));
       }
@@ -252,6 +253,12 @@ export class Host<E extends HostEngine = HostEngine> {
       this.#perform(this.engine.tick(now));
     });
   }
+}
+
+/** Whatever a peer or a network does, none of it is a defect of ours. */
+function assertNoDefect(host: string, event: IkeEvent): void {
+  if ('failure' in event && event.failure?.code === 'local/internal')
+    throw new Error(`${host}: ${event.failure.summary}`);
 }
 
 function describeEvent(host: string, event: IkeEvent): string {

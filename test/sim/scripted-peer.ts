@@ -26,15 +26,17 @@ import { utf8 } from '../../src/lib/text.ts';
 import { SECOND } from '../../src/lib/time.ts';
 import type { Endpoint, Path } from '../../src/policy/sa.ts';
 import { type TrafficSelector, toWireSelector } from '../../src/policy/traffic-selector.ts';
+import type { PayloadChain } from '../../src/wire/chain.ts';
 import { type Header, HeaderFlag } from '../../src/wire/header.ts';
 import {
   decodeMessage,
   decodePayloads,
   encodeMessage,
+  encodePayloads,
   type MessageFields,
 } from '../../src/wire/v2/message.ts';
 import type { NotifyPayload, Payload, SaPayload, TsPayload } from '../../src/wire/v2/payload.ts';
-import { openMessage, sealMessage } from '../../src/wire/v2/protect.ts';
+import { openMessage, sealChain } from '../../src/wire/v2/protect.ts';
 import { subnet } from './configuration.ts';
 import type { Packet } from './packet.ts';
 import type { Simulation } from './simulation.ts';
@@ -67,6 +69,8 @@ export interface Oddity {
   readonly messageId?: number;
   /** Instead of the flags it should have. */
   readonly flags?: number;
+  /** Done to the payloads as octets, before they are protected. */
+  readonly chain?: (chain: PayloadChain) => PayloadChain;
   /** Done to the datagram after all protection. */
   readonly mangle?: (datagram: Uint8Array) => Uint8Array;
   readonly initiatorSpi?: bigint;
@@ -113,6 +117,8 @@ export class ScriptedPeer {
   readonly provider: CryptoProvider;
   /** What it does with a request; the default is `honest`. */
   answer: (request: Received) => void = request => this.honest(request);
+  /** Done to the octets of everything it answers under an SA. */
+  spoil: ((chain: PayloadChain) => PayloadChain) | undefined;
   /** Everything that came and could be opened, in order. */
   readonly received: Received[] = [];
   /** The newest SA, and all there were. */
@@ -517,7 +523,12 @@ export class ScriptedPeer {
       flags: oddity.flags ?? flags,
       messageId,
     };
-    const [datagram] = sealMessage(fields, payloads, sa.outgoing);
+    const chain = encodePayloads(payloads);
+    const [datagram] = sealChain(
+      fields,
+      oddity.chain?.(chain) ?? (response ? this.spoil?.(chain) : undefined) ?? chain,
+      sa.outgoing,
+    );
     assert.ok(datagram !== undefined);
     this.transmit(oddity.mangle?.(datagram) ?? datagram);
   }

@@ -1,7 +1,9 @@
-import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { run } from '../../src/cli/program.ts';
+import type { Terminal } from '../../src/cli/terminal.ts';
 
 const MAIN = resolve(import.meta.dirname, '../../src/cli/main.ts');
 
@@ -11,17 +13,19 @@ export interface Ended {
   readonly stderr: string;
 }
 
-/** Runs `cygnet ARGS` to its end. */
-export function cygnet(...args: string[]): Promise<Ended> {
-  return new Promise(resolve => {
-    execFile(process.execPath, [MAIN, ...args], { timeout: 30_000 }, (error, stdout, stderr) => {
-      resolve({
-        code: error === null ? 0 : typeof error.code === 'number' ? error.code : null,
-        stdout,
-        stderr,
-      });
-    });
-  });
+/** `cygnet ARGS`, in this process: what a shell would see, without waiting for a program to start. */
+export async function cygnet(...args: string[]): Promise<Ended> {
+  const said = { stdout: '', stderr: '' };
+  const terminal: Terminal = {
+    out: text => {
+      said.stdout += `${text}\n`;
+    },
+    error: text => {
+      said.stderr += `${text}\n`;
+    },
+  };
+  const code = await run(args, terminal, '0.0.0');
+  return { code, ...said };
 }
 
 /** Daemons of one test on loopback, without privilege; all are ended and all files removed at the end of its scope. */

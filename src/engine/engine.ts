@@ -2,6 +2,7 @@ import type { CryptoProvider } from '../crypto/provider.ts';
 import type { Answer, EngineSettings, IkeSaStatus, Output } from '../ike/output.ts';
 import type { Protocol, Session } from '../ike/session.ts';
 import { DEFAULT_SETTINGS } from '../ike/settings.ts';
+import { ikev1 } from '../ikev1/protocol.ts';
 import { ikev2 } from '../ikev2/protocol.ts';
 import type { IpAddress } from '../lib/ip.ts';
 import { Malformed } from '../lib/reader.ts';
@@ -45,7 +46,7 @@ export interface Effect {
   readonly outputs: readonly Output[];
 }
 
-const PROTOCOLS: readonly Protocol[] = [ikev2];
+const PROTOCOLS: readonly Protocol[] = [ikev2, ikev1];
 
 const STOPPED: Failure = { code: 'local/stopped', summary: 'stopped by the user or by shutdown' };
 
@@ -250,10 +251,7 @@ export class Engine {
   }
 
   #deliver(datagram: Uint8Array, header: Header, path: Path): void {
-    // Our own first message, sent back to us, names our SPI where a stranger's would stand.
-    const fromInitiator = header.majorVersion !== 2 || (header.flags & HeaderFlag.INITIATOR) !== 0;
-    const ours = fromInitiator ? header.responderSpi : header.initiatorSpi;
-    const found = this.#host.bySpi(ours);
+    const found = this.#ownerOf(header);
     if (found === 'reserved') return;
     if (found !== undefined) {
       if (found.version === header.majorVersion) found.receive(datagram, header, path);
@@ -261,6 +259,14 @@ export class Engine {
     }
     if (this.#stopping || this.#host.bySpi(header.initiatorSpi) !== undefined) return;
     this.#strangers.receive(datagram, header, path);
+  }
+
+  /** Whose SPI a message names: in IKEv1 no flag says which of the two is ours. */
+  #ownerOf({ majorVersion, flags, initiatorSpi, responderSpi }: Header): Session | 'reserved' | undefined {
+    if (majorVersion === 1) return this.#host.bySpi(responderSpi) ?? this.#host.bySpi(initiatorSpi);
+    // Our own first message, sent back to us, names our SPI where a stranger's would stand.
+    const fromInitiator = majorVersion !== 2 || (flags & HeaderFlag.INITIATOR) !== 0;
+    return this.#host.bySpi(fromInitiator ? responderSpi : initiatorSpi);
   }
 
   #initiate(connection: Connection, child: ChildConfig | undefined): Session {
@@ -367,9 +373,13 @@ export class Engine {
   #reauthenticate(session: Session): void {
     const connection = this.#host.connections.find(({ name }) => name === session.connection.name);
     if (connection === undefined || this.#stopping) return;
-    const children = session
-      .status()
-      .children.flatMap(({ name }) => connection.children.find(child => child.name === name) ?? []);
+    if ([...this.#replaces.values()].includes(session)) return;
+    // Those of IKEv1 outlive their SA: the new one takes them over as they are.
+    const { children: made } = session.status();
+    const children =
+      session.version === 1 && connection.version === 1
+        ? []
+        : made.flatMap(({ name }) => connection.children.find(child => child.name === name) ?? []);
     const [first, ...others] = [...new Set(children)];
     const successor = this.#begin(connection, first);
     for (const child of others) successor.initiateChild(child);

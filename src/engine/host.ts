@@ -202,6 +202,14 @@ export class EngineHost implements Host {
     });
   }
 
+  onlyContact(session: Session): void {
+    this.#uniqueness.onlyContact(session);
+  }
+
+  between(localId: Identity, remoteId: Identity): readonly Session[] {
+    return this.#uniqueness.between(localId, remoteId);
+  }
+
   succeeded(session: Session, successor: Session): void {
     this.#uniqueness.moved(session, successor);
   }

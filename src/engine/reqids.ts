@@ -1,4 +1,5 @@
 import type { ChildConfig, Connection } from '../policy/connection.ts';
+import { isUnique } from '../policy/kernel-config.ts';
 
 /** More pairs of selectors than this are not remembered: the one used longest ago gets another number next time. */
 const CAPACITY = 65_536;
@@ -14,11 +15,16 @@ export class Reqids {
   readonly #owners = new Map<number, ReqidOwner>();
   #last = 0;
 
-  /** The number of a child; the configured one where there is one. */
+  /**
+   * The number of a child; the configured one where there is one. Children with unique marks have another each time:
+   * they may have the selectors of another peer behind the same NAT.
+   */
   take(connection: Connection, child: ChildConfig, selectors: string): number {
-    const key = `${connection.name}\0${child.name}\0${selectors}`;
-    const known = this.#numbers.get(key);
-    const number = known ?? (child.reqid > 0 ? child.reqid : this.#next());
+    const shared = `${connection.name}\0${child.name}\0${selectors}`;
+    const known = this.#numbers.get(shared);
+    const isOwn = child.kernel !== undefined && isUnique(child.kernel);
+    const number = isOwn || known === undefined ? (child.reqid > 0 ? child.reqid : this.#next()) : known;
+    const key = isOwn ? `${shared}\0${number}` : shared;
     // Moved to the end: iteration begins with the one used longest ago.
     this.#numbers.delete(key);
     this.#numbers.set(key, number);

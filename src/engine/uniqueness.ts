@@ -49,6 +49,19 @@ export class Uniqueness {
     this.#byPair.set(pair, sessions.set(session, now));
   }
 
+  /** The sessions between these two. */
+  between(local: Identity, remote: Identity): readonly Session[] {
+    return [...(this.#byPair.get(pairOf(local, remote))?.keys() ?? [])];
+  }
+
+  /** The peer of `session` says, later than with its proof, that it has no other: all others are gone. */
+  onlyContact(session: Session): void {
+    const pair = this.#pairOf.get(session);
+    if (pair === undefined || session.connection.unique === 'never') return;
+    for (const other of [...(this.#byPair.get(pair)?.keys() ?? [])])
+      if (other !== session) other.close(REPLACED);
+  }
+
   /** `successor` took over from `session` by a rekey. */
   moved(session: Session, successor: Session): void {
     const pair = this.#pairOf.get(session);

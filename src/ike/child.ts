@@ -1,5 +1,6 @@
 import type { Instant } from '../lib/time.ts';
 import type { ChildConfig } from '../policy/connection.ts';
+import { kernelOptions } from '../policy/kernel-config.ts';
 import { childLifetimes } from '../policy/lifetimes.ts';
 import type { DirectionKeys, IpsecAlgorithms, IpsecMode, Path } from '../policy/sa.ts';
 import { formatSelector } from '../policy/selector-text.ts';
@@ -95,6 +96,7 @@ export function* install(
     tfcPadding: child.tfcPadding ?? config.tfcPadding,
     reqid: child.reqid,
     lifetimes: childLifetimes({ ...config, ...options.limits }, host.jitter(1)),
+    ...(config.kernel === undefined ? {} : { kernel: kernelOptions(config.kernel, child.reqid) }),
     ...(options.replaces === undefined ? {} : { replaces: options.replaces }),
   };
   if (host.settings.saveKeys) host.event({ kind: 'child-keys', sa: parameters });
@@ -134,6 +136,7 @@ export function childStatus(child: ChildSa): ChildSaStatus {
     spiIn: child.spiIn,
     spiOut: child.spiOut,
     proposal: child.proposal,
+    ...(child.config.kernel === undefined ? {} : { kernel: kernelOptions(child.config.kernel, child.reqid) }),
     esn: child.algorithms.esn,
     localTs: child.localTs.map(formatSelector),
     remoteTs: child.remoteTs.map(formatSelector),

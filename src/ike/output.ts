@@ -1,6 +1,6 @@
 import type { Duration, Instant } from '../lib/time.ts';
 import type { Failure } from '../policy/failure.ts';
-import type { ChildSaParameters, Path } from '../policy/sa.ts';
+import type { ChildSaParameters, KernelOptions, Path } from '../policy/sa.ts';
 
 /** What the core wants done, in order. The shell performs it; nothing in the core does anything itself. */
 export type Output =
@@ -136,6 +136,8 @@ export interface ChildSaStatus {
   readonly spiOut: number;
   readonly proposal: string;
   readonly esn: boolean;
+  /** Marks and the like, where any are configured. */
+  readonly kernel?: KernelOptions;
   readonly localTs: readonly string[];
   readonly remoteTs: readonly string[];
   readonly installedAt?: Instant;
@@ -164,6 +166,8 @@ export interface EngineSettings {
   /** Largest IP packet for IKE messages before they are fragmented, octets. */
   readonly fragmentSize: number;
   readonly natKeepAlive: Duration;
+  /** Answer aggressive mode of IKEv1 with a shared key: whoever asks gets what the key can be guessed from off line. */
+  readonly allowAggressivePsk: boolean;
   /** How long a replaced inbound SA still receives. */
   readonly deleteRekeyedDelay: Duration;
   /** Emit `message` events (for ladders) and key events (for decryption tables). */

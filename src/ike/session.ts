@@ -41,6 +41,8 @@ export interface Session {
   /** Goes at once and tells nobody. */
   close(reason?: Failure): void;
   terminateChild(child: number): void;
+  /** IKEv1: takes over the children of `other`, an SA between the same two, if it leads to the same place. */
+  adopt?(other: Session): void;
   /** An event about one of the session's children. */
   backendEvent(event: Exclude<BackendEvent, { kind: 'acquire' }>): void;
   status(): IkeSaStatus;
@@ -89,6 +91,10 @@ export interface Host {
     identities: { readonly local: Identity; readonly remote: Identity },
     initialContact: boolean,
   ): void;
+  /** The peer of an established session says, later than with its proof, that this is the only one it has. */
+  onlyContact(session: Session): void;
+  /** The established sessions between two identities. */
+  between(localId: Identity, remoteId: Identity): readonly Session[];
   /** A rekey put `successor` in the place of `session`. */
   succeeded(session: Session, successor: Session): void;
   /** Makes a new IKE SA from scratch, then ends `session` (RFC 7296 §2.8.3). */

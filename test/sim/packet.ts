@@ -1,3 +1,4 @@
+import { V1ExchangeType } from '../../src/iana/ikev1.ts';
 import { ExchangeType } from '../../src/iana/ikev2.ts';
 import type { Endpoint } from '../../src/policy/sa.ts';
 
@@ -13,12 +14,13 @@ export interface Packet {
     | { readonly kind: 'keepalive' };
 }
 
-const EXCHANGE_NAMES = new Map<number, string>(
-  Object.entries(ExchangeType).map(([name, number]) => [number, name]),
-);
+const namesOf = (registry: Readonly<Record<string, number>>): ReadonlyMap<number, string> =>
+  new Map(Object.entries(registry).map(([name, number]) => [number, name]));
+const EXCHANGE_NAMES = namesOf(ExchangeType);
+const V1_EXCHANGE_NAMES = namesOf(V1ExchangeType);
 const RESPONSE_FLAG = 0x20;
 
-/** What the header of an IKEv2 datagram says in clear, for scripts and for the ladder of a failed run. */
+/** What the header of an IKE datagram says in clear, for scripts and for the ladder of a failed run. In IKEv1 all are requests. */
 export interface Label {
   readonly exchange: string;
   readonly response: boolean;
@@ -32,9 +34,10 @@ export function labelOf(packet: Packet): Label | undefined {
   const { datagram } = packet.content;
   const view = new DataView(datagram.buffer, datagram.byteOffset, datagram.length);
   const exchange = view.getUint8(18);
+  const isV1 = view.getUint8(17) >> 4 === 1;
   return {
-    exchange: EXCHANGE_NAMES.get(exchange) ?? `exchange ${exchange}`,
-    response: (view.getUint8(19) & RESPONSE_FLAG) !== 0,
+    exchange: (isV1 ? V1_EXCHANGE_NAMES : EXCHANGE_NAMES).get(exchange) ?? `exchange ${exchange}`,
+    response: !isV1 && (view.getUint8(19) & RESPONSE_FLAG) !== 0,
     messageId: view.getUint32(20),
     initiatorSpi: view.getBigUint64(0),
   };

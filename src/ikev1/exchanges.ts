@@ -1,0 +1,499 @@
+import { V1ExchangeType, V1PayloadType } from '../iana/ikev1.ts';
+import { knownName } from '../iana/name.ts';
+import { noAnswer } from '../ike/failures.ts';
+import { type AskStep, Conversation, type Outcome } from '../ike/flow.ts';
+import type { Host } from '../ike/session.ts';
+import { EMPTY, equal, toHex } from '../lib/bytes.ts';
+import type { Instant } from '../lib/time.ts';
+import type { Failure } from '../policy/failure.ts';
+import type { Path } from '../policy/sa.ts';
+import { decodeHeader, type Header } from '../wire/header.ts';
+import { summarizeV1 } from '../wire/v1/describe.ts';
+import type { V1MessageFields } from '../wire/v1/message.ts';
+import type { V1Payload } from '../wire/v1/payload.ts';
+import { Exchange } from './exchange.ts';
+import { ExchangeTable, isPhaseOne } from './exchange-table.ts';
+import {
+  type Awaited,
+  type Flow,
+  type Message,
+  notify,
+  type Refused,
+  type Sending,
+  type Step,
+} from './flow.ts';
+import { HASH_1 } from './hash-rule.ts';
+import { Held } from './held.ts';
+import type { IsakmpKeys } from './isakmp-keys.ts';
+import { type Arrived, isEncrypted, type Opened, open, readClear, seal } from './protection.ts';
+import { type Stage, verdictOn } from './states.ts';
+
+/** What the exchanges ask of the ISAKMP SA they belong to. */
+export interface Owner {
+  readonly id: number;
+  readonly host: Host;
+  readonly stage: Stage;
+  readonly path: Path;
+  readonly initiatorSpi: bigint;
+  readonly responderSpi: bigint;
+  readonly connectionName: string;
+  /** When an authentic message came last. */
+  readonly heardAt: Instant;
+  /** The datagrams of a message: fragments where it is too large for the path and the peer takes them. */
+  split(datagram: Uint8Array, path: Path): readonly Uint8Array[];
+  /** The flow that goes on from a peer's first message; undefined where `reply`, which answers in an exchange of its own, is all. */
+  serve(message: Message, reply: (payloads: readonly V1Payload[]) => void): Flow<void> | undefined;
+  /** An Informational message before phase 1 is done; `authentic`: it came under the keys that phase 1 has made. */
+  informedEarly(message: Message, authentic: boolean): void;
+  /** Something came to an end: what waits may begin. */
+  settle(): void;
+  /** An authentic message came by `path`; `proves`: it answers one of ours, so that it was not made before. */
+  heard(path: Path, proves: boolean): void;
+  /** Somebody without our keys says that something is amiss. */
+  hinted(): void;
+  /** Requests go unanswered for good, and nothing else comes. */
+  silent(failure: Failure): void;
+  /** A negotiation that the peer began came to nothing; `refusal` is what it is told. */
+  failed(failure: Failure, refusal: unknown): void;
+  /** Most likely this is why phase 1 does not go on, should it not. */
+  suspect(failure: Failure): void;
+}
+
+/** A running flow, and the exchange it is in. */
+interface Run {
+  readonly conversation: Conversation<Step, void>;
+  exchange: Exchange | undefined;
+}
+
+/** Exchanges of the peer's that are under way at a time. */
+const MOST_SERVED = 16;
+/**
+ * The messages of one ISAKMP SA: exchanges by Message ID, each with its own chain of IVs; duplicates, retransmission,
+ * and what may begin when. Nothing follows from a message before it is known to be the peer's.
+ */
+export class Exchanges {
+  readonly #owner: Owner;
+  readonly #table = new ExchangeTable();
+  /** All that may be meant; one, once the peer has shown which. */
+  #keys: readonly IsakmpKeys[] = [];
+  readonly #runs = new Set<Run>();
+  readonly #held = new Held();
+
+  constructor(owner: Owner) {
+    this.#owner = owner;
+  }
+
+  /** From now on messages are encrypted. Of several candidates that one is kept by which the peer's next message is accepted. */
+  protect(candidates: readonly IsakmpKeys[]): void {
+    this.#keys = candidates;
+  }
+
+  /** When `tick` is due. */
+  get deadline(): Instant | undefined {
+    return this.#table.deadline;
+  }
+
+  /** What the oldest exchange that waits is waiting for, in words. */
+  get phase(): string | undefined {
+    for (const { type, count, waiting } of this.#table.all())
+      if (waiting !== undefined) return `message ${count + 1} of ${knownName(V1ExchangeType, type)}`;
+    return undefined;
+  }
+
+  /** Whether a conversation is under way. */
+  get busy(): boolean {
+    return this.#runs.size > 0;
+  }
+
+  /** Runs a flow of ours. The returned function drops it. */
+  run(flow: Flow<void>, settled: (outcome: Outcome<void>) => void): () => void {
+    return this.#converse(flow, undefined, settled);
+  }
+
+  /** Takes up the message that made this SA. */
+  accept(flow: Flow<void>, message: Message, datagram: Uint8Array): void {
+    const { path } = message;
+    const exchange = new Exchange(message.header.exchangeType, 0, false, path);
+    exchange.taken(this.#digestOf(datagram), undefined, path);
+    this.#trace('in', message, path);
+    this.#table.phaseOne = exchange;
+    this.#serve(flow, exchange);
+  }
+
+  /** The first message came again, octet by octet. */
+  repeat(path: Path): void {
+    const { phaseOne } = this.#table;
+    if (phaseOne?.count === 2) this.#transmit(phaseOne.sent, path);
+  }
+
+  /** Sends an Informational message under encryption (RFC 2409 §5.7), or in the clear while the peer has no keys. */
+  inform(payloads: readonly V1Payload[], path: Path = this.#owner.path): readonly Uint8Array[] {
+    const { host } = this.#owner;
+    const messageId = this.#table.newMessageId(host.provider);
+    const exchange = new Exchange(V1ExchangeType.INFORMATIONAL, messageId, false, path);
+    const isEncryptedBothWays = this.#keys.length === 1 && this.#table.phaseOne?.iv !== undefined;
+    const early = this.#owner.stage === 'PHASE_1' && !isEncryptedBothWays;
+    this.#say(exchange, early ? { payloads, clear: true } : { payloads, hash: HASH_1 });
+    return exchange.sent;
+  }
+
+  /** A whole message that names this SA. */
+  receive(datagram: Uint8Array, header: Header, path: Path): void {
+    const digest = this.#digestOf(datagram);
+    const exchange = this.#table.find(header);
+    if (exchange === undefined) this.#receiveFirst({ datagram, header, path, number: 1 }, digest);
+    else if (exchange.isRepeated(digest)) this.#answerAgain(exchange, path);
+    else if (exchange.type === header.exchangeType && !exchange.wasRefused(digest))
+      this.#receiveNext(exchange, { datagram, header, path, number: exchange.count + 1 }, digest);
+  }
+
+  /** Phase 1 is done: what overtook its end is looked at now. */
+  release(): void {
+    for (const { datagram, header, path } of this.#held.take()) this.receive(datagram, header, path);
+  }
+
+  /** Sends again what is due, gives up what has had its time, forgets what is over. */
+  tick(): void {
+    const { host } = this.#owner;
+    for (const exchange of this.#table.all()) {
+      if (exchange.due !== undefined && exchange.due <= host.now) {
+        if (exchange.again(host.settings, host.now)) this.#sendAgain(exchange);
+        else this.#giveUp(exchange);
+      } else if (exchange.forgetAt !== undefined && exchange.forgetAt <= host.now)
+        this.#table.forget(exchange);
+    }
+  }
+
+  /** The peer refuses the SA of this SPI of ours; without an SPI that is known, the only negotiation there is. */
+  refuse(spi: number | undefined, failure: Failure): boolean {
+    const waiting = [...this.#table.all()].filter(
+      exchange => exchange.initiated && exchange.waiting !== undefined,
+    );
+    const meant =
+      waiting.find(exchange => spi !== undefined && exchange.waiting?.awaited.spi === spi) ??
+      (waiting.length === 1 ? waiting[0] : undefined);
+    if (meant !== undefined) this.#failWaiting(meant, failure);
+    return meant !== undefined;
+  }
+
+  /** The first packet came by a Child SA. */
+  traffic(child: number): void {
+    for (const exchange of this.#table.all()) {
+      const { waiting } = exchange;
+      if (waiting?.awaited.child !== child) continue;
+      exchange.waiting = undefined;
+      exchange.due = undefined;
+      waiting.conversation.resume(undefined);
+    }
+  }
+
+  /** Phase 1 only goes on if the peer says something better: it is asked once more. */
+  hurry(): void {
+    this.#table.phaseOne?.hurry();
+  }
+
+  /** Ends all conversations, forgets all exchanges and wipes the keys. */
+  close(): void {
+    for (const { conversation } of [...this.#runs]) conversation.drop();
+    this.#runs.clear();
+    this.#table.clear();
+    this.#held.take();
+    for (const keys of this.#keys) keys.wipe();
+    this.#keys = [];
+  }
+
+  /** The next message of an exchange that is under way. */
+  #receiveNext(exchange: Exchange, arrived: Arrived, digest: string): void {
+    const { waiting } = exchange;
+    if (waiting === undefined) return;
+    const { conversation, awaited } = waiting;
+    let refusal: Refused | undefined;
+    for (const opened of this.#openings(exchange, arrived, awaited)) {
+      const { message, breach } = opened;
+      const isPeers = awaited.hash !== undefined;
+      if (breach !== undefined && !isPeers) continue;
+      const reason = breach === undefined ? awaited.reject?.(message) : undefined;
+      refusal ??= reason;
+      if (reason !== undefined) continue;
+      this.#take(exchange, opened, digest);
+      this.#trace('in', message, arrived.path);
+      if (breach === undefined) conversation.resume(message);
+      else conversation.fail(malformed(exchange.type, breach));
+      this.#owner.settle();
+      return;
+    }
+    refusal ??= awaited.otherwise;
+    if (refusal === undefined) return;
+    exchange.refused(digest);
+    this.#tellRefusal(refusal, arrived.path);
+  }
+
+  /** The readings of a message: in the clear one, under encryption one for each candidate key that makes sense of it. */
+  *#openings(exchange: Exchange, arrived: Arrived, { hash }: Awaited): Iterable<Opened> {
+    if (!isEncrypted(arrived.header)) {
+      const opened = hash === undefined ? readClear(arrived) : undefined;
+      if (opened !== undefined) yield opened;
+      return;
+    }
+    for (const keys of this.#keys) {
+      const opened = open(arrived, keys, this.#ivOf(exchange, keys), hash);
+      if (opened !== undefined) yield opened;
+    }
+  }
+
+  #take(exchange: Exchange, { message, nextIv }: Opened, digest: string): void {
+    const { keys, path } = message;
+    exchange.taken(digest, nextIv, path);
+    if (keys !== undefined && this.#keys.length > 1) {
+      for (const other of this.#keys) if (other !== keys) other.wipe();
+      this.#keys = [keys];
+    }
+    if (exchange !== this.#table.phaseOne) this.#owner.heard(path, exchange.count > 1);
+  }
+
+  /** A stranger's message, or a damaged one, looks the same: the negotiation goes on. */
+  #tellRefusal({ failure, notifyType }: Refused, path: Path): void {
+    this.#owner.suspect(failure);
+    this.inform([notify(notifyType)], path);
+  }
+
+  /** The first message of an exchange. */
+  #receiveFirst(arrived: Arrived, digest: string): void {
+    const { header, path } = arrived;
+    const { exchangeType, messageId } = header;
+    const { stage } = this.#owner;
+    if (isPhaseOne(exchangeType)) return;
+    if (!isEncrypted(header)) {
+      if (exchangeType === V1ExchangeType.INFORMATIONAL) this.#hint(arrived);
+      return;
+    }
+    if (stage === 'PHASE_1') this.#nudge(path);
+    const verdict = verdictOn(exchangeType, stage);
+    if (verdict === 'drop' || !this.#table.mayBegin(messageId)) return;
+    const [keys] = this.#keys;
+    const opened =
+      keys === undefined || this.#keys.length > 1
+        ? undefined
+        : open(arrived, keys, keys.ivFor(messageId, this.#lastBlock(keys)), HASH_1);
+    if (verdict === 'hold') {
+      if (
+        opened?.breach === undefined &&
+        opened !== undefined &&
+        exchangeType === V1ExchangeType.INFORMATIONAL
+      )
+        this.#owner.informedEarly(opened.message, true);
+      else this.#held.add(arrived);
+    } else if (opened !== undefined && this.#served < MOST_SERVED) this.#begin(opened, digest);
+  }
+
+  /** The peer begins an exchange. */
+  #begin(opened: Opened, digest: string): void {
+    const { message, breach } = opened;
+    const { exchangeType, messageId } = message.header;
+    const exchange = this.#table.admit(exchangeType, messageId, message.path);
+    this.#take(exchange, opened, digest);
+    this.#trace('in', message, message.path);
+    if (breach !== undefined) {
+      this.#owner.failed(malformed(exchangeType, breach), undefined);
+      this.#table.ended(exchange, this.#owner.host.now);
+      return;
+    }
+    const flow = this.#owner.serve(message, payloads => {
+      exchange.sent = this.inform(payloads, message.path);
+    });
+    if (flow === undefined) this.#table.ended(exchange, this.#owner.host.now);
+    else this.#serve(flow, exchange);
+    this.#owner.settle();
+  }
+
+  get #served(): number {
+    return [...this.#runs].filter(({ exchange }) => exchange?.initiated === false).length;
+  }
+
+  /** Nobody vouches for a message in the clear: at best it explains why phase 1 does not go on. */
+  #hint(arrived: Arrived): void {
+    const opened = readClear(arrived);
+    if (opened === undefined || opened.breach !== undefined) return;
+    if (this.#owner.stage === 'PHASE_1') this.#owner.informedEarly(opened.message, false);
+    else this.#owner.hinted();
+  }
+
+  /**
+   * In aggressive mode the peer may think phase 1 done while its last message was lost. Who names our cookie has got
+   * our answer, so that more than one may go to that address: it is sent again, once for each message that comes.
+   */
+  #nudge(path: Path): void {
+    const { phaseOne } = this.#table;
+    if (phaseOne?.type !== V1ExchangeType.AGGRESSIVE || phaseOne.initiated) return;
+    if (phaseOne.waiting !== undefined) this.#answerAgain(phaseOne, path);
+  }
+
+  /** The peer has not got our last message: one answer for each that comes, and to the address that we know alone. */
+  #answerAgain(exchange: Exchange, path: Path): void {
+    if (exchange.due !== undefined && exchange.initiated) return;
+    if (equal(path.remote.address, exchange.path.remote.address)) this.#transmit(exchange.sent, path);
+  }
+
+  /** By the clock. Who has not said anything yet may not know that phase 1 is done: its last message goes along. */
+  #sendAgain(exchange: Exchange): void {
+    const { path, heardAt } = this.#owner;
+    const { phaseOne } = this.#table;
+    if (
+      phaseOne !== undefined &&
+      phaseOne !== exchange &&
+      phaseOne.type === V1ExchangeType.AGGRESSIVE &&
+      phaseOne.initiated &&
+      heardAt < phaseOne.sentAt
+    )
+      this.#transmit(phaseOne.sent, path);
+    this.#transmit(exchange.sent, exchange.initiated ? path : exchange.path);
+  }
+
+  #giveUp(exchange: Exchange): void {
+    const { type, count, sentAt, initiated } = exchange;
+    const { host, heardAt } = this.#owner;
+    const what = `message ${count} of ${knownName(V1ExchangeType, type)}`;
+    const isFirst = isPhaseOne(type) && count === 1;
+    const failure = noAnswer(what, host.settings.retransmitTries + 1, exchange.path, isFirst);
+    if (isPhaseOne(type) || !initiated || heardAt >= sentAt) this.#failWaiting(exchange, failure);
+    else this.#owner.silent(failure);
+    this.#owner.settle();
+  }
+
+  #failWaiting(exchange: Exchange, failure: Failure): void {
+    const { waiting } = exchange;
+    exchange.waiting = undefined;
+    exchange.due = undefined;
+    waiting?.conversation.fail(failure);
+  }
+
+  #serve(flow: Flow<void>, exchange: Exchange): void {
+    this.#converse(flow, exchange, outcome => {
+      if (outcome.kind === 'failed') this.#owner.failed(outcome.failure, outcome.error);
+    });
+  }
+
+  #converse(
+    flow: Flow<void>,
+    exchange: Exchange | undefined,
+    settled: (outcome: Outcome<void>) => void,
+  ): () => void {
+    const conversation: Conversation<Step, void> = new Conversation<Step, void>(
+      flow,
+      step => this.#perform(step, run),
+      outcome => {
+        this.#end(run);
+        settled(outcome);
+      },
+    );
+    const run: Run = { conversation, exchange };
+    this.#runs.add(run);
+    conversation.resume();
+    return () => {
+      conversation.drop();
+      this.#end(run);
+    };
+  }
+
+  #end(run: Run): void {
+    if (!this.#runs.delete(run)) return;
+    if (run.exchange !== undefined) this.#table.ended(run.exchange, this.#owner.host.now);
+  }
+
+  #perform(step: Step | AskStep, run: Run): void {
+    const { conversation } = run;
+    const { host, path } = this.#owner;
+    switch (step.kind) {
+      case 'ask':
+        conversation.whenDropped(
+          host.ask(step.question, answer => {
+            conversation.resume(answer);
+            this.#owner.settle();
+          }),
+        );
+        return;
+      case 'begin':
+        if (run.exchange !== undefined) this.#table.ended(run.exchange, host.now);
+        run.exchange = this.#table.begin(step.exchange, host.provider, path);
+        conversation.resume();
+        return;
+      case 'send':
+        this.#say(exchangeOf(run), step.sending);
+        conversation.resume();
+        return;
+      case 'exchange': {
+        const exchange = exchangeOf(run);
+        this.#say(exchange, step.sending);
+        exchange.waiting = { conversation, awaited: step.awaited };
+        // Only who begins sends again by itself, and who knows whom it speaks to (VU#419128).
+        if (exchange.initiated || !isPhaseOne(exchange.type)) exchange.resend(host.settings, host.now);
+      }
+    }
+  }
+
+  /** Makes the next message of `exchange` and sends it for the first time. */
+  #say(exchange: Exchange, sending: Sending): void {
+    const { host, path: current } = this.#owner;
+    const path = exchange.initiated ? current : exchange.path;
+    const [keys] = this.#keys;
+    const { datagram, nextIv } = seal(this.#fieldsOf(exchange), sending, keys, () =>
+      this.#ivOf(exchange, keys as IsakmpKeys),
+    );
+    const { payloads } = sending;
+    this.#trace('out', { header: decodeHeader(datagram), path, payloads, encrypted: false, keys }, path);
+    const datagrams = this.#owner.split(datagram, path);
+    exchange.wasSent(datagrams, nextIv, host.now);
+    this.#transmit(datagrams, path);
+  }
+
+  #fieldsOf({ type, messageId, count }: Exchange): V1MessageFields {
+    const { initiatorSpi, responderSpi } = this.#owner;
+    const isFirst = isPhaseOne(type) && count === 0;
+    return {
+      initiatorSpi,
+      responderSpi: isFirst ? 0n : responderSpi,
+      exchangeType: type,
+      flags: 0,
+      messageId,
+    };
+  }
+
+  #ivOf(exchange: Exchange, keys: IsakmpKeys): Uint8Array {
+    if (exchange.iv !== undefined) return exchange.iv;
+    return isPhaseOne(exchange.type) ? keys.firstIv : keys.ivFor(exchange.messageId, this.#lastBlock(keys));
+  }
+
+  /** The last block of phase 1, or what it would have begun with where nothing in it was encrypted. */
+  #lastBlock(keys: IsakmpKeys): Uint8Array {
+    return this.#table.phaseOne?.iv ?? keys.firstIv;
+  }
+
+  #digestOf(datagram: Uint8Array): string {
+    return toHex(this.#owner.host.provider.hash('sha256', datagram).subarray(0, 16));
+  }
+
+  #transmit(datagrams: readonly Uint8Array[], path: Path): void {
+    for (const datagram of datagrams) this.#owner.host.transmit(datagram, path);
+  }
+
+  #trace(direction: 'in' | 'out', { header, payloads }: Message, path: Path): void {
+    const { host, id, connectionName } = this.#owner;
+    if (!host.settings.traceMessages) return;
+    const isHashed = header.messageId !== 0 && isEncrypted(header);
+    const all = isHashed ? [HASH_ALONE, ...payloads] : payloads;
+    const text = summarizeV1({ header, payloads: all, encrypted: false });
+    host.event({ kind: 'message', direction, ike: id, connection: connectionName, text, path });
+  }
+}
+
+/** Stands for the one in front, which flows do not see. */
+const HASH_ALONE: V1Payload = { type: V1PayloadType.HASH, data: EMPTY };
+
+function exchangeOf({ exchange }: Run): Exchange {
+  if (exchange === undefined) throw new Error('a flow that sends outside of any exchange');
+  return exchange;
+}
+
+function malformed(exchange: number, breach: string): Failure {
+  return { code: 'peer/malformed', summary: `${knownName(V1ExchangeType, exchange)}: ${breach}` };
+}

@@ -1,0 +1,101 @@
+import type { VerifiedPeer } from '../../ike/verified-peer.ts';
+import { wrongIdentity } from '../../policy/auth-failures.ts';
+import { noConnection } from '../../policy/config-failures.ts';
+import type { Connection, LocalAuth, RemoteAuth } from '../../policy/connection.ts';
+import type { SharedKey } from '../../policy/credentials.ts';
+import { Failed } from '../../policy/failure.ts';
+import { formatIdentity, type Identity } from '../../policy/identity.ts';
+import { matchesIdentity, NO_MATCH } from '../../policy/identity-match.ts';
+import { matchConnections, type PeerQuery } from '../../policy/peer-match.ts';
+import { methodsFor } from '../auth/index.ts';
+import type { Authentication, Share } from '../auth/method.ts';
+import type { Message } from '../flow.ts';
+import type { IsakmpKeys } from '../isakmp-keys.ts';
+import type { EmergingSa, Role } from '../isakmp-sa.ts';
+import { isAccepted, type PhaseOneSuite } from '../phase-one-proposal.ts';
+import { hashOf, identityIn, idOf, notAuthenticated, type Transcript } from './phase-one.ts';
+
+/** Connections whose demands are compared with what a peer proved, at most. */
+const MOST_CANDIDATES = 8;
+
+/** The proof in a message, and what it was made with. */
+export interface Proof {
+  readonly transcript: Transcript;
+  readonly keys: IsakmpKeys;
+  readonly shared: SharedKey | undefined;
+  /** The peer's part in the key exchange. */
+  readonly share: Share;
+  readonly message: Message;
+  readonly remote: RemoteAuth;
+}
+
+/** Who proves itself in `message`, if it is whom `remote` asks for. Throws Refused. */
+export function verifyPeer(sa: EmergingSa, method: Authentication, proof: Proof): VerifiedPeer {
+  const { transcript, keys, shared, share, message, remote } = proof;
+  const side: Role = sa.role === 'initiator' ? 'responder' : 'initiator';
+  const id = idOf(method, share, message);
+  const identity = identityIn(id);
+  if (matchesIdentity(remote.id, identity) === NO_MATCH)
+    throw notAuthenticated(wrongIdentity(remote.id, identity));
+  const expected = hashOf(sa, side, transcript, keys, id, method.hash);
+  try {
+    return method.verify({ remote, identity, localId: method.localId, message, expected, shared });
+  } catch (error) {
+    if (error instanceof Failed) throw notAuthenticated(error.failure);
+    throw error;
+  }
+}
+
+/** The connections that a peer of this identity may have under what was agreed, best first. Throws Refused where there is none. */
+export function candidates(sa: EmergingSa, suite: PhaseOneSuite, remoteId: Identity): readonly Connection[] {
+  const { host, path } = sa;
+  const query: PeerQuery = {
+    version: 1,
+    local: path.local.address,
+    remote: path.remote.address,
+    names: host.names,
+    remoteId,
+  };
+  const found = matchConnections(host.connections, query)
+    .map(({ connection }) => connection)
+    .filter(connection => allows(sa, connection, suite))
+    .slice(0, MOST_CANDIDATES);
+  if (found.length > 0) return found;
+  throw notAuthenticated(noConnection(host.connections, query));
+}
+
+/** Throws Refused where `unique` keeps the SA that is there. */
+export function admit(
+  sa: EmergingSa,
+  connection: Connection,
+  localId: Identity,
+  { identity }: VerifiedPeer,
+): void {
+  if (sa.host.admits(connection, localId, identity, sa.peer.initialContact)) return;
+  throw notAuthenticated({
+    code: 'local/superseded',
+    summary: `${formatIdentity(identity)} has an ISAKMP SA already, and ${connection.name} keeps the first`,
+  });
+}
+
+/** The round of authentication that phase 1 is. Throws Failed. */
+export function firstRound({ name, local, remote }: Connection): {
+  readonly local: LocalAuth;
+  readonly remote: RemoteAuth;
+} {
+  const [ours, theirs] = [local[0], remote[0]];
+  if (ours === undefined || theirs === undefined)
+    throw new Failed({ code: 'config/missing', summary: `${name}: no authentication is configured` });
+  return { local: ours, remote: theirs };
+}
+
+function allows(sa: EmergingSa, connection: Connection, suite: PhaseOneSuite): boolean {
+  try {
+    const { host, path } = sa;
+    const methods = methodsFor({ host, connection, role: 'responder', path });
+    return methods.includes(suite.method) && isAccepted(connection, suite);
+  } catch (error) {
+    if (error instanceof Failed) return false;
+    throw error;
+  }
+}

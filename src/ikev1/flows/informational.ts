@@ -1,0 +1,144 @@
+import { V1Notify, V1PayloadType, V1ProtocolId } from '../../iana/ikev1.ts';
+import { nameOf } from '../../iana/name.ts';
+import type { ChildSa } from '../../ike/child.ts';
+import type { Failure } from '../../policy/failure.ts';
+import type { V1DeletePayload, V1NotifyPayload, V1Payload } from '../../wire/v1/payload.ts';
+import { findError, type Message } from '../flow.ts';
+import type { IsakmpSa } from '../isakmp-sa.ts';
+import { protocolNumber } from '../quick-proposal.ts';
+import { spiOf } from '../quick-transform.ts';
+import { carrierBeside, dropChild } from '../succession.ts';
+import { createChild } from './quick-initiator.ts';
+
+/*
+ *   Initiator                        Responder
+ *   HDR*, HASH(1), N/D      -->                                                  RFC 2409 §5.7
+ */
+
+/** What the session can do about what a peer says. */
+export interface Informed extends IsakmpSa {
+  readonly liveness: {
+    answerTo(question: V1NotifyPayload): V1NotifyPayload | undefined;
+    answered(answer: V1NotifyPayload): void;
+  };
+  /** The peer refuses the negotiation of this SPI of ours, or the only one there is; false where there is none. */
+  refused(spi: number | undefined, failure: Failure): boolean;
+  /** The exchange that waits for a sign that `child` is in use need not wait any longer. */
+  inUse(child: ChildSa): void;
+  deletedByPeer(): void;
+  /** The peer has no other SA with us. */
+  onlyContact(): void;
+  suspect(failure: Failure): void;
+  /** Those between the same two that may have a child that this one does not know of. */
+  siblings(): readonly IsakmpSa[];
+}
+
+/** Heeds an authentic Informational message. With its first Delete of the ISAKMP SA everything else in it is void. */
+export function serveInformational(
+  sa: Informed,
+  message: Message,
+  reply: (payloads: readonly V1Payload[]) => void,
+): void {
+  for (const payload of message.payloads) {
+    if (payload.type === V1PayloadType.N) noted(sa, payload, reply);
+    if (payload.type !== V1PayloadType.D) continue;
+    if (payload.protocol === V1ProtocolId.PROTO_ISAKMP) {
+      sa.deletedByPeer();
+      return;
+    }
+    deleted(sa, payload);
+  }
+}
+
+/** Before phase 1 is done only errors matter: what comes under the new keys ends it, what does not may be forged. */
+export function informedEarly(sa: Informed, message: Message, authentic: boolean): void {
+  const error = findError(message);
+  if (error === undefined) return;
+  const failure = refusalOf(sa, error);
+  if (authentic) sa.refused(undefined, failure);
+  else sa.suspect(failure);
+}
+
+function noted(
+  sa: Informed,
+  payload: V1NotifyPayload,
+  reply: (payloads: readonly V1Payload[]) => void,
+): void {
+  const { notifyType } = payload;
+  switch (notifyType) {
+    case V1Notify.R_U_THERE: {
+      const answer = sa.liveness.answerTo(payload);
+      if (answer !== undefined) reply([answer]);
+      return;
+    }
+    case V1Notify.R_U_THERE_ACK:
+      sa.liveness.answered(payload);
+      return;
+    case V1Notify.INITIAL_CONTACT:
+      // Later it would be a lever to pull other SAs down with.
+      if (sa.role === 'responder' && sa.children.length === 0) sa.onlyContact();
+      return;
+    case V1Notify.INVALID_SPI:
+      lost(sa, payload);
+      return;
+    default:
+      if (notifyType < V1Notify.CONNECTED) sa.refused(spiOf(payload.spi), refusalOf(sa, payload));
+  }
+}
+
+/** The peer does not know the SA that we send by: it is of no use any more. */
+function lost(sa: Informed, { spi, data }: V1NotifyPayload): void {
+  const meant = spiOf(spi) ?? spiOf(data);
+  const child = sa.children.find(({ spiOut, outbound }) => outbound && spiOut === meant);
+  if (child === undefined) {
+    sa.refused(meant, { code: 'peer/refused', summary: 'the peer knows no such SPI', notify: 'INVALID_SPI' });
+    return;
+  }
+  retire(
+    sa,
+    child,
+    { code: 'peer/child-not-found', summary: 'the peer does not know the SA any more' },
+    true,
+  );
+}
+
+const DELETED: Failure = { code: 'peer/deleted', summary: 'the peer deleted the SA' };
+
+/** The peer will not receive by these SPIs of its own any more. What is unknown was gone already. */
+function deleted(sa: Informed, { protocol, spis }: V1DeletePayload): void {
+  for (const octets of spis) {
+    const spi = spiOf(octets);
+    for (const owner of [sa, ...sa.siblings()]) {
+      const child = owner.children.find(
+        one => one.spiOut === spi && protocolNumber(one.protocol) === protocol,
+      );
+      if (child === undefined) continue;
+      // Who deletes an SA goes on by its successor, though its last message may have been lost.
+      const waiting = owner.children.find(
+        other =>
+          !other.outbound &&
+          other.state === 'INSTALLED' &&
+          other.config.name === child.config.name &&
+          other.id > child.id,
+      );
+      if (waiting !== undefined && child.outbound) sa.inUse(waiting);
+      retire(owner, child, DELETED, child.config.closeAction.includes('start'));
+      break;
+    }
+  }
+}
+
+/** `again`: where nothing carries on its traffic, it is made anew. */
+function retire(sa: IsakmpSa, child: ChildSa, failure: Failure, again: boolean): void {
+  const restart =
+    again && child.up === true && child.state !== 'REKEYING' && carrierBeside(sa, child) === undefined;
+  dropChild(sa, child, failure);
+  if (restart) for (const task of createChild(child.config)) sa.start(task);
+}
+
+/** What a peer's error says: a flow that waits may know more. */
+function refusalOf({ connection }: IsakmpSa, { notifyType }: V1NotifyPayload): Failure {
+  const notify = nameOf(V1Notify, notifyType, 8192);
+  const code = notifyType === V1Notify.AUTHENTICATION_FAILED ? 'auth/refused-by-peer' : 'peer/refused';
+  return { code, summary: `${connection.name}: the peer refused with ${notify}`, notify };
+}

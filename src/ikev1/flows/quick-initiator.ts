@@ -1,0 +1,222 @@
+import { V1ExchangeType, V1Notify, V1PayloadType } from '../../iana/ikev1.ts';
+import { type ChildSa, install, reserveSpi } from '../../ike/child.ts';
+import { offerRefused, selectorsRefused } from '../../ike/failures.ts';
+import type { Secret } from '../../lib/secret.ts';
+import type { ChildConfig } from '../../policy/connection.ts';
+import { Failed, type Failure } from '../../policy/failure.ts';
+import { clientIdentity } from '../client-identity.ts';
+import { begin, exchange, type Flow, first, type Message, Refused, send } from '../flow.ts';
+import { HASH_1 } from '../hash-rule.ts';
+import type { IsakmpSa, Task } from '../isakmp-sa.ts';
+import { childLimits, type Life, shorter } from '../life.ts';
+import {
+  confirmQuick,
+  groupsOf,
+  type QuickOffer,
+  type QuickSuite,
+  quickOffer,
+  settingOf,
+} from '../quick-proposal.ts';
+import { spiOctets } from '../quick-transform.ts';
+import { takeOver } from '../succession.ts';
+import { responderLifetime } from './lifetime-notify.ts';
+import {
+  aboutSpi,
+  configuredSelectors,
+  endExchange,
+  keysOf,
+  makeChild,
+  NONCE_LENGTH,
+  natOriginalAddresses,
+  nonceOf,
+  releaseSpi,
+  type Selectors,
+  startExchange,
+  wantedMode,
+} from './quick.ts';
+
+/** A bound for what one child makes us begin. */
+const MOST_PAIRS = 16;
+
+/** A child: a quick mode for each pair of its selectors, since one has room for no more. */
+export function createChild(config: ChildConfig): readonly Task[] {
+  const pairs = config.localTs.flatMap((_, local) => config.remoteTs.map((_, remote) => ({ local, remote })));
+  return pairs.slice(0, MOST_PAIRS).map(({ local, remote }) => ({
+    kind: 'create-child',
+    subject: `${config.name} ${local} ${remote}`,
+    child: config.name,
+    run: sa => create(sa, config, local, remote),
+  }));
+}
+
+function* create(sa: IsakmpSa, config: ChildConfig, local: number, remote: number): Flow<void> {
+  const configured = configuredSelectors(sa, config);
+  const selectors = { local: configured.local[local], remote: configured.remote[remote] };
+  if (selectors.local === undefined || selectors.remote === undefined)
+    throw new Failed({ code: 'config/missing', summary: `${config.name}: no traffic selectors` });
+  yield* negotiate(sa, config, { local: selectors.local, remote: selectors.remote }, undefined);
+}
+
+/**
+ * The initiator's quick mode, again with another group where the peer refuses one; at its end the child is installed
+ * and traffic goes by it. `old` is the one whose place it takes. Throws Failed.
+ */
+export function* negotiate(
+  sa: IsakmpSa,
+  config: ChildConfig,
+  selectors: Selectors,
+  old: ChildSa | undefined,
+): Flow<ChildSa> {
+  const groups = groupsOf(config, sa.host.features);
+  const mode = old?.mode ?? wantedMode(config);
+  const { modes, protocols } = sa.host.features;
+  if (groups.length === 0 || mode === 'beet' || !modes.includes(mode) || !protocols.includes(config.protocol))
+    throw new Failed({
+      code: 'local/unsupported',
+      summary: `${config.name}: IKEv1 and the IPsec back end have no ${mode} mode with ${config.protocol} and ${config.proposals.map(({ text }) => text).join(', ')}`,
+    });
+  const ordered =
+    old === undefined ? groups : [...new Set([old.keMethod, ...groups])].filter(one => groups.includes(one));
+  let refusal: Failed | undefined;
+  for (const group of ordered) {
+    try {
+      return yield* attempt(sa, config, selectors, old, mode, group);
+    } catch (error) {
+      if (!(error instanceof Failed) || error instanceof Refused) throw error;
+      refusal ??= new Failed(explained(error.failure, config, selectors));
+      if (error.failure.notify !== 'NO_PROPOSAL_CHOSEN') throw refusal;
+    }
+  }
+  throw refusal ?? new Error('no group to try');
+}
+
+function* attempt(
+  sa: IsakmpSa,
+  config: ChildConfig,
+  selectors: Selectors,
+  old: ChildSa | undefined,
+  mode: 'tunnel' | 'transport',
+  group: number,
+): Flow<ChildSa> {
+  const { host, peer } = sa;
+  const spiIn = yield* reserveSpi(config.protocol, sa.path);
+  let spiIsOurs = true;
+  try {
+    const offer = quickOffer(config, host.features, peer, mode, group, spiOctets(spiIn));
+    const half = startExchange(host, group);
+    const ni = host.provider.random(NONCE_LENGTH);
+    const ids = [clientIdentity(selectors.local), clientIdentity(selectors.remote)] as const;
+    yield* begin(V1ExchangeType.QUICK_MODE);
+    const answer = yield* exchange(
+      {
+        payloads: [
+          offer.payload,
+          { type: V1PayloadType.NONCE, data: ni },
+          ...(half === undefined ? [] : [{ type: V1PayloadType.KE, data: half.publicValue } as const]),
+          ...ids,
+          ...(mode === 'transport' ? natOriginalAddresses(sa, 'initiator') : []),
+        ],
+        hash: HASH_1,
+      },
+      { hash: { number: 2, ni }, spi: spiIn },
+    );
+    const nr = nonceOf(answer);
+    const { suite, secret } = judge(config, offer, answer, half);
+    checkIds(config, answer, ids);
+    const keys = keysOf(sa, config, suite, spiIn, { initiator: ni, responder: nr }, secret);
+    const child = makeChild(sa, config, suite, spiIn, selectors, old);
+    const said: Life = shorter(suite.life, responderLifetime(answer));
+    spiIsOurs = false;
+    yield* installOurs(sa, child, keys, childLimits(config, said), old);
+    yield* send({ payloads: [], hash: { number: 3, ni, nr } });
+    takeOver(sa, child, true);
+    return child;
+  } finally {
+    if (spiIsOurs) releaseSpi(sa, config, spiIn);
+  }
+}
+
+/** Throws Refused where the answer is none to the offer. */
+function judge(
+  config: ChildConfig,
+  offer: QuickOffer,
+  answer: Message,
+  half: ReturnType<typeof startExchange>,
+): { readonly suite: QuickSuite; readonly secret: Secret | undefined } {
+  const payload = first(answer, V1PayloadType.SA);
+  const suite =
+    payload === undefined
+      ? { code: 'peer/malformed' as const, summary: `${config.name}: an answer without an SA` }
+      : confirmQuick(config, offer, payload);
+  if ('code' in suite) throw new Refused(V1Notify.BAD_PROPOSAL_SYNTAX, suite, { child: config.name });
+  return { suite, secret: endExchange(half, answer, aboutSpi(config, suite.spiOut)) };
+}
+
+/** The identities must come back as they went: IKEv1 does not narrow (RFC 2409 §5.5). Throws Refused. */
+function checkIds(
+  config: ChildConfig,
+  answer: Message,
+  ids: readonly ReturnType<typeof clientIdentity>[],
+): void {
+  const answered = answer.payloads.filter(({ type }) => type === V1PayloadType.ID);
+  if (answered.length === 0) return;
+  const same = answered.every((payload, i) => {
+    const sent = ids[i];
+    return (
+      payload.type === V1PayloadType.ID &&
+      sent !== undefined &&
+      payload.idType === sent.idType &&
+      payload.protocol === sent.protocol &&
+      payload.port === sent.port &&
+      payload.data.every((octet, at) => octet === sent.data[at]) &&
+      payload.data.length === sent.data.length
+    );
+  });
+  if (same) return;
+  throw new Refused(
+    V1Notify.INVALID_ID_INFORMATION,
+    {
+      code: 'peer/ts-unacceptable',
+      summary: `${config.name}: the peer answered with other selectors than it was asked for`,
+    },
+    { child: config.name },
+  );
+}
+
+function* installOurs(
+  sa: IsakmpSa,
+  child: ChildSa,
+  keys: Parameters<typeof install>[2],
+  limits: Partial<ChildConfig>,
+  old: ChildSa | undefined,
+): Flow<void> {
+  let ours = false;
+  try {
+    yield* install(sa.host, child, keys, sa.path, {
+      outbound: true,
+      limits,
+      ...(old === undefined ? {} : { replaces: old.id }),
+    });
+    sa.current.addChild(child);
+  } catch (error) {
+    ours = true;
+    // The peer waits for the third message, and would have an SA that leads nowhere.
+    if (error instanceof Failed)
+      throw new Refused(V1Notify.NO_PROPOSAL_CHOSEN, error.failure, { child: child.config.name });
+    throw error;
+  } finally {
+    if (ours) releaseSpi(sa, child.config, child.spiIn);
+  }
+}
+
+/** What a peer's refusal means for the child. */
+function explained(failure: Failure, config: ChildConfig, { local, remote }: Selectors): Failure {
+  switch (failure.notify) {
+    case 'NO_PROPOSAL_CHOSEN':
+      return offerRefused(config.proposals, settingOf(config));
+    case 'INVALID_ID_INFORMATION':
+      return { ...selectorsRefused([local], [remote], config.name), notify: failure.notify };
+    default:
+      return { ...failure, summary: `${config.name}: ${failure.summary}` };
+  }
+}

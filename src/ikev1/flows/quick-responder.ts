@@ -1,0 +1,242 @@
+import { V1Notify, V1PayloadType } from '../../iana/ikev1.ts';
+import { type ChildSa, install, reserveSpi } from '../../ike/child.ts';
+import { noCommonSelectors } from '../../ike/failures.ts';
+import type { ChildConfig } from '../../policy/connection.ts';
+import { Failed, type Failure } from '../../policy/failure.ts';
+import { narrow, type SelectorMismatch } from '../../policy/narrowing.ts';
+import { contains, selectorForHost, type TrafficSelector } from '../../policy/traffic-selector.ts';
+import type { V1IdPayload, V1Payload, V1SaPayload } from '../../wire/v1/payload.ts';
+import { hostIdentity, selectorOf } from '../client-identity.ts';
+import { all, exchangeOrTraffic, type Flow, first, type Message, Refused } from '../flow.ts';
+import type { IsakmpSa } from '../isakmp-sa.ts';
+import { childLife, childLimits, endsBefore } from '../life.ts';
+import { chooseQuick, type QuickSuite } from '../quick-proposal.ts';
+import { spiOctets } from '../quick-transform.ts';
+import { takeOver, twinsOf } from '../succession.ts';
+import { lifetimeNotify } from './lifetime-notify.ts';
+import {
+  aboutSpi,
+  answerExchange,
+  configuredSelectors,
+  keysOf,
+  makeChild,
+  NONCE_LENGTH,
+  natOriginalAddresses,
+  nonceOf,
+  releaseSpi,
+  type Selectors,
+} from './quick.ts';
+
+/** A bound for what one peer can make us hold. */
+const MOST_CHILDREN = 1024;
+
+/** What we agree to; nothing is reserved yet. */
+interface Agreement {
+  readonly config: ChildConfig;
+  readonly selectors: Selectors;
+  readonly suite: QuickSuite;
+  readonly answer: (spi: Uint8Array) => V1SaPayload;
+}
+
+/**
+ * The responder's quick mode (the picture is in quick.ts). The child receives from our answer on; it sends, and is there
+ * for others to see, once the third message, or a packet, has shown that the peer is alive. Throws Refused.
+ */
+export function* serveQuickMode(sa: IsakmpSa, message: Message): Flow<void> {
+  if (sa.current.children.length >= MOST_CHILDREN)
+    throw new Refused(V1Notify.NO_PROPOSAL_CHOSEN, {
+      code: 'peer/refused',
+      summary: `the peer asks for more than ${MOST_CHILDREN} children of one ISAKMP SA`,
+    });
+  const { host } = sa;
+  const ids = all(message, V1PayloadType.ID);
+  const agreement = agree(sa, message, ids);
+  const { config, selectors, suite, answer } = agreement;
+  const ni = nonceOf(message);
+  const theirs = aboutSpi(config, suite.spiOut);
+  const exchange = answerExchange(host, suite.accepted.keyExchange, message, theirs);
+  const nr = host.provider.random(NONCE_LENGTH);
+  const spiIn = yield* reserveSpi(config.protocol, sa.path);
+  const nonces = { initiator: ni, responder: nr };
+  const keys = keysOf(sa, config, suite, spiIn, nonces, exchange?.sharedSecret);
+  const child = makeChild(sa, config, suite, spiIn, selectors, replacedBy(sa, agreement));
+  yield* installInbound(sa, child, keys, suite);
+  let confirmed = false;
+  try {
+    yield* exchangeOrTraffic(
+      {
+        payloads: [
+          answer(spiOctets(spiIn)),
+          { type: V1PayloadType.NONCE, data: nr },
+          ...(exchange === undefined
+            ? []
+            : [{ type: V1PayloadType.KE, data: exchange.publicValue } as const]),
+          ...ids.map(echo),
+          ...notices(sa, config, suite, spiIn),
+        ],
+        hash: { number: 2, ni },
+      },
+      { hash: { number: 3, ni, nr }, child: child.id },
+    );
+    confirmed = sa.current.children.includes(child);
+  } finally {
+    if (!confirmed && sa.current.children.includes(child)) sa.current.removeChild(child);
+  }
+  if (confirmed) takeOver(sa, child, false);
+}
+
+/** What goes along: the addresses that a NAT hides, and that the SA lives shorter here. */
+function notices(
+  sa: IsakmpSa,
+  config: ChildConfig,
+  { mode, life }: QuickSuite,
+  spiIn: number,
+): readonly V1Payload[] {
+  const ours = childLife(config);
+  return [
+    ...(mode === 'transport' ? natOriginalAddresses(sa, 'responder') : []),
+    ...(endsBefore(ours, life) ? [lifetimeNotify(ours, aboutSpi(config, spiIn))] : []),
+  ];
+}
+
+function* installInbound(
+  sa: IsakmpSa,
+  child: ChildSa,
+  keys: Parameters<typeof install>[2],
+  { life }: QuickSuite,
+): Flow<void> {
+  let ours = false;
+  const [replaced] = twinsOf(sa, child);
+  try {
+    yield* install(sa.host, child, keys, sa.path, {
+      outbound: false,
+      limits: childLimits(child.config, life),
+      ...(replaced === undefined ? {} : { replaces: replaced.id }),
+    });
+    sa.current.addChild(child);
+  } catch (error) {
+    ours = true;
+    const about = aboutSpi(child.config, child.spiOut);
+    if (error instanceof Failed)
+      throw new Refused(V1Notify.NO_PROPOSAL_CHOSEN, error.failure, { about, child: child.config.name });
+    throw error;
+  } finally {
+    if (ours) releaseSpi(sa, child.config, child.spiIn);
+  }
+}
+
+/** The child that is there for this traffic already: its successor keeps its number. */
+function replacedBy(sa: IsakmpSa, { config, selectors }: Agreement): ChildSa | undefined {
+  return sa.current.children.find(
+    child =>
+      child.config.name === config.name &&
+      child.localTs.length === 1 &&
+      child.localTs.every(one => isSame(one, selectors.local)) &&
+      child.remoteTs.every(one => isSame(one, selectors.remote)),
+  );
+}
+
+function isSame(a: TrafficSelector, b: TrafficSelector): boolean {
+  return contains(a, b) && contains(b, a);
+}
+
+/** The child that the peer asks for: one whose selectors hold all that it names, since IKEv1 does not narrow. Throws Refused. */
+function agree(sa: IsakmpSa, message: Message, ids: readonly V1IdPayload[]): Agreement {
+  const payload = first(message, V1PayloadType.SA);
+  const { path, connection } = sa;
+  const [remoteId, localId] =
+    ids.length === 2 ? ids : [hostIdentity(path.remote.address), hostIdentity(path.local.address)];
+  if (payload === undefined || remoteId === undefined || localId === undefined)
+    throw new Failed({ code: 'peer/malformed', summary: 'quick mode without an SA' });
+  let nearest: Refused | undefined;
+  let furthest: Refused | undefined;
+  for (const config of connection.children) {
+    if (config.mode === 'pass' || config.mode === 'drop') continue;
+    const chosen = chooseQuick(config, sa.host.features, sa.peer, payload);
+    const transport = 'suite' in chosen ? chosen.suite.mode === 'transport' : config.mode === 'transport';
+    const fitting = fit(sa, config, localId, remoteId, transport);
+    if (fitting instanceof Refused) nearest ??= fitting;
+    else if ('code' in chosen) furthest ??= refused(config, payload, chosen);
+    else if (!canDo(sa, config, chosen.suite))
+      furthest ??= refused(config, payload, unsupported(config, chosen.suite));
+    else return { config, selectors: fitting, ...chosen };
+  }
+  throw (
+    furthest ??
+    nearest ??
+    new Refused(V1Notify.INVALID_ID_INFORMATION, NO_CHILD, { about: aboutOffer(payload) })
+  );
+}
+
+function fit(
+  sa: IsakmpSa,
+  config: ChildConfig,
+  localId: V1IdPayload,
+  remoteId: V1IdPayload,
+  transport: boolean,
+): Selectors | Refused {
+  const { path, peer } = sa;
+  const configured = configuredSelectors(sa, config);
+  const seen = (id: V1IdPayload, behindNat: boolean, address: Uint8Array): TrafficSelector | undefined => {
+    // The peer cannot know what a NAT makes of its address, and may say its name instead: it means itself.
+    const selector = selectorOf(id);
+    if (!transport || !behindNat) return selector;
+    const { port, protocol } = id;
+    const ports = port === 0 ? { startPort: 0, endPort: 65_535 } : { startPort: port, endPort: port };
+    return selectorForHost(address, protocol, ports);
+  };
+  const local = seen(localId, peer.natLocal, path.local.address);
+  const remote = seen(remoteId, peer.natRemote, path.remote.address);
+  const refuse = (failure: Failure): Refused =>
+    new Refused(V1Notify.INVALID_ID_INFORMATION, failure, { child: config.name });
+  if (local === undefined || remote === undefined)
+    return refuse({
+      code: 'peer/ts-unacceptable',
+      summary: `${config.name}: the peer names traffic by something else than addresses`,
+    });
+  for (const [side, ours, asked] of [
+    ['local', configured.local, local],
+    ['remote', configured.remote, remote],
+  ] as const) {
+    if (ours.some(one => contains(one, asked))) continue;
+    const narrowed = narrow(ours, [asked]);
+    const mismatch: SelectorMismatch =
+      narrowed.kind === 'mismatch' ? narrowed : { kind: 'mismatch', ours, offered: [asked] };
+    return refuse(noCommonSelectors(mismatch, side, config.name));
+  }
+  return { local, remote };
+}
+
+function canDo({ host }: IsakmpSa, { protocol }: ChildConfig, { mode }: QuickSuite): boolean {
+  return host.features.modes.includes(mode) && host.features.protocols.includes(protocol);
+}
+
+function unsupported({ name, protocol }: ChildConfig, { mode }: QuickSuite): Failure {
+  return {
+    code: 'local/unsupported',
+    summary: `${name}: the IPsec back end has no ${mode} mode with ${protocol}`,
+  };
+}
+
+function refused(config: ChildConfig, payload: V1SaPayload, failure: Failure): Refused {
+  return new Refused(V1Notify.NO_PROPOSAL_CHOSEN, failure, {
+    about: aboutOffer(payload),
+    child: config.name,
+  });
+}
+
+/** The SPI by which the peer knows what it offered. */
+function aboutOffer({ proposals }: V1SaPayload): { readonly protocol: number; readonly spi: Uint8Array } {
+  const [proposal] = proposals;
+  return { protocol: proposal?.protocol ?? 0, spi: proposal?.spi ?? new Uint8Array() };
+}
+
+const NO_CHILD: Failure = {
+  code: 'peer/ts-unacceptable',
+  summary: 'the connection has no child that a peer may ask for',
+};
+
+/** Identities go back as they came. */
+function echo({ type, idType, protocol, port, data, body }: V1IdPayload): V1IdPayload {
+  return { type, idType, protocol, port, data, ...(body === undefined ? {} : { body }) };
+}

@@ -1,0 +1,73 @@
+import type { Host } from '../ike/session.ts';
+import { Timers } from '../ike/timers.ts';
+import { type Duration, type Instant, MINUTE } from '../lib/time.ts';
+import type { Connection } from '../policy/connection.ts';
+import type { IsakmpKeys } from './isakmp-keys.ts';
+import type { PeerFacts, Role } from './isakmp-sa.ts';
+import { phaseOneTimes } from './life.ts';
+
+/** What happens to an ISAKMP SA in its time. */
+export type TimerName = 'half-open' | 'keepalive' | 'reauth' | 'expire' | 'orphaned';
+
+/** How long children outlive an SA that has ended, and an SA its children, until there is another one for them. */
+const ORPHANS_LIFE: Duration = 3 * MINUTE;
+
+/** The clock of one ISAKMP SA, from its first message to its end. */
+export class Lifetime {
+  readonly #host: Host;
+  readonly #timers = new Timers<TimerName>();
+
+  constructor(host: Host) {
+    this.#host = host;
+  }
+
+  get deadline(): Instant | undefined {
+    return this.#timers.deadline;
+  }
+
+  get reauthAt(): Instant | undefined {
+    return this.#timers.get('reauth');
+  }
+
+  /** What is due, the soonest first. */
+  take(): TimerName | undefined {
+    return this.#timers.take(this.#host.now);
+  }
+
+  /** A responder's negotiation has so long to come to an end. */
+  begin(life: Duration): void {
+    this.#timers.set('half-open', this.#host.now + life);
+  }
+
+  established(
+    { connection, role, peer }: { connection: Connection; role: Role; peer: PeerFacts },
+    keys: IsakmpKeys,
+  ): void {
+    const { now } = this.#host;
+    this.#timers.clear('half-open');
+    const { reauth, expire } = phaseOneTimes(connection, keys.suite.life, this.#host.jitter(1));
+    // Who began it makes it anew; the other end only where that is late.
+    this.#timers.set('reauth', now + (role === 'initiator' ? reauth : (reauth + expire) / 2));
+    this.#timers.set('expire', now + expire);
+    if (peer.natLocal) this.keepAlive();
+  }
+
+  /** The next packet that holds a NAT's mapping open. */
+  keepAlive(): void {
+    const { now, settings } = this.#host;
+    if (settings.natKeepAlive > 0) this.#timers.set('keepalive', now + settings.natKeepAlive);
+  }
+
+  /** It could not be made anew: there is time for another attempt or two. */
+  reauthAgain(): void {
+    const expire = this.#timers.get('expire');
+    const left = expire === undefined ? 0 : expire - this.#host.now;
+    if (left > MINUTE) this.#timers.set('reauth', this.#host.now + left / 2);
+  }
+
+  /** Its children are with another one, or wait for another one. */
+  ended(): void {
+    for (const name of ['reauth', 'expire', 'keepalive'] as const) this.#timers.clear(name);
+    this.#timers.set('orphaned', this.#host.now + ORPHANS_LIFE);
+  }
+}

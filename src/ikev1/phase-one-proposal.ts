@@ -1,0 +1,207 @@
+import { type AcceptedProposal, type Proposal, selectProposal } from '../crypto/proposal.ts';
+import type { HashName } from '../crypto/provider.ts';
+import {
+  Doi,
+  IsakmpTransform,
+  OakleyAttribute,
+  OakleyAuthMethod,
+  Situation,
+  V1PayloadType,
+  V1ProtocolId,
+} from '../iana/ikev1.ts';
+import { TransformType } from '../iana/ikev2.ts';
+import { nameOf } from '../iana/name.ts';
+import type { Transform } from '../iana/transforms.ts';
+import { noCommonProposal } from '../ike/failures.ts';
+import { EMPTY } from '../lib/bytes.ts';
+import type { Connection } from '../policy/connection.ts';
+import type { Failure } from '../policy/failure.ts';
+import type { V1Attribute, V1SaPayload, V1Transform } from '../wire/v1/payload.ts';
+import { encryptionToOakley, hashOfPrf, isSharedGroup } from './algorithm-numbers.ts';
+import { type Life, lifeAttributes, PHASE_ONE_LIFE, phaseOneLife } from './life.ts';
+import { MOST_TRANSFORMS, type PhaseOneTransform, readPhaseOne } from './phase-one-transform.ts';
+import { inWordsOfV1, keywordsOfV1, singles } from './proposal-words.ts';
+
+/** What both ends agreed upon for the ISAKMP SA. */
+export interface PhaseOneSuite {
+  readonly accepted: AcceptedProposal;
+  readonly hash: HashName;
+  /** Authentication Method. */
+  readonly method: number;
+  readonly life: Life;
+  /** In proposal keywords. */
+  readonly text: string;
+}
+
+/** What an initiator proposes: one list of transforms. */
+export interface PhaseOneOffer {
+  readonly payload: V1SaPayload;
+  readonly methods: readonly number[];
+  /** What each transform stands for. */
+  readonly proposals: readonly Proposal[];
+}
+
+/** So many transforms still let the first message travel in one packet. */
+const MOST_OFFERED = 24;
+
+/**
+ * The SA payload of an initiator: every cipher, hash and group of the configured proposals that IKEv1 has a number
+ * for, best first, by each of `methods`. In aggressive mode only `group`, which was decided beforehand. Empty where nothing is left.
+ */
+export function phaseOneOffer(
+  connection: Connection,
+  methods: readonly number[],
+  group?: number,
+): PhaseOneOffer {
+  const usable = usableProposals(connection).filter(
+    ({ transforms }) =>
+      group === undefined || transforms.some(({ type, id }) => isGroup(type) && id === group),
+  );
+  const proposals = methods.flatMap(() => usable).slice(0, MOST_OFFERED);
+  const life = phaseOneLife(connection);
+  const transforms = methods
+    .flatMap(method => usable.map(({ transforms }) => attributesOf(transforms, method, life)))
+    .slice(0, MOST_OFFERED)
+    .map((attributes, i): V1Transform => ({ number: i + 1, id: IsakmpTransform.KEY_IKE, attributes }));
+  return { payload: saPayload(1, transforms), methods, proposals };
+}
+
+/** The group of an aggressive mode, where it cannot be negotiated: that of the first usable proposal. */
+export function firstGroup(connection: Connection): number | undefined {
+  return usableProposals(connection)[0]?.transforms.find(({ type }) => isGroup(type))?.id;
+}
+
+/**
+ * The responder's choice: the first configured proposal for which there is a transform, authenticated by one of
+ * `methods`. `answer` is the SA payload to send: what was chosen, as it came.
+ */
+export function choosePhaseOne(
+  connection: Connection,
+  payload: V1SaPayload,
+  methods: readonly number[],
+): { readonly suite: PhaseOneSuite; readonly answer: V1SaPayload } | Failure {
+  const offered = readPhaseOne(payload);
+  const fitting = offered.filter(({ method }) => methods.includes(method));
+  if (offered.length > 0 && fitting.length === 0) return otherMethod(connection, offered, methods);
+  const accepted = selectProposal(
+    usableProposals(connection),
+    fitting.map(({ proposal }) => proposal),
+    { preferOurs: true, additionalKeyExchanges: false },
+  );
+  if (accepted.kind === 'mismatch') return noCommonProposal(inWordsOfV1(accepted), settingOf(connection));
+  const chosen = fitting.find(({ proposal }) => proposal.number === accepted.number) as PhaseOneTransform;
+  return {
+    suite: suiteOf(accepted, chosen),
+    answer: saPayload(chosen.proposalNumber, [chosen.transform]),
+  };
+}
+
+/**
+ * The initiator's check of the answer: one transform, and one that was offered. Some peers number it anew, or put a
+ * shorter life into it; all else must be as it was sent.
+ */
+export function confirmPhaseOne(
+  connection: Connection,
+  offer: PhaseOneOffer,
+  payload: V1SaPayload,
+): PhaseOneSuite | Failure {
+  const answered = readPhaseOne(payload);
+  const [chosen] = answered;
+  if (chosen === undefined || answered.length !== 1)
+    return breach(connection, `it answered with ${answered.length} transforms`);
+  if (!offer.methods.includes(chosen.method)) return otherMethod(connection, answered, offer.methods);
+  const accepted = selectProposal(offer.proposals, [chosen.proposal], {
+    preferOurs: true,
+    additionalKeyExchanges: false,
+  });
+  if (accepted.kind === 'mismatch') return noCommonProposal(inWordsOfV1(accepted), settingOf(connection));
+  return suiteOf(accepted, chosen);
+}
+
+/** Whether a connection would have agreed to this too. */
+export function isAccepted(connection: Connection, { accepted }: PhaseOneSuite): boolean {
+  return usableProposals(connection).some(({ text }) => text === accepted.text);
+}
+
+export function settingOf({ name }: Connection): { readonly key: string; readonly of: string } {
+  return { key: 'proposals', of: name };
+}
+
+/** One proposal for each combination of what the configuration allows and IKEv1 can say. */
+export function usableProposals({ proposals }: Connection): readonly Proposal[] {
+  return singles(proposals, [TransformType.ENCR, TransformType.INTEG, TransformType.PRF, TransformType.KE])
+    .filter(isSayable)
+    .slice(0, MOST_TRANSFORMS);
+}
+
+/** A cipher with a number, integrity and prf of one hash, a group. */
+function isSayable({ transforms }: Proposal): boolean {
+  const of = (wanted: number): number | undefined => transforms.find(({ type }) => type === wanted)?.id;
+  const hash = hashOfPrf(of(TransformType.PRF) ?? 0);
+  return (
+    encryptionToOakley(of(TransformType.ENCR) ?? 0) !== undefined &&
+    hash !== undefined &&
+    hash.integrity === of(TransformType.INTEG) &&
+    isSharedGroup(of(TransformType.KE) ?? 0)
+  );
+}
+
+function attributesOf(transforms: readonly Transform[], method: number, life: Life): readonly V1Attribute[] {
+  const of = (wanted: number): Transform | undefined => transforms.find(({ type }) => type === wanted);
+  const cipher = of(TransformType.ENCR);
+  return [
+    { type: OakleyAttribute.ENCRYPTION_ALGORITHM, value: encryptionToOakley(cipher?.id ?? 0) as number },
+    ...(cipher?.keyLength === undefined
+      ? []
+      : [{ type: OakleyAttribute.KEY_LENGTH, value: cipher.keyLength }]),
+    {
+      type: OakleyAttribute.HASH_ALGORITHM,
+      value: hashOfPrf(of(TransformType.PRF)?.id ?? 0)?.v1 as number,
+    },
+    { type: OakleyAttribute.GROUP_DESCRIPTION, value: of(TransformType.KE)?.id as number },
+    { type: OakleyAttribute.AUTHENTICATION_METHOD, value: method },
+    ...lifeAttributes(life, PHASE_ONE_LIFE),
+  ];
+}
+
+function saPayload(number: number, transforms: readonly V1Transform[]): V1SaPayload {
+  return {
+    type: V1PayloadType.SA,
+    doi: Doi.IPSEC,
+    situation: Situation.SIT_IDENTITY_ONLY,
+    proposals: [{ number, protocol: V1ProtocolId.PROTO_ISAKMP, spi: EMPTY, transforms }],
+  };
+}
+
+function suiteOf(accepted: AcceptedProposal, { method, life }: PhaseOneTransform): PhaseOneSuite {
+  const hash = hashOfPrf(accepted.prf);
+  if (hash === undefined) throw new Error('a proposal of phase 1 without a hash');
+  return { accepted, hash: hash.name, method, life, text: keywordsOfV1(accepted.text) };
+}
+
+function otherMethod(
+  connection: Connection,
+  offered: readonly PhaseOneTransform[],
+  methods: readonly number[],
+): Failure {
+  const names = (numbers: readonly number[]): readonly string[] =>
+    [...new Set(numbers)].map(number => nameOf(OakleyAuthMethod, number, 65_001));
+  const theirs = names(offered.map(({ method }) => method));
+  const ours = names(methods);
+  return {
+    code: 'auth/method',
+    summary: `${connection.name}: the peer asks for authentication by ${theirs.join(' or ')}, and this connection for ${ours.join(' or ') || 'none that IKEv1 has'}`,
+    ours,
+    theirs,
+    remedy: 'let auth of both sides name one method: in IKEv1 both ends use the same',
+    notify: 'NO_PROPOSAL_CHOSEN',
+  };
+}
+
+function breach({ name }: Connection, what: string): Failure {
+  return { code: 'peer/malformed', summary: `${name}: the peer breaks the protocol: ${what}` };
+}
+
+function isGroup(type: number): boolean {
+  return type === TransformType.KE;
+}

@@ -1,0 +1,153 @@
+import { AUTH_HMAC_SHA2_256_96 } from '../crypto/integ/registry.ts';
+import type { OfferedProposal } from '../crypto/proposal.ts';
+import { AhTransform, EncapMode, IpsecAttribute, V1ProtocolId } from '../iana/ikev1.ts';
+import { ProtocolId, TransformType } from '../iana/ikev2.ts';
+import { Integ, SequenceNumbers, type Transform } from '../iana/transforms.ts';
+import { attributeNumber } from '../wire/v1/attribute.ts';
+import type { V1Attribute, V1Proposal, V1SaPayload, V1Transform } from '../wire/v1/payload.ts';
+import { encryptionFromEsp, integrityFromIpsec, integrityToIpsec } from './algorithm-numbers.ts';
+import { type Life, lifeIn, PHASE_TWO_LIFE } from './life.ts';
+import { encryptionTransform, MOST_TRANSFORMS } from './phase-one-transform.ts';
+
+/** A transform of quick mode as it came, and what it means. */
+export interface QuickTransform {
+  readonly proposalNumber: number;
+  readonly transform: V1Transform;
+  /** The peer's. */
+  readonly spi: number;
+  /** Its algorithms as a proposal of IKEv2; `number` tells one transform of the payload from another. */
+  readonly proposal: OfferedProposal;
+  readonly encapsulation: number;
+  readonly life: Life;
+}
+
+export const SHA2_256_96 = AUTH_HMAC_SHA2_256_96;
+
+/**
+ * The transforms for `protocol`. Proposals of one number belong together (RFC 2408 §4.2): bundles are not made here, so
+ * they are left out, and so is whose SPI is none.
+ *
+ * @param shortSha2 HMAC-SHA2-256 means the truncation to 96 bits, as it did in old implementations.
+ */
+export function readQuick(
+  { proposals }: V1SaPayload,
+  protocol: number,
+  shortSha2: boolean,
+): readonly QuickTransform[] {
+  return proposals
+    .filter(proposal => proposal.protocol === protocol && isAlone(proposal, proposals))
+    .flatMap(({ number, spi, transforms }) => {
+      const value = spiOf(spi);
+      return value === undefined ? [] : transforms.map(transform => ({ number, spi: value, transform }));
+    })
+    .slice(0, MOST_TRANSFORMS)
+    .map(({ number, spi, transform }, i) => {
+      const { attributes } = transform;
+      return {
+        proposalNumber: number,
+        transform,
+        spi,
+        proposal: proposalOf(protocol, transform, i + 1, shortSha2),
+        // Which it is where none is said is left to the host (RFC 2407 §4.5).
+        encapsulation: numberOf(attributes, IpsecAttribute.ENCAPSULATION_MODE) ?? EncapMode.TUNNEL,
+        life: lifeIn(attributes, PHASE_TWO_LIFE),
+      };
+    });
+}
+
+/** Four octets; 0 to 255 are reserved (RFC 4303 §2.1). Undefined where it is none. */
+export function spiOf(spi: Uint8Array): number | undefined {
+  if (spi.length !== 4) return undefined;
+  const value = new DataView(spi.buffer, spi.byteOffset, 4).getUint32(0);
+  return value > 255 ? value : undefined;
+}
+
+export function spiOctets(spi: number): Uint8Array {
+  const octets = new Uint8Array(4);
+  new DataView(octets.buffer).setUint32(0, spi);
+  return octets;
+}
+
+function isAlone({ number }: V1Proposal, proposals: readonly V1Proposal[]): boolean {
+  return proposals.filter(other => other.number === number).length === 1;
+}
+
+function proposalOf(
+  protocol: number,
+  { id, attributes }: V1Transform,
+  number: number,
+  shortSha2: boolean,
+): OfferedProposal {
+  const said = numberOf(attributes, IpsecAttribute.AUTHENTICATION_ALGORITHM) ?? 0;
+  const integrity = shortened(integrityFromIpsec(said), shortSha2);
+  const group = numberOf(attributes, IpsecAttribute.GROUP_DESCRIPTION);
+  const extended = numberOf(attributes, IpsecAttribute.EXTENDED_SEQUENCE_NUMBER) === 1;
+  const foreign = attributes.filter((attribute, i) => !isUnderstood(attribute) || isRepeated(attributes, i));
+  const main: readonly Transform[] =
+    protocol === V1ProtocolId.PROTO_IPSEC_ESP
+      ? cipherOf(id, attributes)
+      : isAhOf(id, said)
+        ? []
+        : // The transform and the algorithm contradict each other.
+          [{ type: TransformType.INTEG, id: Integ.NONE }];
+  const transforms: readonly Transform[] = [
+    ...main,
+    ...(integrity === undefined ? [] : [{ type: TransformType.INTEG, id: integrity }]),
+    ...(group === undefined ? [] : [{ type: TransformType.KE, id: group }]),
+    {
+      type: TransformType.SN,
+      id: extended ? SequenceNumbers.PARTIAL_64 : SequenceNumbers.SEQUENTIAL_32,
+    },
+  ];
+  return {
+    number,
+    protocol: protocol === V1ProtocolId.PROTO_IPSEC_ESP ? ProtocolId.ESP : ProtocolId.AH,
+    transforms: transforms.map(transform => ({ ...transform, attributes: foreign })),
+  };
+}
+
+function cipherOf(id: number, attributes: readonly V1Attribute[]): readonly Transform[] {
+  const cipher = encryptionFromEsp(id);
+  if (cipher === undefined) return [];
+  return [encryptionTransform(cipher, numberOf(attributes, IpsecAttribute.KEY_LENGTH))];
+}
+
+/** AH names its algorithm twice (RFC 2407 §4.4.3). */
+function isAhOf(transform: number, algorithm: number): boolean {
+  const integrity = integrityFromIpsec(algorithm);
+  if (integrity === undefined) return false;
+  const { ah } = integrityToIpsec(integrity) ?? {};
+  return ah === transform && transform !== AhTransform.AH_DES;
+}
+
+function shortened(integrity: number | undefined, shortSha2: boolean): number | undefined {
+  return shortSha2 && integrity === Integ.AUTH_HMAC_SHA2_256_128 ? SHA2_256_96 : integrity;
+}
+
+const LIFE: readonly number[] = [PHASE_TWO_LIFE.type, PHASE_TWO_LIFE.duration];
+const UNDERSTOOD: ReadonlySet<number> = new Set([
+  IpsecAttribute.GROUP_DESCRIPTION,
+  IpsecAttribute.ENCAPSULATION_MODE,
+  IpsecAttribute.AUTHENTICATION_ALGORITHM,
+  IpsecAttribute.KEY_LENGTH,
+  IpsecAttribute.EXTENDED_SEQUENCE_NUMBER,
+  // Leave to send and to mark, which change nothing in what is agreed.
+  IpsecAttribute.ECN_TUNNEL,
+  ...LIFE,
+]);
+
+/** An extended sequence number of any value but one is refused (RFC 4304 §3). */
+function isUnderstood(attribute: V1Attribute): boolean {
+  if (attribute.type === IpsecAttribute.EXTENDED_SEQUENCE_NUMBER) return attributeNumber(attribute) === 1;
+  return UNDERSTOOD.has(attribute.type);
+}
+
+function isRepeated(attributes: readonly V1Attribute[], at: number): boolean {
+  const type = attributes[at]?.type ?? 0;
+  return !LIFE.includes(type) && attributes.findIndex(other => other.type === type) !== at;
+}
+
+function numberOf(attributes: readonly V1Attribute[], type: number): number | undefined {
+  const attribute = attributes.find(candidate => candidate.type === type);
+  return attribute === undefined ? undefined : attributeNumber(attribute);
+}

@@ -1,0 +1,497 @@
+import { V1ExchangeType, V1Notify } from '../iana/ikev1.ts';
+import type { ChildSa } from '../ike/child.ts';
+import { announceDown } from '../ike/child-events.ts';
+import { Children } from '../ike/children.ts';
+import type { Outcome } from '../ike/flow.ts';
+import type { IkeSaStatus } from '../ike/output.ts';
+import { samePath } from '../ike/path.ts';
+import type { Host, Session } from '../ike/session.ts';
+import type { VerifiedPeer } from '../ike/verified-peer.ts';
+import { equal } from '../lib/bytes.ts';
+import { formatIp } from '../lib/ip.ts';
+import type { Duration, Instant } from '../lib/time.ts';
+import type { ChildConfig, Connection } from '../policy/connection.ts';
+import { Failed, type Failure } from '../policy/failure.ts';
+import type { Identity } from '../policy/identity.ts';
+import type { BackendEvent, Path } from '../policy/sa.ts';
+import type { Header } from '../wire/header.ts';
+import type { V1Payload } from '../wire/v1/payload.ts';
+import { belongsTo } from './cookies.ts';
+import { DELETED, EXPIRED, NEVER_WENT_ON, STOPPED } from './endings.ts';
+import { Exchanges } from './exchanges.ts';
+import { type Flow, type Message, notify, Refused } from './flow.ts';
+import { deleteChild, deletePayloads } from './flows/delete.ts';
+import { childExpired } from './flows/expiry.ts';
+import { type Informed, informedEarly, serveInformational } from './flows/informational.ts';
+import { createChild } from './flows/quick-initiator.ts';
+import { serveQuickMode } from './flows/quick-responder.ts';
+import { rekeyChild } from './flows/rekey-child.ts';
+import { Fragments } from './fragments.ts';
+import type { IsakmpKeys } from './isakmp-keys.ts';
+import {
+  type EmergingSa,
+  type IsakmpSa,
+  noFacts,
+  type PeerFacts,
+  type Role,
+  type Task,
+} from './isakmp-sa.ts';
+import { Lifetime, type TimerName } from './lifetime.ts';
+import { Liveness } from './liveness.ts';
+import { STATES, type Stage } from './states.ts';
+import { statusOf } from './status.ts';
+import { confirmed } from './succession.ts';
+import { isSame, Tasks } from './tasks.ts';
+
+export interface Beginning {
+  readonly host: Host;
+  readonly connection: Connection;
+  readonly path: Path;
+  readonly role: Role;
+  readonly initiatorSpi: bigint;
+  readonly responderSpi: bigint;
+}
+
+/** One ISAKMP SA: what is agreed, what is to be done, and when. Its messages are in `Exchanges`. */
+export class Ikev1Session implements Session, EmergingSa, Informed {
+  readonly id: number;
+  readonly version = 1;
+  readonly host: Host;
+  readonly role: Role;
+  readonly peer: PeerFacts = noFacts();
+  readonly initiatorSpi: bigint;
+  responderSpi: bigint;
+  connection: Connection;
+  path: Path;
+  stage: Stage = 'PHASE_1';
+  establishedAt: Instant | undefined;
+  heardAt: Instant = 0;
+  readonly liveness: Liveness;
+  readonly #exchanges: Exchanges;
+  readonly #fragments: Fragments;
+  readonly #children: Children;
+  readonly #tasks = new Tasks();
+  readonly #lifetime: Lifetime;
+  #keys: IsakmpKeys | undefined;
+  #localId: Identity | undefined;
+  #remoteId: Identity | undefined;
+  /** The SA that has taken the children over. */
+  #heir: Ikev1Session | undefined;
+  /** Most likely this is why phase 1 does not go on. */
+  #obstacle: Failure | undefined;
+  /** To be deleted as soon as nothing is under way. */
+  #leaving = false;
+  #gone = false;
+
+  constructor({ host, connection, path, role, initiatorSpi, responderSpi }: Beginning) {
+    this.host = host;
+    this.id = host.newId();
+    this.connection = connection;
+    this.path = path;
+    this.role = role;
+    this.initiatorSpi = initiatorSpi;
+    this.responderSpi = responderSpi;
+    this.liveness = new Liveness(this);
+    this.#exchanges = new Exchanges(this);
+    this.#fragments = new Fragments(host);
+    this.#lifetime = new Lifetime(host);
+    this.#children = new Children(host, this);
+  }
+
+  // ── what the engine does with it ──
+
+  get spi(): bigint {
+    return this.role === 'initiator' ? this.initiatorSpi : this.responderSpi;
+  }
+
+  get state(): IkeSaStatus['state'] {
+    return STATES[this.stage];
+  }
+
+  get deadline(): Instant | undefined {
+    const soonest = Math.min(
+      ...[this.#lifetime, this.#exchanges, this.#fragments, this.liveness, this.#children].map(
+        ({ deadline }) => deadline ?? Number.POSITIVE_INFINITY,
+      ),
+      (this.#mayBegin ? this.#tasks.deadline : undefined) ?? Number.POSITIVE_INFINITY,
+    );
+    return Number.isFinite(soonest) ? soonest : undefined;
+  }
+
+  receive(datagram: Uint8Array, header: Header, path: Path): void {
+    if (!belongsTo(this, header)) return;
+    const whole = this.#fragments.join(datagram, header, this.connection);
+    if (whole !== undefined && belongsTo(this, whole.header))
+      this.#exchanges.receive(whole.datagram, whole.header, path);
+    this.settle();
+  }
+
+  repeat(path: Path): void {
+    this.#exchanges.repeat(path);
+  }
+
+  /** Runs the flow that makes this SA on the responder's side; it has `life` to come to an end. */
+  begin(making: Flow<void>, first: Message, datagram: Uint8Array, life: Duration): void {
+    this.#lifetime.begin(life);
+    this.#exchanges.accept(making, first, datagram);
+    this.settle();
+  }
+
+  tick(): void {
+    this.#exchanges.tick();
+    this.liveness.tick();
+    this.#fragments.tick();
+    for (let due = this.#lifetime.take(); due !== undefined; due = this.#lifetime.take())
+      if (!this.#gone) this.#elapsed(due);
+    this.#children.tick((child, hard) => childExpired(this, child, hard));
+    this.settle();
+  }
+
+  initiateChild(config: ChildConfig): void {
+    for (const task of createChild(config)) if (!this.has(other => isSame(other, task))) this.start(task);
+    this.settle();
+  }
+
+  rekeyIke(): void {
+    this.host.reauthenticate(this);
+  }
+
+  rekeyChild(id: number): void {
+    const child = this.#children.find(id);
+    if (child !== undefined) this.start(rekeyChild(child));
+    this.settle();
+  }
+
+  terminateChild(id: number): void {
+    const child = this.#children.find(id);
+    if (child !== undefined) deleteChild(this, child);
+    this.settle();
+  }
+
+  terminate(reason?: Failure): void {
+    if (this.stage === 'PHASE_1') {
+      this.broken(reason ?? STOPPED);
+      return;
+    }
+    // What has begun on an SA that was replaced still comes to its end.
+    this.#leaving = this.#heir !== undefined && this.#exchanges.busy && !this.#leaving;
+    if (this.#leaving) return;
+    if (this.stage !== 'ENDED') for (const payload of deletePayloads(this)) this.inform([payload]);
+    this.close(reason);
+  }
+
+  backendEvent(event: Exclude<BackendEvent, { kind: 'acquire' }>): void {
+    const child = this.#children.find(event.id);
+    if (child === undefined) return;
+    if (event.kind === 'expire') childExpired(this, child, event.hard);
+    else if (event.kind === 'mapping') this.#follow(event.path);
+    else {
+      this.liveness.heard();
+      confirmed(this, child);
+      this.#exchanges.traffic(child.id);
+    }
+    this.settle();
+  }
+
+  adopt(other: Session): void {
+    if (!(other instanceof Ikev1Session) || other === this || other.#heir !== undefined) return;
+    const sameEnd =
+      other.path.remote.port === this.path.remote.port &&
+      equal(other.path.remote.address, this.path.remote.address);
+    if (other.connection.name !== this.connection.name || !sameEnd) return;
+    other.#heir = this;
+    other.stage = 'REPLACED';
+    other.#lifetime.ended();
+    other.liveness.stop();
+    other.#children.moveTo(this.#children);
+    for (const task of other.#tasks.clear()) this.start(task);
+    this.host.reschedule(other);
+  }
+
+  /** Every way in ends here: what waits begins if it can, and the engine learns when to come back. */
+  settle(): void {
+    if (this.#gone) return;
+    if (this.stage !== 'PHASE_1') this.#exchanges.release();
+    if (this.#leaving && !this.#exchanges.busy) this.terminate();
+    while (this.#mayBegin) {
+      const task = this.#tasks.take(this.host.now);
+      if (task === undefined) break;
+      this.#run(task);
+    }
+    this.host.reschedule(this);
+  }
+
+  status(): IkeSaStatus {
+    return statusOf(this, {
+      phase: this.#exchanges.phase,
+      localId: this.#localId,
+      remoteId: this.#remoteId,
+      keys: this.#keys,
+      establishedAt: this.establishedAt,
+      reauthAt: this.#lifetime.reauthAt,
+      tasks: this.#tasks,
+    });
+  }
+
+  // ── what flows see: IsakmpSa and EmergingSa ──
+
+  get keys(): IsakmpKeys {
+    return present(this.#keys, 'keys');
+  }
+
+  get localId(): Identity {
+    return present(this.#localId, 'our identity');
+  }
+
+  get remoteId(): Identity {
+    return present(this.#remoteId, "the peer's identity");
+  }
+
+  get children(): readonly ChildSa[] {
+    return this.#children.list;
+  }
+
+  get current(): IsakmpSa {
+    return this.#heir?.current ?? this;
+  }
+
+  siblings(): readonly IsakmpSa[] {
+    const between = this.host.between(this.localId, this.remoteId);
+    return between.filter((other): other is Ikev1Session => other instanceof Ikev1Session && other !== this);
+  }
+
+  agree(candidates: readonly IsakmpKeys[]): void {
+    this.#exchanges.protect(candidates);
+  }
+
+  establish(localId: Identity, peer: VerifiedPeer, keys: IsakmpKeys): void {
+    const { host } = this;
+    this.#localId = localId;
+    this.#remoteId = peer.identity;
+    this.#keys = keys;
+    if (host.settings.saveKeys) host.event({ kind: 'ike-keys', keys: keys.record() });
+    this.stage = 'ESTABLISHED';
+    this.establishedAt = host.now;
+    this.heardAt = host.now;
+    this.liveness.heard();
+    this.#lifetime.established(this, keys);
+    host.established(this, { local: localId, remote: peer.identity }, this.peer.initialContact);
+    host.event({ kind: 'ike-up', ike: this.status() });
+  }
+
+  start(task: Task, delay: Duration = 0): void {
+    this.#tasks.add(task, this.host.now + delay);
+    this.host.reschedule(this);
+  }
+
+  has(which: (task: Task) => boolean): boolean {
+    return this.#tasks.has(which);
+  }
+
+  inform(payloads: readonly V1Payload[]): void {
+    this.#exchanges.inform(payloads);
+  }
+
+  addChild(child: ChildSa): void {
+    this.#children.add(child);
+  }
+
+  removeChild(child: ChildSa, delay: Duration = 0): void {
+    this.#children.remove(child, delay);
+  }
+
+  inUse(child: ChildSa): void {
+    this.#exchanges.traffic(child.id);
+  }
+
+  onlyContact(): void {
+    this.host.onlyContact(this);
+  }
+
+  close(failure?: Failure): void {
+    if (this.#gone) return;
+    this.#gone = true;
+    const wasUp = this.establishedAt !== undefined;
+    const queued = [...this.#tasks.running, ...this.#tasks.clear()];
+    this.#exchanges.close();
+    this.liveness.stop();
+    const configs = this.children.map(({ config }) => config);
+    for (const child of this.children) announceDown(this, child, failure);
+    this.#children.clear();
+    for (const { kind, child } of queued)
+      if (kind === 'create-child') this.tellFailed(failure ?? STOPPED, child);
+    this.#keys?.wipe();
+    this.host.freeSpi(this.spi);
+    this.host.remove(this, configs, failure);
+    const because = failure === undefined ? {} : { failure };
+    if (wasUp) this.host.event({ kind: 'ike-down', ike: this.status(), ...because });
+  }
+
+  tellFailed(failure: Failure, child?: string): void {
+    this.host.event({
+      kind: 'failed',
+      connection: this.connection.name,
+      ...(child === undefined ? {} : { child }),
+      role: this.role,
+      remote: `${formatIp(this.path.remote.address)}[${this.path.remote.port}]`,
+      failure,
+    });
+  }
+
+  // ── what Exchanges asks: Owner ──
+
+  get connectionName(): string {
+    return this.connection.name;
+  }
+
+  split(datagram: Uint8Array, path: Path): readonly Uint8Array[] {
+    const { fragmentation } = this.connection;
+    const allowed = fragmentation === 'force' || (fragmentation === 'yes' && this.peer.fragmentation);
+    return this.#fragments.split(datagram, path, allowed);
+  }
+
+  serve(message: Message, reply: (payloads: readonly V1Payload[]) => void): Flow<void> | undefined {
+    switch (message.header.exchangeType) {
+      case V1ExchangeType.QUICK_MODE:
+        return serveQuickMode(this, message);
+      case V1ExchangeType.INFORMATIONAL:
+        serveInformational(this, message, reply);
+        return undefined;
+      default:
+        reply([notify(V1Notify.UNSUPPORTED_EXCHANGE_TYPE)]);
+        return undefined;
+    }
+  }
+
+  informedEarly(message: Message, authentic: boolean): void {
+    informedEarly(this, message, authentic);
+  }
+
+  /** The peer refuses the negotiation of the SA of this SPI, or the only one there is. */
+  refused(spi: number | undefined, failure: Failure): boolean {
+    return this.#exchanges.refuse(spi, failure);
+  }
+
+  heard(path: Path, proves: boolean): void {
+    if (proves) {
+      this.heardAt = this.host.now;
+      this.liveness.heard();
+    }
+    this.#follow(path);
+  }
+
+  hinted(): void {
+    if (this.peer.deadPeerDetection) this.liveness.hinted();
+  }
+
+  silent(failure: Failure): void {
+    this.close({ ...failure, code: 'peer/dead' });
+  }
+
+  failed(failure: Failure, refusal: unknown): void {
+    if (this.#gone) return;
+    if (refusal instanceof Refused) this.inform([notify(refusal.notifyType, undefined, refusal.about)]);
+    if (this.stage === 'PHASE_1') this.broken(this.#explained(failure));
+    else this.tellFailed(failure, refusal instanceof Refused ? refusal.child : undefined);
+  }
+
+  suspect(failure: Failure): void {
+    if (this.#obstacle === undefined) this.#log(`${failure.summary}; nobody vouches for that yet`);
+    this.#obstacle ??= failure;
+    if (this.role === 'initiator') this.#exchanges.hurry();
+  }
+
+  /** Phase 1 came to nothing. */
+  broken(failure: Failure): void {
+    if (this.establishedAt === undefined) this.tellFailed(failure);
+    this.close(failure);
+  }
+
+  // ── inside ──
+
+  get #mayBegin(): boolean {
+    if (this.#gone || this.#heir !== undefined) return false;
+    return (
+      this.stage === 'ESTABLISHED' ||
+      (this.role === 'initiator' && this.#tasks.queued[0]?.kind === 'establish')
+    );
+  }
+
+  #run(task: Task): void {
+    let drop: (() => void) | undefined;
+    this.#tasks.began(task, () => drop?.());
+    drop = this.#exchanges.run(task.run(this), outcome => {
+      this.#tasks.ended(task);
+      if (outcome.kind === 'failed') this.#taskFailed(task, outcome);
+    });
+  }
+
+  #taskFailed(task: Task, { failure, error }: Extract<Outcome<void>, { kind: 'failed' }>): void {
+    if (this.#gone) return;
+    if (error instanceof Refused) this.inform([notify(error.notifyType, undefined, error.about)]);
+    if (task.kind === 'establish') this.broken(this.#explained(failure));
+    else this.tellFailed(failure, task.child);
+  }
+
+  /** What was said while we waited in vain tells more than that nothing else came. */
+  #explained(failure: Failure): Failure {
+    return failure.code === 'peer/silent' ? (this.#obstacle ?? failure) : failure;
+  }
+
+  #elapsed(timer: TimerName): void {
+    switch (timer) {
+      case 'half-open':
+        this.broken(this.#obstacle ?? NEVER_WENT_ON);
+        return;
+      case 'keepalive':
+        this.host.keepalive(this.path);
+        this.#lifetime.keepAlive();
+        return;
+      case 'reauth':
+        this.#lifetime.reauthAgain();
+        this.host.reauthenticate(this);
+        return;
+      case 'expire':
+        this.terminate(EXPIRED);
+        return;
+      case 'orphaned':
+        if (this.#heir === undefined) this.close(DELETED);
+        else this.terminate();
+    }
+  }
+
+  /**
+   * The peer has deleted the ISAKMP SA. IPsec SAs may outlive it (RFC 2408 §4.3): they are kept until a new one has
+   * taken them over, which we begin where we can.
+   */
+  deletedByPeer(): void {
+    if (this.#heir !== undefined || this.children.length === 0) {
+      this.close(this.#heir === undefined ? DELETED : undefined);
+      return;
+    }
+    this.stage = 'ENDED';
+    this.#lifetime.ended();
+    this.liveness.stop();
+    this.host.reauthenticate(this);
+  }
+
+  /** The end that is behind no NAT follows the other to the address of its last authentic packet (RFC 3947 §7). */
+  #follow(path: Path): void {
+    const { natLocal, natRemote } = this.peer;
+    if (!natRemote || natLocal || samePath(path, this.path)) return;
+    this.path = path;
+    this.#children.follow(path);
+  }
+
+  #log(text: string): void {
+    const { id, connection } = this;
+    this.host.event({ kind: 'log', level: 'warn', group: 'ike', ike: id, connection: connection.name, text });
+  }
+}
+
+/** What only an SA that came so far has. */
+function present<Value>(value: Value | undefined, what: string): Value {
+  if (value === undefined)
+    throw new Failed({ code: 'local/internal', summary: `the ISAKMP SA has no ${what} yet` });
+  return value;
+}

@@ -19,4 +19,4 @@ export {
   type LocatedFailure,
 } from './report.ts';
 export type { PlainTree } from './section.ts';
-export { loadSettings, type Settings } from './settings.ts';
+export { type LogFile, loadSettings, type Settings } from './settings.ts';

@@ -130,3 +130,35 @@ test('what is wrong is told with its place', t => {
     },
   );
 });
+
+test('log files have levels by group, and leave the level of standard output alone', t => {
+  const settings = loadSettings(
+    file(
+      t,
+      `charon { filelog {
+  /var/log/other { default = 4 }
+  log { path = /var/log/charon.log
+    default = 0
+    ike = 2
+    net = -1
+    append = no
+    ike_name = yes
+    time_format = %F %T
+    time_add_ms = yes }
+  stdout { default = 2 } } }`,
+    ),
+  );
+  assert.equal(settings.logLevel, 'trace');
+  assert.deepEqual(settings.logFiles, [
+    {
+      path: '/var/log/charon.log',
+      append: false,
+      ikeName: true,
+      timeFormat: '%F %T',
+      milliseconds: true,
+      levels: { default: 0, ike: 2, net: -1 },
+    },
+  ]);
+  assert.throws(() => loadSettings(file(t, 'charon { filelog { log { path = x\n ikee = 2 } } }')), /ikee/);
+  assert.throws(() => loadSettings(file(t, 'charon { filelog { log { path = x\n ike = 9 } } }')), /ike/);
+});

@@ -1,7 +1,15 @@
 import { SECOND } from '../lib/time.ts';
 import { resolveReferences } from './inheritance.ts';
 import { type ConfigurationWarning, Report } from './report.ts';
-import { CHARON, CHARON_IGNORED, FILELOG, SAVE_KEYS, VICI } from './schema/settings.ts';
+import {
+  CHARON,
+  CHARON_IGNORED,
+  FILELOG,
+  GROUP_LEVEL,
+  LOG_GROUPS,
+  SAVE_KEYS,
+  VICI,
+} from './schema/settings.ts';
 import { readSection } from './schema.ts';
 import type { Section } from './section.ts';
 import { readSource } from './source.ts';
@@ -14,7 +22,20 @@ export interface Settings {
   /** Folder to save keys in, for decryption of captures. */
   readonly saveKeys?: string;
   readonly logLevel?: 'silent' | 'error' | 'info' | 'debug' | 'trace';
+  /** Logs in charon's own form. */
+  readonly logFiles?: readonly LogFile[];
   readonly warnings: readonly ConfigurationWarning[];
+}
+
+/** A `filelog` with a path. */
+export interface LogFile {
+  readonly path: string;
+  readonly append: boolean;
+  readonly ikeName: boolean;
+  readonly timeFormat?: string;
+  readonly milliseconds: boolean;
+  /** By group in lower case; `default` for all others. */
+  readonly levels: Readonly<Record<string, number>>;
 }
 
 /** Knobs of the engine, times in milliseconds. */
@@ -56,7 +77,11 @@ function fromCharon(charon: Section, report: Report): Omit<Settings, 'warnings'>
       report.warn(section.at, `the section charon.${section.name} has no effect here`);
   }
   const plugins = fromPlugins(charon.sections.get('plugins'), report);
-  const logLevel = levelFrom(charon.sections.get('filelog'), report);
+  const logs = [...(charon.sections.get('filelog')?.sections.values() ?? [])].map(log =>
+    fromFilelog(log, report),
+  );
+  const logLevel = levelOf(logs);
+  const logFiles = logs.flatMap(log => (log.path === undefined ? [] : [{ ...log, path: log.path }]));
   return {
     engine: {
       ...defined('port', values.port),
@@ -78,6 +103,7 @@ function fromCharon(charon: Section, report: Report): Omit<Settings, 'warnings'>
     },
     ...plugins,
     ...(logLevel === undefined ? {} : { logLevel }),
+    ...(logFiles.length === 0 ? {} : { logFiles }),
   };
 }
 
@@ -110,14 +136,33 @@ function fromPlugins(plugins: Section | undefined, report: Report): Pick<Setting
 
 const LEVELS = ['error', 'info', 'debug', 'trace', 'trace'] as const;
 
-/** The level of the most talkative log file. */
-function levelFrom(filelog: Section | undefined, report: Report): Settings['logLevel'] {
-  let most: number | undefined;
-  for (const file of filelog?.sections.values() ?? []) {
-    const { default: level } = readSection(file, FILELOG, report, () => true);
-    if (level !== undefined) most = Math.max(most ?? -1, level);
+function fromFilelog(section: Section, report: Report): Omit<LogFile, 'path'> & { readonly path?: string } {
+  const isGroup = (name: string): boolean => LOG_GROUPS.some(group => group === name);
+  const { default: standard = 1, ...values } = readSection(section, FILELOG, report, isGroup);
+  const levels: Record<string, number> = { default: standard };
+  for (const group of LOG_GROUPS) {
+    const setting = section.settings.get(group);
+    const own = setting === undefined ? undefined : GROUP_LEVEL.read(setting, report);
+    if (own !== undefined) levels[group] = own;
   }
-  return most === undefined ? undefined : most < 0 ? 'silent' : LEVELS[most];
+  return {
+    ...defined('path', values.path),
+    append: values.append,
+    ikeName: values.ike_name,
+    ...defined('timeFormat', values.time_format),
+    milliseconds: values.time_add_ms,
+    levels,
+  };
+}
+
+/** What the logs without a path make of the one on standard output: the level of the most talkative. */
+function levelOf(
+  logs: readonly { readonly path?: string; readonly levels: LogFile['levels'] }[],
+): Settings['logLevel'] {
+  const levels = logs.filter(({ path }) => path === undefined).map(log => log.levels['default'] ?? 1);
+  if (levels.length === 0) return undefined;
+  const most = Math.max(...levels);
+  return most < 0 ? 'silent' : LEVELS[most];
 }
 
 /** Whether a section says more than that a plugin is loaded, which every distribution's files say of all of them. */

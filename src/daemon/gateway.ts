@@ -16,6 +16,7 @@ import type { UdpTransport } from '../net/transport.ts';
 import type { ChildConfig, Connection } from '../policy/connection.ts';
 import type { Credentials } from '../policy/credentials.ts';
 import { Failed, type Failure } from '../policy/failure.ts';
+import { kernelOptions } from '../policy/kernel-config.ts';
 import type { ChildSaUsage, Path, StandingPolicy } from '../policy/sa.ts';
 import { formatSelector } from '../policy/selector-text.ts';
 import type { TrafficSelector } from '../policy/traffic-selector.ts';
@@ -233,7 +234,12 @@ export class Gateway {
     }
     const selectors = selectorText(policy.localTs, policy.remoteTs);
     const reqid = this.#engine.reqid(owner.connection, owner.child, selectors);
-    await backend.addPolicy({ ...policy, reqid });
+    const { kernel } = owner.child;
+    await backend.addPolicy({
+      ...policy,
+      reqid,
+      ...(kernel === undefined ? {} : { kernel: kernelOptions(kernel, reqid) }),
+    });
   }
 
   async removePolicy(id: number): Promise<void> {

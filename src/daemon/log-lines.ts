@@ -7,7 +7,7 @@ import type { Gateway, TracedDatagram } from './gateway.ts';
 import { messageInWords } from './message-words.ts';
 
 /** charon's log groups, as far as there is something to say in them. */
-export type LogGroup = 'DMN' | 'MGR' | 'IKE' | 'CHD' | 'JOB' | 'CFG' | 'KNL' | 'NET' | 'ENC' | 'LIB';
+type LogGroup = 'DMN' | 'MGR' | 'IKE' | 'CHD' | 'JOB' | 'CFG' | 'KNL' | 'NET' | 'ENC' | 'LIB';
 
 /** One line as charon would log it, for its clients and for people who know its logs. */
 export interface LogLine {
@@ -39,7 +39,9 @@ export class LogFeed {
     return () => this.#listeners.delete(listener);
   }
 
-  say(line: LogLine): void {
+  /** Peers have a hand in some texts: what would steer a terminal, or end a line, is shown as `?`. */
+  say({ text, ...rest }: LogLine): void {
+    const line = { ...rest, text: text.replace(/\p{Cc}/gu, '?') };
     for (const [listener, isListening] of [...this.#listeners]) if (isListening()) listener(line);
   }
 
@@ -51,7 +53,7 @@ export class LogFeed {
 }
 
 /** What an event is in charon's words, as far as charon has words for it. */
-export function linesOf(event: IkeEvent): readonly LogLine[] {
+function linesOf(event: IkeEvent): readonly LogLine[] {
   switch (event.kind) {
     case 'ike-up':
       return established(event.ike, event.at);

@@ -16,19 +16,19 @@ export function logEvent(log: Logger, event: IkeEvent): void {
   switch (event.kind) {
     case 'ike-up':
       log.info(
-        { ...ike(event.ike), proposal: event.ike.proposal },
+        { group: 'ike', ...ike(event.ike), proposal: event.ike.proposal },
         `IKE SA ${event.ike.connection}[${event.ike.id}] established with ${event.ike.remoteId ?? 'an unnamed peer'}`,
       );
       return;
     case 'ike-down':
       log.info(
-        { ...ike(event.ike), ...failed(event.failure) },
+        { group: 'ike', ...ike(event.ike), ...failed(event.failure) },
         `IKE SA ${event.ike.connection}[${event.ike.id}] closed${because(event.failure)}`,
       );
       return;
     case 'ike-rekey':
       log.info(
-        { ...ike(event.new), replaces: event.old.id },
+        { group: 'ike', ...ike(event.new), replaces: event.old.id },
         `IKE SA ${event.old.connection}[${event.old.id}] rekeyed as [${event.new.id}]`,
       );
       return;
@@ -36,6 +36,7 @@ export function logEvent(log: Logger, event: IkeEvent): void {
     case 'child-down':
       log.info(
         {
+          group: 'chd',
           ...ike(event.ike),
           child: event.child.name,
           childId: event.child.id,
@@ -48,13 +49,20 @@ export function logEvent(log: Logger, event: IkeEvent): void {
       return;
     case 'child-rekey':
       log.info(
-        { ...ike(event.ike), child: event.new.name, childId: event.new.id, replaces: event.old.id },
+        {
+          group: 'chd',
+          ...ike(event.ike),
+          child: event.new.name,
+          childId: event.new.id,
+          replaces: event.old.id,
+        },
         `Child SA ${event.old.name}{${event.old.id}} rekeyed as {${event.new.id}}`,
       );
       return;
     case 'failed':
       log.error(
         {
+          group: 'ike',
           connection: event.connection,
           child: event.child,
           role: event.role,
@@ -66,7 +74,7 @@ export function logEvent(log: Logger, event: IkeEvent): void {
       return;
     case 'message':
       log.debug(
-        { ike: event.ike, connection: event.connection, ...path(event.path) },
+        { group: 'enc', ike: event.ike, connection: event.connection, ...path(event.path) },
         `${event.direction === 'in' ? 'received' : 'sent'} ${event.text}`,
       );
       return;

@@ -19,6 +19,7 @@ import { Handshakes } from './handshakes.ts';
 import { History } from './history.ts';
 import { type Base, LiveConfiguration, NO_BASE } from './live-configuration.ts';
 import { type Logger, logEvent, openLog } from './log.ts';
+import { LogFiles, lineText } from './log-files.ts';
 import { LogFeed } from './log-lines.ts';
 import { metricsOf } from './metrics.ts';
 import { MetricsEndpoint } from './metrics-endpoint.ts';
@@ -43,7 +44,11 @@ export interface DaemonOptions {
   readonly settings?: string;
   readonly metrics?: string;
   readonly logLevel?: string;
+  /** `charon`: what happens to SAs goes to standard output in charon's form instead of as JSON. */
+  readonly logFormat?: 'json' | 'charon';
 }
+
+const CONSOLE = { ikeName: false, milliseconds: false } as const;
 
 /** How long peers may take to answer our farewell. */
 const FAREWELL = 2000;
@@ -65,6 +70,10 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
   const saveKeys = options.saveKeys ?? settings.saveKeys;
   const closing: (() => Promise<void>)[] = [];
   try {
+    const files = new LogFiles(settings.logFiles ?? [], (path, error) =>
+      log.error({ group: 'lib', path }, `cannot log to ${path}: ${error.message}`),
+    );
+    closing.push(() => files.close());
     const plane = await openPlane(options.backend, {
       addresses: options.listen.map(address),
       port: options.port ?? settings.engine.port ?? 500,
@@ -92,7 +101,7 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
     ];
     for (const observer of [history, counters, handshakes, failures])
       gateway.on(event => observer.note(event));
-    gateway.on(event => logEvent(log, event));
+    if (options.logFormat !== 'charon') gateway.on(event => logEvent(log, event));
     if (saveKeys !== undefined) {
       gateway.on(keySaver(saveKeys));
       log.warn(
@@ -109,6 +118,15 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
       log.error({ group: 'cfg', failure }, `${what}: ${failure.summary}`),
     );
     const takeOverSubjects: TakeOverSubjects = { gateway, live, actions };
+    const isText = options.logFormat === 'charon';
+    feed.on(
+      line => {
+        const at = new Date(now());
+        files.write(line, at);
+        if (isText && line.level <= 1) process.stdout.write(`${lineText(line, at, CONSOLE)}\n`);
+      },
+      () => isText || settings.logFiles !== undefined,
+    );
     const server = await ViciServer.listen(options.control ?? settings.control ?? DEFAULT_CONTROL, {
       commands: commandTable({
         ...takeOverSubjects,
@@ -121,6 +139,7 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
         read: directory => read(directory, provider, log),
         reloadSettings: () => {
           settings = reloadSettings(options.settings, settings, log, setLevel);
+          files.reopen();
         },
         onWarning: warning => log.warn({ group: 'cfg' }, formatRemark(warning)),
         onLoaded: text => {

@@ -72,6 +72,7 @@ const CHILD_KEYS: Keys<Omit<ChildConfig, 'name'>> = {
   reqid: ['reqid', true],
   updown: ['updown', true],
   inactivity: ['inactivity', true],
+  kernel: ['marks, if_id, priority, copy_…', true],
 };
 
 /** What it means that `after` takes the place of `before`, with these IKE SAs up; by connection, unchanged ones left out. */

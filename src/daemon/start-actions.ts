@@ -114,7 +114,7 @@ function isShunt({ mode }: ChildConfig): boolean {
 }
 
 /** Whether two connections differ in nothing but their children. */
-export function isSameHead(a: Connection, b: Connection): boolean {
+function isSameHead(a: Connection, b: Connection): boolean {
   return isDeepStrictEqual({ ...a, children: [] }, { ...b, children: [] });
 }
 

@@ -32,6 +32,12 @@ export function daemonCommand(program: Command, terminal: Terminal, exit: (code:
         'how much is logged (default: what --settings says, or info)',
       ).choices(['trace', 'debug', 'info', 'warn', 'error']),
     )
+    .addOption(
+      new Option('--log-format <form>', 'what happens to SAs as JSON lines, or as charon logs it').choices([
+        'json',
+        'charon',
+      ]),
+    )
     .action(async (_options: object, command: Command) => {
       const { vici, ...rest } = command.optsWithGlobals<DaemonOptions & { readonly vici?: string }>();
       const options: DaemonOptions = vici === undefined ? rest : { control: vici, ...rest };

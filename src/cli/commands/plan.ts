@@ -31,7 +31,7 @@ export function plan(
 
 const SIGNS = { add: '+', change: '~', rekey: '↻', drop: '-' } as const;
 
-export function renderPlan({ steps, secrets }: Plan): string {
+function renderPlan({ steps, secrets }: Plan): string {
   const lines = steps.map(
     step => `${SIGNS[step.action]} ${step.action.padEnd(6)} ${subject(step)}${because(step)}${effect(step)}`,
   );

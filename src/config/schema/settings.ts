@@ -43,15 +43,51 @@ export const SAVE_KEYS = {
   wireshark_keys: maybe(text, 'none', 'Folder to save keys in.'),
 };
 
-/** `charon.filelog.<name>`: the level of `default` sets that of the log; everything goes to standard output. */
+/** charon's log groups, each of which may have a level of its own. */
+export const LOG_GROUPS = [
+  'app',
+  'asn',
+  'cfg',
+  'chd',
+  'dmn',
+  'enc',
+  'esp',
+  'ike',
+  'imc',
+  'imv',
+  'job',
+  'knl',
+  'lib',
+  'mgr',
+  'net',
+  'pts',
+  'tls',
+  'tnc',
+] as const;
+
+const level = integer(-1, 4);
+
+/**
+ * `charon.filelog.<name>`: with a path, a log in charon's own form; without one (as `stdout` and `stderr` have it) the
+ * level of the log on standard output. Each of charon's groups may have a level of its own.
+ */
 export const FILELOG = {
   default: maybe(
-    integer(-1, 4),
+    level,
     '1',
     'How much is logged: −1 nothing, 0 errors, 1 what happens, 2 to 4 more and more.',
   ),
-  path: ignored(maybe(text, 'standard output', 'File to log to.')),
+  path: maybe(text, 'standard output', 'File to log to.'),
+  append: one(boolean, 'yes', 'Keep what stands in the file.'),
+  ike_name: one(boolean, 'no', 'Name connection and IKE SA in each line.'),
+  time_format: maybe(text, 'none', 'What stands before each line, as strftime has it.'),
+  time_add_ms: one(boolean, 'no', 'Milliseconds behind it.'),
+  flush_line: ignored(one(boolean, 'yes', 'Every line is written at once.')),
+  log_level: ignored(one(boolean, 'no', 'Name the level in each line.')),
 };
+
+/** The level of one group; `default` where it has none. */
+export const GROUP_LEVEL = maybe(level, 'default', 'Level of one group.');
 
 /** Keys of `charon` that charon has and that mean nothing here, so that a misspelt one can be told from them. */
 export const CHARON_IGNORED: readonly string[] = (

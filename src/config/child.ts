@@ -1,8 +1,9 @@
 import { defaultProposals, type Proposal, weakKeywords } from '../crypto/proposal.ts';
 import type { ChildConfig } from '../policy/connection.ts';
+import type { KernelConfig } from '../policy/kernel-config.ts';
 import type { Report } from './report.ts';
 import { CHILD } from './schema/child.ts';
-import { checkSections, readSection } from './schema.ts';
+import { checkSections, readSection, type Values } from './schema.ts';
 import type { Section, Setting } from './section.ts';
 
 /** The child that a section of `children` describes. What is wrong is reported; what could be read is returned. */
@@ -35,7 +36,28 @@ export function childFrom(section: Section, report: Report): ChildConfig {
     reqid: values.reqid,
     ...(values.updown === undefined ? {} : { updown: values.updown }),
     inactivity: values.inactivity,
+    ...kernelFrom(values),
   };
+}
+
+/** What differs from how an SA is without it; nothing at all where nothing does. */
+function kernelFrom(values: Values<typeof CHILD>): Pick<ChildConfig, 'kernel'> {
+  const kernel: KernelConfig = {
+    ...(values.mark_in !== undefined && { markIn: values.mark_in }),
+    ...(values.mark_out !== undefined && { markOut: values.mark_out }),
+    ...(values.mark_in_sa && { markInSa: true }),
+    ...(values.set_mark_in !== undefined && { setMarkIn: values.set_mark_in }),
+    ...(values.set_mark_out !== undefined && { setMarkOut: values.set_mark_out }),
+    ...(values.if_id_in !== 0 && { interfaceIn: values.if_id_in }),
+    ...(values.if_id_out !== 0 && { interfaceOut: values.if_id_out }),
+    ...(values.priority !== 0 && { priority: values.priority }),
+    ...(!values.policies && { policies: false }),
+    ...(!values.copy_df && { copyDf: false }),
+    ...(!values.copy_ecn && { copyEcn: false }),
+    ...(values.copy_dscp !== 'out' && { copyDscp: values.copy_dscp }),
+    ...(values.icmp && { icmpErrors: true }),
+  };
+  return Object.keys(kernel).length === 0 ? {} : { kernel };
 }
 
 /** Tells of algorithms that are weak but were asked for. */

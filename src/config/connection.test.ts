@@ -313,13 +313,29 @@ for (const [what, body, failures] of WRONG) {
 
 test('what has no effect yet is named once, and not where it says the default', () => {
   const { warnings, failures } = read(
-    'dscp = 000000\nchildren { a { copy_df = no\n priority = 5 }\n b { copy_df = no\n ipcomp = no } }',
+    'dscp = 000000\nchildren { a { hw_offload = auto\n rand_bytes = 5 }\n b { hw_offload = auto\n ipcomp = no } }',
   );
   assert.deepEqual(failures, []);
   assert.deepEqual(warnings, [
-    'f:3:16: copy_df has no effect here yet',
-    'f:4:2: priority has no effect here yet',
+    'f:3:16: hw_offload has no effect here yet',
+    'f:4:2: rand_bytes has no effect here yet',
   ]);
+});
+
+test('what the kernel is told besides is there when it differs from the default', () => {
+  const [plain] = sound('children { a { copy_df = yes\n if_id_in = 0\n policies = yes } }').children;
+  assert.equal(plain?.kernel, undefined);
+  const [marked] = sound(
+    'children { a { mark_in = %unique\n mark_out = 3/7\n set_mark_out = %same\n if_id_out = 9\n copy_dscp = no\n policies = no } }',
+  ).children;
+  assert.deepEqual(marked?.kernel, {
+    markIn: { value: 'unique', mask: 0xffff_ffff },
+    markOut: { value: 3, mask: 7 },
+    setMarkOut: 'same',
+    interfaceOut: 9,
+    policies: false,
+    copyDscp: 'no',
+  });
 });
 
 test('weak algorithms and signatures are warned of', () => {

@@ -1,7 +1,7 @@
 import type { Answer, Command, Question } from '../ike/output.ts';
 import type { IpsecBackend } from '../ipsec/backend.ts';
-import type { Failure } from '../policy/failure.ts';
-import type { ChildSaUsage } from '../policy/sa.ts';
+import { Failed, type Failure } from '../policy/failure.ts';
+import type { ChildSaParameters, ChildSaUsage } from '../policy/sa.ts';
 import { failureOf } from './failure-of.ts';
 
 type InstallOrSpi = Exclude<Question, { kind: 'resolve' }>;
@@ -34,6 +34,7 @@ export class BackendQueue {
         case 'allocate-spi':
           return { kind: 'spi', spi: await this.#backend.allocateSpi(question.protocol, question.path) };
         case 'install':
+          this.#admit(question.sa);
           await this.#inOrder(question.sa.id, () =>
             this.#backend.install(question.sa, { outbound: question.outbound }),
           );
@@ -70,6 +71,18 @@ export class BackendQueue {
       case 'update-path':
         return this.#backend.updatePath(command.id, command.path, command.udpEncapsulation);
     }
+  }
+
+  /** Without the marks and interfaces that it is to have, an SA would carry other traffic than was asked for. */
+  #admit({ name, kernel }: ChildSaParameters): void {
+    if (kernel === undefined || this.#backend.features.kernelOptions === true) return;
+    const { priority: _, copyDf: __, copyEcn: ___, copyDscp: ____, icmpErrors: _____, ...choosing } = kernel;
+    if (Object.keys(choosing).length === 0) return;
+    throw new Failed({
+      code: 'local/unsupported',
+      summary: `"${name}" asks for marks, interfaces or no policies, which the ${this.#backend.name} back end does not have`,
+      remedy: 'use --backend kernel, or leave them out',
+    });
   }
 
   async #remove(id: number): Promise<void> {

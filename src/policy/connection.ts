@@ -1,6 +1,7 @@
 import type { Proposal } from '../crypto/proposal.ts';
 import type { Duration } from '../lib/time.ts';
 import type { Identity, IdentityPattern } from './identity.ts';
+import type { KernelConfig } from './kernel-config.ts';
 import type { IpsecMode } from './sa.ts';
 import type { TrafficSelector } from './traffic-selector.ts';
 
@@ -107,4 +108,6 @@ export interface ChildConfig {
   readonly reqid: number;
   readonly updown?: string;
   readonly inactivity: Duration;
+  /** What the kernel's own IPsec is told besides; absent where nothing is. */
+  readonly kernel?: KernelConfig;
 }

@@ -68,6 +68,11 @@ export interface KernelOptions {
   /** Only packets with this mark are meant: by the inbound policies, by the outbound ones and the outbound SA. */
   readonly markIn?: Mark;
   readonly markOut?: Mark;
+  /** Only packets with `markIn` are meant by the inbound SA too. */
+  readonly markInSa?: boolean;
+  /** What packets bear when they have gone through the SA: the content of those that came in, those that go out. */
+  readonly setMarkIn?: Mark;
+  readonly setMarkOut?: Mark;
   /** XFRM interface (`if_id`) that the SA and its policies belong to. */
   readonly interfaceIn?: number;
   readonly interfaceOut?: number;
@@ -75,6 +80,13 @@ export interface KernelOptions {
   readonly priority?: number;
   /** Absent or true: policies and routes are installed along with the SA. */
   readonly policies?: boolean;
+  /** Whether the outer header gets the DF bit of the inner one, and both the other's ECN bits. Absent or true: yes. */
+  readonly copyDf?: boolean;
+  readonly copyEcn?: boolean;
+  /** Which way the DSCP is copied between inner and outer header; absent: out. */
+  readonly copyDscp?: 'out' | 'in' | 'yes' | 'no';
+  /** ICMP errors are let through that are about traffic of the SA (RFC 4301 §6). */
+  readonly icmpErrors?: boolean;
 }
 
 export interface Mark {
@@ -126,6 +138,8 @@ export interface BackendFeatures {
   /** ESP must travel in UDP, since plain ESP (IP protocol 50) cannot be sent. */
   readonly forceUdpEncapsulation: boolean;
   readonly maximumReplayWindow: number;
+  /** It heeds all of `KernelOptions`. */
+  readonly kernelOptions?: true;
 }
 
 export type BackendEvent =

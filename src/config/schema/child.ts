@@ -1,8 +1,8 @@
+import { interfaceId, mark, newMark } from '../kernel-types.ts';
 import { proposal, selector } from '../policy-types.ts';
 import { heedingNot, ignored, list, maybe, one, refused } from '../schema.ts';
 import { boolean, choice, count, integer, text, time, volume } from '../value-types.ts';
 
-const mark = one(text, '0', 'Mark and mask of packets, `value/mask`.');
 const action = choice(['none', 'trap', 'start', 'trap|start'], {
   clear: 'none',
   route: 'trap',
@@ -47,9 +47,9 @@ export const CHILD = {
       'tunnel',
       'What is protected: whole packets (tunnel) or their content (transport, beet); pass and drop make no SA but let traffic by or stop it.',
     ),
-    { pass: 'ignored', drop: 'refused', transport_proxy: 'refused', iptfs: 'refused' },
+    { transport_proxy: 'refused', iptfs: 'refused' },
   ),
-  policies: refused(one(boolean, 'yes', 'Install policies for the traffic selectors.')),
+  policies: one(boolean, 'yes', 'Install policies for the traffic selectors, and routes to them.'),
   policies_fwd_out: refused(one(boolean, 'no', 'Install policies for forwarded outbound traffic.')),
   dpd_action: one(
     choice(['clear', 'trap', 'restart'], { none: 'clear', route: 'trap', start: 'restart' }),
@@ -65,15 +65,15 @@ export const CHILD = {
   ipcomp: ignored(one(boolean, 'no', 'Compress packets (RFC 3173).')),
   inactivity: ignored(one(time, '0s', 'Close the SA after this long without traffic; 0 never does.')),
   reqid: one(u32, '0', 'Fixed number that binds SAs to policies; 0 chooses one.'),
-  priority: ignored(one(u32, '0', 'Fixed priority of the policies.')),
+  priority: one(u32, '0', 'Fixed priority of the policies, lower first; 0 computes it from the selectors.'),
   interface: refused(maybe(text, 'any', 'Interface that the policies are bound to.')),
-  mark_in: refused(mark),
-  mark_in_sa: refused(one(boolean, 'no', 'Set mark_in on the inbound SA too.')),
-  mark_out: refused(mark),
-  set_mark_in: refused(mark),
-  set_mark_out: refused(mark),
-  if_id_in: refused(one(text, '0', 'XFRM interface that the inbound SA belongs to.')),
-  if_id_out: refused(one(text, '0', 'XFRM interface that the outbound SA belongs to.')),
+  mark_in: maybe(mark, 'none', 'Mark that packets coming in must have for the policies.'),
+  mark_in_sa: one(boolean, 'no', 'Demand mark_in of the packets of the inbound SA too.'),
+  mark_out: maybe(mark, 'none', 'Mark that packets going out must have for the policies and the SA.'),
+  set_mark_in: maybe(newMark, 'none', 'Mark that packets get when they have come in.'),
+  set_mark_out: maybe(newMark, 'none', 'Mark that protected packets get on their way out.'),
+  if_id_in: one(interfaceId, '0', 'XFRM interface that the inbound SA belongs to; 0 is none.'),
+  if_id_out: one(interfaceId, '0', 'XFRM interface that the outbound SA belongs to; 0 is none.'),
   label: refused(maybe(text, 'none', 'Security label of the traffic.')),
   label_mode: ignored(one(choice(['system', 'simple', 'selinux']), 'system', 'How labels are matched.')),
   tfc_padding: one(u32, '0', 'Pad ESP packets to at least this many octets.'),
@@ -86,10 +86,8 @@ export const CHILD = {
   hw_offload: ignored(
     one(choice(['no', 'crypto', 'packet', 'auto', 'yes']), 'no', 'Let the network card do the work.'),
   ),
-  copy_df: ignored(one(boolean, 'yes', 'Copy the DF bit to the outer header.')),
-  copy_ecn: ignored(one(boolean, 'yes', 'Copy the ECN bits to and from the outer header.')),
-  copy_dscp: ignored(
-    one(choice(['out', 'in', 'yes', 'no']), 'out', 'Copy the DSCP to and from the outer header.'),
-  ),
-  icmp: ignored(one(boolean, 'no', 'Let ICMP errors pass that concern traffic of the SA (RFC 4301 §6).')),
+  copy_df: one(boolean, 'yes', 'Copy the DF bit to the outer header.'),
+  copy_ecn: one(boolean, 'yes', 'Copy the ECN bits to and from the outer header.'),
+  copy_dscp: one(choice(['out', 'in', 'yes', 'no']), 'out', 'Copy the DSCP to and from the outer header.'),
+  icmp: one(boolean, 'no', 'Let ICMP errors pass that concern traffic of the SA (RFC 4301 §6).'),
 };

@@ -1,7 +1,7 @@
 import { type Message, messageOf } from '../../control/vici/message.ts';
 import type { ChildSaStatus, IkeSaStatus } from '../../ike/output.ts';
 import { formatIp } from '../../lib/ip.ts';
-import type { ChildSaUsage } from '../../policy/sa.ts';
+import type { ChildSaUsage, KernelOptions } from '../../policy/sa.ts';
 import { algorithmNames } from './algorithm-names.ts';
 
 /** One `list-sa` event: the IKE SA under its connection's name, with the fields and words that swanctl reads. */
@@ -64,6 +64,7 @@ function childFields(child: ChildSaStatus, usage: ChildSaUsage | undefined, now:
     encap: yes(child.udpEncapsulation),
     'spi-in': child.spiIn.toString(16).padStart(8, '0'),
     'spi-out': child.spiOut.toString(16).padStart(8, '0'),
+    ...kernelFields(child.kernel),
     'encr-alg': names.encr,
     'encr-keysize': decimal(names.keySize),
     'integ-alg': names.integ,
@@ -81,6 +82,19 @@ function childFields(child: ChildSaStatus, usage: ChildSaUsage | undefined, now:
     'local-ts': child.localTs,
     'remote-ts': child.remoteTs,
   });
+}
+
+/** In hexadecimal, as swanctl prints them. */
+function kernelFields(kernel: KernelOptions | undefined): Record<string, string | undefined> {
+  const hex = (value: number | undefined): string | undefined => value?.toString(16).padStart(8, '0');
+  return {
+    'mark-in': hex(kernel?.markIn?.value),
+    'mark-mask-in': hex(kernel?.markIn?.mask),
+    'mark-out': hex(kernel?.markOut?.value),
+    'mark-mask-out': hex(kernel?.markOut?.mask),
+    'if-id-in': hex(kernel?.interfaceIn),
+    'if-id-out': hex(kernel?.interfaceOut),
+  };
 }
 
 /** swanctl leaves a false flag out. */

@@ -24,7 +24,14 @@ import { inboundPolicies, outboundPolicies, standingPolicies } from './policies-
 import { PolicyTable } from './policy-table.ts';
 import { probe } from './probe.ts';
 import { type Routed, SourceRoutes } from './source-routes.ts';
-import { inboundState, type KernelState, LARGEST_WINDOW, outboundState, type StateReport } from './state.ts';
+import {
+  inboundState,
+  type KernelState,
+  LARGEST_WINDOW,
+  outboundState,
+  type StateReport,
+  stateMark,
+} from './state.ts';
 
 interface RouteTable {
   readonly table: number;
@@ -96,6 +103,7 @@ export class XfrmBackend implements IpsecBackend {
     esn: true,
     forceUdpEncapsulation: false,
     maximumReplayWindow: LARGEST_WINDOW,
+    kernelOptions: true,
   };
   readonly #kernel: XfrmKernel;
   readonly #policies: PolicyTable;
@@ -342,7 +350,7 @@ export class XfrmBackend implements IpsecBackend {
     this.#routes?.clear(`${sa.id}`);
     this.#count(installed);
     installed.outbound = false;
-    this.#kernel.deleteState(outboundState(sa), sa.kernel?.markOut);
+    this.#kernel.deleteState(outboundState(sa), stateMark(sa, false));
   }
 
   #take(installed: Installed): void {
@@ -352,15 +360,19 @@ export class XfrmBackend implements IpsecBackend {
     this.#disown(sa);
     this.#takeOutbound(installed);
     this.#policies.clear(`${sa.id} in`);
-    this.#kernel.deleteState(inboundState(sa));
+    this.#kernel.deleteState(inboundState(sa), stateMark(sa, true));
   }
 
   /** What is gone, by itself or on demand, keeps what it had carried. */
   #count(installed: Installed): void {
     const { parameters: sa } = installed;
-    installed.received = counted(installed.received, this.#kernel.getState(inboundState(sa)), this.#now());
+    installed.received = counted(
+      installed.received,
+      this.#kernel.getState(inboundState(sa), stateMark(sa, true)),
+      this.#now(),
+    );
     if (!installed.outbound) return;
-    const state = this.#kernel.getState(outboundState(sa), sa.kernel?.markOut);
+    const state = this.#kernel.getState(outboundState(sa), stateMark(sa, false));
     installed.sent = counted(installed.sent, state, this.#now());
   }
 
@@ -368,7 +380,8 @@ export class XfrmBackend implements IpsecBackend {
   #awaitFirst(installed: Installed): void {
     const { id } = installed.parameters;
     installed.notice = setInterval(() => {
-      const state = this.#kernel.getState(inboundState(installed.parameters));
+      const { parameters: sa } = installed;
+      const state = this.#kernel.getState(inboundState(sa), stateMark(sa, true));
       if (state !== undefined && state.packets === 0n) return;
       clearInterval(installed.notice);
       if (state !== undefined) this.#onEvent({ kind: 'inbound', id });

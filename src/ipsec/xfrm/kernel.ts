@@ -18,6 +18,7 @@ import {
   outboundState,
   readState,
   type StateReport,
+  stateMark,
 } from './state.ts';
 
 /** The kernel's IPsec by its messages, one call each. All throw SystemFailure. */
@@ -72,7 +73,7 @@ export class XfrmKernel implements PolicyStore {
   /** One direction of `sa` goes on along another path, with its counters. False where it is not there. */
   moveState(sa: ChildSaParameters, path: Path, udpEncapsulation: boolean, inbound: boolean): boolean {
     const state = inbound ? inboundState(sa) : outboundState(sa);
-    const mark = inbound ? undefined : sa.kernel?.markOut;
+    const mark = stateMark(sa, inbound);
     const report = this.#getState(state, mark);
     if (report === undefined) return false;
     const counters = only(

@@ -30,6 +30,9 @@ export const Attribute = {
   MARK: 21,
   TFCPAD: 22,
   REPLAY_ESN_VAL: 23,
+  SA_EXTRA_FLAGS: 24,
+  SET_MARK: 29,
+  SET_MARK_MASK: 30,
   IF_ID: 31,
 } as const;
 

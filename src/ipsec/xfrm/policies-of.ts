@@ -1,4 +1,4 @@
-import type { ChildSaParameters, IpsecMode, StandingPolicy } from '../../policy/sa.ts';
+import type { ChildSaParameters, IpsecMode, KernelOptions, StandingPolicy } from '../../policy/sa.ts';
 import type { PolicyAction, PolicyTemplate } from './policy.ts';
 import type { WantedPolicy } from './policy-table.ts';
 import { type PolicyClass, priorityOf } from './priority.ts';
@@ -26,7 +26,7 @@ export function inboundPolicies(sa: ChildSaParameters): readonly WantedPolicy[] 
         ...(kernel?.markIn !== undefined && { mark: kernel.markIn }),
         ...(kernel?.interfaceIn !== undefined && { interface: kernel.interfaceIn }),
       },
-      action: { priority: kernel?.priority ?? priorityOf(selector, 'default'), template },
+      action: actionOf(kernel, selector, template),
     })),
   );
 }
@@ -53,8 +53,20 @@ export function outboundPolicies(sa: ChildSaParameters): readonly WantedPolicy[]
       ...(kernel?.markOut !== undefined && { mark: kernel.markOut }),
       ...(kernel?.interfaceOut !== undefined && { interface: kernel.interfaceOut }),
     },
-    action: { priority: kernel?.priority ?? priorityOf(selector, 'default'), template },
+    action: actionOf(kernel, selector, template),
   }));
+}
+
+function actionOf(
+  kernel: KernelOptions | undefined,
+  selector: KernelSelector,
+  template: PolicyTemplate,
+): PolicyAction {
+  return {
+    priority: kernel?.priority ?? priorityOf(selector, 'default'),
+    template,
+    ...(kernel?.icmpErrors === true && { icmpErrors: true }),
+  };
 }
 
 /** A trap catches what goes out, and what comes in without protection; an exception holds in all directions. */

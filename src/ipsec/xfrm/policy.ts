@@ -19,6 +19,8 @@ export interface PolicyId {
 export interface PolicyAction {
   readonly priority: number;
   readonly drop?: boolean;
+  /** ICMP errors about packets that fit go along with them. */
+  readonly icmpErrors?: boolean;
   /** Which SA has to have protected them, or will; without one they pass in clear. */
   readonly template?: PolicyTemplate;
 }
@@ -36,6 +38,8 @@ export interface PolicyTemplate {
 export const DIRECTION = { in: Direction.IN, out: Direction.OUT, fwd: Direction.FWD } as const;
 const ALLOW = 0;
 const BLOCK = 1;
+/** struct xfrm_userpolicy_info: direction, action, flags, share. */
+const POLICY_FLAG_ICMP = 2;
 const ALL_ALGORITHMS = 0xffff_ffff;
 
 export function policyKey({ direction, selector, mark, interface: own }: PolicyId): string {
@@ -52,7 +56,8 @@ export function encodePolicy(id: PolicyId, action: PolicyAction, index = 0): Uin
   writer
     .u8(DIRECTION[id.direction])
     .u8(action.drop === true ? BLOCK : ALLOW)
-    .zeros(6);
+    .u8(action.icmpErrors === true ? POLICY_FLAG_ICMP : 0)
+    .zeros(5);
   const { template } = action;
   if (template !== undefined) writer.nested(Attribute.TMPL, inner => writeTemplate(inner, template));
   writeScope(writer, id);

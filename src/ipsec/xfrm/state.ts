@@ -30,7 +30,12 @@ const SOURCE_AT = 80;
 const CURRENT_AT = 160;
 const SEQUENCE_AT = 204;
 const FAMILY_AT = 212;
+const STATE_FLAG_NOECN = 1;
+const STATE_FLAG_DECAP_DSCP = 2;
+const STATE_FLAG_NOPMTUDISC = 4;
+const STATE_FLAG_ICMP = 16;
 const STATE_FLAG_AF_UNSPEC = 32;
+const EXTRA_FLAG_DONT_ENCAP_DSCP = 1;
 /** AH over IPv4 is padded to 4 octets (RFC 4302 §3.3.3.2.1); Linux pads to 8, as IPv6 has it, unless told so. */
 const STATE_FLAG_ALIGN4 = 64;
 const STATE_FLAG_ESN = 128;
@@ -76,15 +81,35 @@ export function encodeState(sa: ChildSaParameters, inbound: boolean): Uint8Array
   if (!inbound && sa.tfcPadding > 0 && sa.mode === 'tunnel' && sa.protocol === 'esp')
     writer.attributeU32(Attribute.TFCPAD, sa.tfcPadding);
   const { kernel } = sa;
-  // Marks choose among SAs on the way out; what comes in is told apart by its SPI.
-  if (!inbound && kernel?.markOut !== undefined) writeMark(writer, kernel.markOut);
+  const mark = stateMark(sa, inbound);
+  if (mark !== undefined) writeMark(writer, mark);
+  const newMark = inbound ? kernel?.setMarkIn : kernel?.setMarkOut;
+  if (newMark !== undefined)
+    writer
+      .attributeU32(Attribute.SET_MARK, newMark.value)
+      .attributeU32(Attribute.SET_MARK_MASK, newMark.mask);
+  if (!inbound && (kernel?.copyDscp === 'in' || kernel?.copyDscp === 'no'))
+    writer.attributeU32(Attribute.SA_EXTRA_FLAGS, EXTRA_FLAG_DONT_ENCAP_DSCP);
   const interfaceId = inbound ? kernel?.interfaceIn : kernel?.interfaceOut;
   if (interfaceId !== undefined) writer.attributeU32(Attribute.IF_ID, interfaceId);
   return writer.finish();
 }
 
-function flagsOf({ mode, protocol, path, algorithms }: ChildSaParameters): number {
+/** Marks choose among SAs on the way out; what comes in is told apart by its SPI, unless it is asked for a mark too. */
+export function stateMark({ kernel }: ChildSaParameters, inbound: boolean): Mark | undefined {
+  if (!inbound) return kernel?.markOut;
+  return kernel?.markInSa === true ? kernel.markIn : undefined;
+}
+
+function flagsOf({ mode, protocol, path, algorithms, kernel }: ChildSaParameters): number {
+  const dscp = kernel?.copyDscp ?? 'out';
+  const ofTunnel =
+    (kernel?.copyEcn === false ? STATE_FLAG_NOECN : 0) |
+    (kernel?.copyDf === false ? STATE_FLAG_NOPMTUDISC : 0) |
+    (dscp === 'in' || dscp === 'yes' ? STATE_FLAG_DECAP_DSCP : 0);
   return (
+    (mode === 'tunnel' ? ofTunnel : 0) |
+    (kernel?.icmpErrors === true ? STATE_FLAG_ICMP : 0) |
     (mode === 'tunnel' ? STATE_FLAG_AF_UNSPEC : 0) |
     (protocol === 'ah' && isV4(path.local.address) ? STATE_FLAG_ALIGN4 : 0) |
     (algorithms.esn ? STATE_FLAG_ESN : 0)
@@ -225,6 +250,9 @@ const KEPT: readonly number[] = [
   Attribute.ALG_CRYPT,
   Attribute.ALG_AUTH_TRUNC,
   Attribute.MARK,
+  Attribute.SET_MARK,
+  Attribute.SET_MARK_MASK,
+  Attribute.SA_EXTRA_FLAGS,
   Attribute.TFCPAD,
   Attribute.IF_ID,
 ];

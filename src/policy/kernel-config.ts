@@ -1,0 +1,67 @@
+import type { KernelOptions, Mark } from './sa.ts';
+
+/** `%unique`: a number of each SA's own; `%unique-dir`: one for each of its directions. */
+export type Unique = 'unique' | 'unique-dir';
+
+/** A mark as configured. */
+export interface ConfiguredMark {
+  readonly value: number | Unique;
+  readonly mask: number;
+}
+
+type Numbered = 'markIn' | 'markOut' | 'interfaceIn' | 'interfaceOut';
+
+/** `KernelOptions` as configured, before `%unique` has become a number. */
+export interface KernelConfig extends Omit<KernelOptions, Numbered | 'setMarkIn' | 'setMarkOut'> {
+  readonly markIn?: ConfiguredMark;
+  readonly markOut?: ConfiguredMark;
+  /** `same`: the value of the mark that chooses the SA. */
+  readonly setMarkIn?: Mark | 'same';
+  readonly setMarkOut?: Mark | 'same';
+  readonly interfaceIn?: number | Unique;
+  readonly interfaceOut?: number | Unique;
+}
+
+/** Whether each SA of a child needs a number that no other has. */
+export function isUnique({ markIn, markOut, interfaceIn, interfaceOut }: KernelConfig): boolean {
+  return [markIn?.value, markOut?.value, interfaceIn, interfaceOut].some(value => typeof value === 'string');
+}
+
+/** The options of an SA. Its reqid, which it keeps through rekeys and which no other has where numbers are unique, gives those numbers. */
+export function kernelOptions(config: KernelConfig, reqid: number): KernelOptions {
+  const { markIn, markOut, setMarkIn, setMarkOut, interfaceIn, interfaceOut, ...rest } = config;
+  const marks = numbered(markIn?.value, markOut?.value, reqid);
+  const interfaces = numbered(interfaceIn, interfaceOut, reqid);
+  const inward = markOf(marks.inward, markIn);
+  const outward = markOf(marks.outward, markOut);
+  const setIn = setMarkIn === 'same' ? inward : setMarkIn;
+  const setOut = setMarkOut === 'same' ? outward : setMarkOut;
+  return {
+    ...rest,
+    ...(inward !== undefined && { markIn: inward }),
+    ...(outward !== undefined && { markOut: outward }),
+    ...(setIn !== undefined && { setMarkIn: setIn }),
+    ...(setOut !== undefined && { setMarkOut: setOut }),
+    ...(interfaces.inward !== undefined && { interfaceIn: interfaces.inward }),
+    ...(interfaces.outward !== undefined && { interfaceOut: interfaces.outward }),
+  };
+}
+
+type Wanted = number | Unique | undefined;
+
+/** One number for both directions, unless either wants one for itself. */
+function numbered(
+  inward: Wanted,
+  outward: Wanted,
+  reqid: number,
+): { readonly inward: number | undefined; readonly outward: number | undefined } {
+  const apart = inward === 'unique-dir' || outward === 'unique-dir';
+  const number = (wanted: Wanted, own: number): number | undefined =>
+    typeof wanted === 'string' ? own >>> 0 : wanted;
+  return { inward: number(inward, 2 * reqid), outward: number(outward, 2 * reqid + (apart ? 1 : 0)) };
+}
+
+function markOf(value: number | undefined, configured: ConfiguredMark | undefined): Mark | undefined {
+  if (value === undefined || configured === undefined) return undefined;
+  return { value: (value & configured.mask) >>> 0, mask: configured.mask };
+}

@@ -9,7 +9,7 @@ const CHARON = '/usr/lib/ipsec/charon';
 const CRYPTO =
   'random nonce openssl aes sha1 sha2 md5 hmac kdf gcm ctr ccm chapoly curve25519 xcbc cmac fips-prf gmp mgf1 pem pkcs1 pkcs8 pubkey x509 revocation constraints';
 
-/** A strongSwan daemon in a namespace, its ESP in user space over TUN, driven by the unmodified swanctl. */
+/** A strongSwan daemon in a namespace, its ESP in user space over TUN or in the kernel, driven by the unmodified swanctl. */
 export class Charon {
   readonly #lab: Lab;
   readonly #namespace: string;
@@ -30,15 +30,17 @@ export class Charon {
       who?: 'alice' | 'bob';
       settings?: string;
       plugins?: string;
+      backend?: 'userspace' | 'kernel';
     } = {},
   ): Promise<void> {
     const { directory } = this;
+    const kernel = options.backend === 'kernel' ? 'kernel-netlink' : 'kernel-libipsec kernel-netlink';
     mkdirSync(join(directory, 'run'), { recursive: true });
     writeSwanctl(join(directory, 'swanctl'), configuration, options.certificates, options.who);
     writeFileSync(
       join(directory, 'strongswan.conf'),
       `charon {
-  load = ${CRYPTO} ${options.plugins ?? ''} kernel-libipsec kernel-netlink socket-default vici updown attr resolve counters
+  load = ${CRYPTO} ${options.plugins ?? ''} ${kernel} socket-default vici updown attr resolve counters
   threads = 16
   retransmit_timeout = 1.0
   retransmit_tries = 3

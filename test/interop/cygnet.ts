@@ -27,6 +27,7 @@ export class Cygnet {
       who?: 'alice' | 'bob';
       args?: readonly string[];
       settings?: string;
+      backend?: 'userspace' | 'kernel';
     } = {},
   ): Promise<void> {
     mkdirSync(this.directory, { recursive: true });
@@ -44,7 +45,7 @@ export class Cygnet {
       '--settings',
       settings,
       '--backend',
-      'userspace',
+      options.backend ?? 'userspace',
       ...(options.args ?? []),
     ]);
     const { process: child } = this;
@@ -52,6 +53,11 @@ export class Cygnet {
       if (child.exitCode !== null) throw new Error(`the daemon ended with ${child.exitCode}: ${this.log}`);
       return /"ready"|ready/.test(this.log);
     });
+  }
+
+  /** The unmodified swanctl, on our socket. */
+  swanctl(...args: string[]): Promise<Run> {
+    return run('swanctl', [...args, '--uri', `unix://${this.socket}`], { timeout: 30_000 });
   }
 
   /** `cygnet ARGS --control …`. */

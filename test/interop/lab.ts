@@ -13,6 +13,9 @@ export interface Run {
 
 let serial = 0;
 
+/** User-mode Linux (`npm run kernel`) starts programs several times slower. */
+const PATIENCE = process.env['CYGNET_KERNEL'] === 'uml' ? 6 : 1;
+
 /**
  * Network namespaces, wires between them and processes inside, all made here and all removed by `close`.
  * Nothing outside the lab's own names and process ids is ever touched.
@@ -136,7 +139,8 @@ export async function until<T>(
   for (;;) {
     const value = await probe();
     if (value) return value as Exclude<T, false | null | undefined>;
-    if (performance.now() - start > patience) throw new Error(`waited ${patience} ms in vain: ${what}`);
+    if (performance.now() - start > patience * PATIENCE)
+      throw new Error(`waited ${patience * PATIENCE} ms in vain: ${what}`);
     await pause(25);
   }
 }
@@ -151,7 +155,7 @@ export function run(
       file,
       args,
       {
-        timeout: options.timeout ?? 20_000,
+        timeout: PATIENCE * (options.timeout ?? 20_000),
         env: { ...process.env, ...options.env },
         maxBuffer: 1 << 24,
         ...(options.cwd === undefined ? {} : { cwd: options.cwd }),

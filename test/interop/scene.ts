@@ -86,26 +86,30 @@ export class Scene implements AsyncDisposable {
       for (const host of [1, 2])
         await mustRun('ip', ['-n', namespace, 'addr', 'add', `10.${net}.0.${host}/32`, 'dev', 'lo']);
     }
-    this.cygnet = new Cygnet(lab, this.alice, 'cygnet');
     this.charon = new Charon(lab, this.bob, 'charon');
-    const common = {
-      backend: options.backend,
-      ...(options.certificates === undefined ? {} : { certificates: options.certificates }),
-    };
     await Promise.all([
-      this.cygnet.start(options.alice(this.#configuration('alice')), {
-        ...common,
-        who: 'alice',
-        args: options.saveKeys ? ['--save-keys', lab.path('keys')] : [],
-        settings: options.cygnetSettings,
-      }),
+      this.startCygnet('cygnet'),
       this.charon.start(options.bob(this.#configuration('bob')), {
-        ...common,
+        ...(options.certificates === undefined ? {} : { certificates: options.certificates }),
         ...(options.bobCertificates === undefined ? {} : { certificates: options.bobCertificates }),
+        backend: options.backend,
         who: 'bob',
         settings: options.bobSettings,
       }),
     ]);
+  }
+
+  /** Another one, in place of one that has ended; `label` names its folder and its log. */
+  async startCygnet(label: string): Promise<void> {
+    const { lab, options } = this;
+    this.cygnet = new Cygnet(lab, this.alice, label);
+    await this.cygnet.start(options.alice(this.#configuration('alice')), {
+      ...(options.certificates === undefined ? {} : { certificates: options.certificates }),
+      backend: options.backend,
+      who: 'alice',
+      args: options.saveKeys ? ['--save-keys', lab.path('keys')] : [],
+      settings: options.cygnetSettings,
+    });
   }
 
   /** The one behind the router has 192.168.9.2 and comes out as the address it would have had. */

@@ -16,13 +16,15 @@ const MODULES = [
   'sha512_generic rng jitterentropy_rng drbg ghash-generic gf128mul cmac crypto_null authenc authencesn',
   'echainiv seqiv gcm ccm ctr cbc hmac sha256_generic sha1_generic md5 des_generic xcbc chacha_generic',
   'poly1305_generic chacha20poly1305 camellia_generic deflate xfrm_algo xfrm_user esp4 esp6 ah4 ah6 ipcomp',
-  'veth tunnel4 xfrm4_tunnel xfrm6_tunnel tun',
+  'veth tunnel4 xfrm4_tunnel xfrm6_tunnel tun nf_tables nft_chain_nat nft_masq',
 ].join(' ');
 
-const LIMIT_MS = 300_000;
+const LIMIT_MS = 600_000;
 
-const files =
-  process.argv.length > 2 ? process.argv.slice(2) : globSync('test/kernel/*.test.ts', { cwd: root });
+/** What begins with a dash is an option of `node --test`, such as `--test-name-pattern=AH`. */
+const options = process.argv.slice(2).filter(argument => argument.startsWith('-'));
+const named = process.argv.slice(2).filter(argument => !argument.startsWith('-'));
+const files = named.length > 0 ? named : globSync('test/kernel/*.test.ts', { cwd: root });
 process.exitCode = await run(files.map(file => resolve(root, file)));
 
 async function run(tests: readonly string[]): Promise<number> {
@@ -56,7 +58,7 @@ mkdir -p /run/lib /run/netns; ln -s /usr/lib/uml/modules /run/lib/modules
 for module in ${MODULES}; do modprobe -d /run $module 2>/dev/null; done
 ip link set lo up
 cd ${root}
-${process.stdout.isTTY ? '' : 'NO_COLOR=1 '}CYGNET_KERNEL=uml TMPDIR=/mnt ${process.execPath} --test --test-isolation=none --test-reporter=spec ${tests.join(' ')} 2>&1
+${process.stdout.isTTY ? '' : 'NO_COLOR=1 '}CYGNET_KERNEL=uml TMPDIR=/mnt ${process.execPath} --test --test-isolation=none --test-reporter=spec ${options.map(option => `'${option}'`).join(' ')} ${tests.join(' ')} 2>&1
 echo $? > ${folder}/result
 sync
 echo o > /proc/sysrq-trigger

@@ -1,0 +1,63 @@
+import { type Lab, mustRun } from '../interop/lab.ts';
+
+/** What a namespace's kernel has of IPsec, as `ip` prints it. */
+export interface KernelView {
+  readonly states: readonly string[];
+  readonly policies: readonly string[];
+  readonly routes: readonly string[];
+}
+
+/** Names of addresses that stand for each other on the two ends of a tunnel. */
+export type Mirror = readonly (readonly [string, string])[];
+
+/**
+ * The kernel of `namespace`, without what differs from run to run: SPIs, keys, reqids and counters. `mirror` exchanges
+ * addresses, so that the one end can be compared with the other.
+ */
+export async function kernelView(lab: Lab, namespace: string, mirror: Mirror = []): Promise<KernelView> {
+  const read = async (...command: string[]): Promise<string> =>
+    (await lab.run(namespace, ['ip', ...command])).stdout;
+  const show = (text: string): readonly string[] =>
+    text
+      .split(/\n(?=\S)/)
+      .map(block => exchanged(general(block), mirror))
+      .filter(block => block !== '')
+      .sort();
+  return {
+    states: show(await read('xfrm', 'state')),
+    policies: show(await read('xfrm', 'policy', 'list', 'nosock')),
+    routes: show(
+      (await read('route', 'show', 'table', '220')) + (await read('-6', 'route', 'show', 'table', '220')),
+    ),
+  };
+}
+
+/** Packets that the SAs of `namespace` have carried, by SPI. */
+export async function packetsBySpi(namespace: string): Promise<ReadonlyMap<string, number>> {
+  const text = await mustRun('ip', ['-n', namespace, '-s', 'xfrm', 'state']);
+  const found = text.matchAll(/spi (0x[0-9a-f]+)[\s\S]*?lifetime current:\s+\d+\(bytes\), (\d+)\(packets\)/g);
+  return new Map([...found].map(match => [match[1] as string, Number(match[2])]));
+}
+
+export const NOTHING: KernelView = { states: [], policies: [], routes: [] };
+
+function general(block: string): string {
+  return block
+    .replace(/spi 0x[0-9a-f]+(\(\d+\))?/g, 'spi SPI')
+    .replace(/reqid \d+/g, 'reqid N')
+    .replace(/ 0x[0-9a-f]{16,}/g, ' KEY')
+    .replace(/seq-hi 0x[0-9a-f]+, seq 0x[0-9a-f]+, oseq-hi 0x[0-9a-f]+, oseq 0x[0-9a-f]+/g, 'numbers')
+    .replace(/seq 0x[0-9a-f]+, oseq 0x[0-9a-f]+, bitmap 0x[0-9a-f]+/g, 'numbers')
+    .replace(/^\s+[0-9a-f]{8}( [0-9a-f]{8})*\s*$/gm, '')
+    .replace(/ dev \S+/g, ' dev WIRE')
+    .replace(/\s+/g, ' ')
+    .trim();
+}
+
+function exchanged(text: string, mirror: Mirror): string {
+  let result = text;
+  for (const [a, b] of mirror) {
+    result = result.replaceAll(a, '\0').replaceAll(b, a).replaceAll('\0', b);
+  }
+  return result;
+}

@@ -101,7 +101,7 @@ export function* negotiateChild(sa: IkeSa, config: ChildConfig, old?: ChildSa): 
   }
 }
 
-/** Installs what was negotiated and makes it a child of `sa`. Throws Failed (`kernel/…`), with the peer told. */
+/** Installs what was negotiated and makes it a child of `sa`. Throws Failed (`kernel/…`), with nothing left. */
 export function* installChild(
   sa: IkeSa,
   { child, keys }: Negotiated,
@@ -172,7 +172,12 @@ export function* acceptChild(
   const nr = provider.random(NONCE_LENGTH);
   begun?.(lower(ni, nr));
   const spiIn = yield* reserveSpi(config.protocol, sa.path);
-  const negotiated = concluded(sa, agreement, spiIn, old, 'responder', { ni, nr, secret: exchange.secret });
+  let negotiated: Negotiated | undefined;
+  try {
+    negotiated = concluded(sa, agreement, spiIn, old, 'responder', { ni, nr, secret: exchange.secret });
+  } finally {
+    if (negotiated === undefined) releaseSpi(sa, config, spiIn);
+  }
   // The responder of a rekey keeps sending by the old SA for now (RFC 7296 §2.8).
   yield* installChild(sa, negotiated, {
     outbound: old === undefined,

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { createSocket } from 'node:dgram';
-import { chmodSync, existsSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { describe, test } from 'node:test';
 import { cygnet, Daemons } from './daemons.ts';
 
@@ -234,17 +234,7 @@ describe('the daemon and its command line, as processes', { concurrency: 4 }, ()
       '--backend',
       'userspace',
     ];
-    // Root gives its privilege up for the daemon, to whom then all must be readable.
-    const nobody = 65_534;
-    const root = process.getuid?.() === 0;
-    if (root)
-      for (const { path, mode } of [
-        { path: daemons.directory, mode: 0o777 },
-        { path: config, mode: 0o755 },
-        { path: `${config}/swanctl.conf`, mode: 0o644 },
-      ])
-        chmodSync(path, mode);
-    const { ended } = await daemons.start('a', args, root ? { uid: nobody } : {});
+    const { ended } = await daemons.start('a', args, { unprivileged: true });
     refusesToStart(ended, /TUN|CAP_NET_ADMIN/);
     assert.match(ended?.stderr ?? '', /local\/no-privilege/);
   });

@@ -7,6 +7,10 @@ import type { Terminal } from '../../src/cli/terminal.ts';
 
 const MAIN = resolve(import.meta.dirname, '../../src/cli/main.ts');
 
+/** Root that runs this keeps its files and loses its capabilities; others have none. */
+const WITHOUT_CAPABILITIES =
+  process.getuid?.() === 0 ? ['setpriv', '--bounding-set=-all', '--inh-caps=-all'] : [];
+
 export interface Ended {
   readonly code: number | null;
   readonly stdout: string;
@@ -49,12 +53,13 @@ export class Daemons implements AsyncDisposable {
   start(
     name: string,
     args: readonly string[],
-    options: { readonly uid?: number } = {},
+    options: { readonly unprivileged?: boolean } = {},
   ): Promise<{ child: ChildProcess; ended?: Ended }> {
-    const child = spawn(process.execPath, [MAIN, 'daemon', '--control', this.control(name), ...args], {
-      stdio: ['ignore', 'pipe', 'pipe'],
-      ...(options.uid === undefined ? {} : { uid: options.uid, gid: options.uid }),
-    });
+    const [command, ...rest] = [
+      ...(options.unprivileged === true ? WITHOUT_CAPABILITIES : []),
+      ...[process.execPath, MAIN, 'daemon', '--control', this.control(name), ...args],
+    ];
+    const child = spawn(command as string, rest, { stdio: ['ignore', 'pipe', 'pipe'] });
     this.#children.push(child);
     let stdout = '';
     let stderr = '';

@@ -143,7 +143,7 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
         },
         onWarning: warning => log.warn({ group: 'cfg' }, formatRemark(warning)),
         onLoaded: text => {
-          log.info({ group: 'cfg' }, text);
+          if (!isText) log.info({ group: 'cfg' }, text);
           feed.say({ group: 'CFG', level: 1, text });
         },
       }),

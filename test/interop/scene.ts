@@ -122,6 +122,22 @@ export class Scene implements AsyncDisposable {
     await this.lab.wire(router, outside, open, other);
     await mustRun('ip', ['-n', hidden, 'route', 'add', 'default', 'via', '192.168.9.1']);
     await this.lab.run(router, ['sysctl', '-qw', 'net.ipv4.ip_forward=1']);
+    // The kernel of `npm run kernel` has no nftables for IPv4: there the one address stands for the other, ports stay.
+    if (process.env['CYGNET_KERNEL'] === 'uml') {
+      const [address = ''] = outside.split('/');
+      const found = await mustRun('ip', ['-n', router, '-o', 'addr', 'show', 'to', address]);
+      const device = /^\d+: (\S+)/.exec(found)?.[1] ?? '';
+      const tc = (...args: string[]) => mustRun('ip', ['netns', 'exec', router, 'tc', ...args]);
+      await tc('qdisc', 'add', 'dev', device, 'clsact');
+      for (const [way, from, to] of [
+        ['egress', '192.168.9.2/32', address],
+        ['ingress', `${address}/32`, '192.168.9.2'],
+      ] as const) {
+        const filter = ['filter', 'add', 'dev', device, way, 'protocol', 'ip', 'matchall'];
+        await tc(...filter, 'action', 'nat', way, from, to);
+      }
+      return;
+    }
     const masquerade =
       'add table ip nat; add chain ip nat post { type nat hook postrouting priority 100; }; add rule ip nat post ip saddr 192.168.9.0/24 masquerade';
     await mustRun('ip', ['netns', 'exec', router, 'nft', masquerade]);

@@ -15,6 +15,8 @@ interface Case {
   readonly remote?: string;
   /** What is pinged, from where. */
   readonly ping: readonly [from: string, to: string];
+  /** Of the pings; `outer`: the protected packets would have to bear one, so none are sent. */
+  readonly mark?: number | 'outer';
 }
 
 const NET = { local: '10.1.0.0/16', remote: '10.2.0.0/16', ping: ['10.1.0.1', '10.2.0.1'] } as const;
@@ -35,14 +37,22 @@ const CASES: Readonly<Record<string, Case>> = {
   host: { ...HOST, settings: GCM },
   'host-ah': { ...HOST, settings: { ah_proposals: 'sha384-esn' } },
   transport: { ...HOST, settings: { ...GCM, mode: 'transport' } },
+  // What comes in gets the mark that its policies ask for, and is answered with the same.
   marks: {
     ...HOST,
-    settings: { ...GCM, mark_in: '5/0xff', mark_out: '6', set_mark_out: '0x10/0xf0', priority: '4711' },
+    mark: 6,
+    settings: {
+      ...GCM,
+      mark_in: '6/0xff',
+      set_mark_in: '6',
+      mark_out: '6',
+      set_mark_out: '0x10/0xf0',
+      priority: '4711',
+    },
   },
-  headers: {
-    ...NET,
-    settings: { ...GCM, copy_df: 'no', copy_ecn: 'no', copy_dscp: 'in', mark_in: '9', mark_in_sa: 'yes' },
-  },
+  'mark-of-sa': { ...HOST, mark: 'outer', settings: { ...GCM, mark_in: '9', mark_in_sa: 'yes' } },
+  headers: { ...NET, settings: { ...GCM, copy_df: 'no', copy_ecn: 'no', copy_dscp: 'in' } },
+  dscp: { ...NET, settings: { ...GCM, copy_dscp: 'no', policies: 'yes' } },
   'transport-ah': { ...HOST, settings: { ah_proposals: 'sha1', mode: 'transport' } },
 };
 
@@ -111,18 +121,20 @@ describe('in the kernel, cygnet and charon', { skip: withoutKernelIpsec }, () =>
   let there: Scene;
   before(async () => {
     there = await scene(CASES);
+    await there.lab.run(there.bob, ['sysctl', '-qw', 'net.ipv4.fwmark_reflect=1']);
   });
   after(() => there?.[Symbol.asyncDispose]());
 
   for (const role of ['initiator', 'responder'] as const) {
-    for (const [name, { ping }] of Object.entries(CASES)) {
+    for (const [name, { ping, mark = 0 }] of Object.entries(CASES)) {
       test(`${name}, cygnet as ${role}: both kernels have the same, and packets pass`, async () => {
         const starter = role === 'initiator' ? there.cygnet : there.charon;
         const up = await starter.swanctl('--initiate', '--child', name, '--timeout', '20');
         try {
           assert.equal(up.code, 0, `${up.stdout}${up.stderr}`);
           await sameOnBothEnds(there);
-          await there.ping('alice', ...ping);
+          if (mark === 'outer') return;
+          assert.match(await pings(there, ping, '-c', '2', '-m', `${mark}`), / 0% packet loss/);
           const carried = await packetsBySpi(there.alice);
           assert.deepEqual([...carried.values()], [2, 2], 'the SAs did not carry the packets');
         } finally {
@@ -294,6 +306,24 @@ describe('in the kernel, over time', { skip: withoutKernelIpsec }, () => {
   });
 });
 
+describe('in the kernel, behind a router that translates addresses', { skip: withoutKernelIpsec }, () => {
+  for (const nat of ['alice', 'bob'] as const) {
+    test(`${nat} is behind it: ESP goes in UDP, also after a rekey`, async () => {
+      await using there = await scene({ net: LIVES['net'] as Case }, { nat });
+      const starter = nat === 'alice' ? there.cygnet : there.charon;
+      await initiate(starter, 'net');
+      const { states } = await kernelView(there.lab, there.alice);
+      assert.equal(states.filter(state => state.includes('encap type espinudp')).length, 2);
+      assert.match(await pings(there, NET.ping, '-c', '2'), / 0% packet loss/);
+      const first = await spisOf(there, 'net');
+      await there.cygnet.swanctl('--rekey', '--child', 'net');
+      await until('a new SA', async () => (await spisOf(there, 'net')).every(spi => !first.includes(spi)));
+      assert.match(await pings(there, NET.ping, '-c', '2'), / 0% packet loss/);
+      await terminate(there, 'net');
+    });
+  }
+});
+
 /** cygnet's kernel has what charon's has, apart from what is different in every run. */
 async function sameOnBothEnds({ lab, alice, bob }: Scene): Promise<void> {
   assert.deepEqual(await kernelView(lab, alice), await kernelView(lab, bob, MIRROR));
@@ -323,4 +353,10 @@ async function spisOf({ cygnet }: Scene, child: string): Promise<readonly string
 
 function dash([from, to]: Case['ping']): readonly string[] {
   return ['-I', from, to];
+}
+
+/** What ping says in the end. */
+async function pings({ lab, alice }: Scene, way: Case['ping'], ...options: string[]): Promise<string> {
+  const { stdout } = await lab.run(alice, ['ping', '-q', '-i', '0.1', '-W', '2', ...options, ...dash(way)]);
+  return stdout;
 }

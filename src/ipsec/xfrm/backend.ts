@@ -331,8 +331,8 @@ export class XfrmBackend implements IpsecBackend {
   /** Forwarded packets do without: what keeps the routes out must not keep the SA out. */
   #setRoutes(owner: string, routed: Routed & Pick<ChildSaParameters, 'kernel'>): void {
     const { kernel, peer } = routed;
-    // Packets that are chosen by a mark or an interface get there by routes of somebody else.
-    if (kernel?.markOut !== undefined || kernel?.interfaceOut !== undefined) return;
+    // Packets for an XFRM interface get there by routes through it, which are somebody else's.
+    if (kernel?.interfaceOut !== undefined) return;
     try {
       this.#routes?.set(owner, routed);
     } catch (error) {

@@ -6,7 +6,7 @@ import { ip } from '../../lib/ip.ts';
 import { Malformed } from '../../lib/reader.ts';
 import { Secret } from '../../lib/secret.ts';
 import { Failed } from '../../policy/failure.ts';
-import type { ChildSaParameters } from '../../policy/sa.ts';
+import type { ChildSaParameters, KernelOptions } from '../../policy/sa.ts';
 import { readAttributes } from '../../sys/netlink/message.ts';
 import { sampleSa } from '../conformance.ts';
 import { Attribute } from './numbers.ts';
@@ -125,6 +125,40 @@ test('windows: none and small ones in the header, large ones and those of ESN in
   assert.deepEqual(windowOf(of(64, true), false), [0, 1]);
   assert.deepEqual(windowOf(of(16, true), true), [0, 16]);
   assert.deepEqual(windowOf(of(0, true), true), [0, LARGEST_WINDOW]);
+});
+
+test('marks, and what the headers get of each other', () => {
+  const flags = (sa: ChildSaParameters, inbound: boolean): number => encodeState(sa, inbound)[216] as number;
+  const told = (kernel: KernelOptions): ChildSaParameters => sampleSa({ kernel });
+  assert.deepEqual(
+    [true, false].map(inbound => flags(told({}), inbound)),
+    [32, 32],
+  );
+  const apart = told({ copyDf: false, copyEcn: false, copyDscp: 'in', icmpErrors: true });
+  assert.deepEqual(
+    [true, false].map(inbound => flags(apart, inbound)),
+    [32 + 16 + 4 + 2 + 1, 32 + 16 + 4 + 1],
+  );
+  // Only outer headers of packets going out can be kept free of the inner DSCP.
+  const extra = (sa: ChildSaParameters, inbound: boolean): Uint8Array | undefined =>
+    readAttributes(encodeState(sa, inbound), 224).get(Attribute.SA_EXTRA_FLAGS);
+  assert.deepEqual(extra(apart, false), hex('01000000'));
+  assert.equal(extra(apart, true), undefined);
+  assert.equal(extra(told({ copyDscp: 'yes' }), false), undefined);
+  const marked = told({
+    markIn: { value: 5, mask: 0xff },
+    markOut: { value: 6, mask: 0xff },
+    setMarkIn: { value: 7, mask: 0xf },
+  });
+  const attributes = (sa: ChildSaParameters, inbound: boolean) =>
+    readAttributes(encodeState(sa, inbound), 224);
+  assert.deepEqual(attributes(marked, false).get(Attribute.MARK), hex('06000000 ff000000'));
+  assert.equal(attributes(marked, false).get(Attribute.SET_MARK), undefined);
+  assert.equal(attributes(marked, true).get(Attribute.MARK), undefined);
+  assert.deepEqual(attributes(marked, true).get(Attribute.SET_MARK), hex('07000000'));
+  assert.deepEqual(attributes(marked, true).get(Attribute.SET_MARK_MASK), hex('0f000000'));
+  const strict = told({ ...marked.kernel, markInSa: true });
+  assert.deepEqual(attributes(strict, true).get(Attribute.MARK), hex('05000000 ff000000'));
 });
 
 test('a life in seconds ends in the kernel only when the IKE side is late; padding is for the way out', () => {

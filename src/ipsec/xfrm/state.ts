@@ -73,7 +73,7 @@ export function encodeState(sa: ChildSaParameters, inbound: boolean): Uint8Array
   writer.u32(sealOfState(state.spi)).u32(sa.reqid);
   writer.u16(domainOf(familyOf(state.source)));
   writer.u8(Mode[sa.mode]).u8(large ? 0 : window);
-  writer.u8(flagsOf(sa)).zeros(7);
+  writer.u8(flagsOf(sa, inbound)).zeros(7);
   const keys: DirectionKeys = inbound ? sa.keysIn : sa.keysOut;
   writeAlgorithms(writer, algorithms, keys);
   if (sa.udpEncapsulation) writer.attribute(Attribute.ENCAP, encapsulation(sa.path, inbound));
@@ -101,12 +101,12 @@ export function stateMark({ kernel }: ChildSaParameters, inbound: boolean): Mark
   return kernel?.markInSa === true ? kernel.markIn : undefined;
 }
 
-function flagsOf({ mode, protocol, path, algorithms, kernel }: ChildSaParameters): number {
+function flagsOf({ mode, protocol, path, algorithms, kernel }: ChildSaParameters, inbound: boolean): number {
   const dscp = kernel?.copyDscp ?? 'out';
   const ofTunnel =
     (kernel?.copyEcn === false ? STATE_FLAG_NOECN : 0) |
     (kernel?.copyDf === false ? STATE_FLAG_NOPMTUDISC : 0) |
-    (dscp === 'in' || dscp === 'yes' ? STATE_FLAG_DECAP_DSCP : 0);
+    (inbound && (dscp === 'in' || dscp === 'yes') ? STATE_FLAG_DECAP_DSCP : 0);
   return (
     (mode === 'tunnel' ? ofTunnel : 0) |
     (kernel?.icmpErrors === true ? STATE_FLAG_ICMP : 0) |

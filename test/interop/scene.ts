@@ -24,8 +24,8 @@ export interface PeerOptions {
   readonly bobCertificates?: CertificateSet;
   /** cygnet's strongswan.conf, what stands in its charon section. */
   readonly cygnetSettings: string;
-  /** What carries packets, on both sides. */
-  readonly backend: 'userspace' | 'kernel';
+  /** What carries packets; `mixed`: charon has the kernel, cygnet does not. */
+  readonly backend: 'userspace' | 'kernel' | 'mixed';
 }
 
 const DEFAULTS: Omit<PeerOptions, 'certificates' | 'bobCertificates'> = {
@@ -92,7 +92,7 @@ export class Scene implements AsyncDisposable {
       this.charon.start(options.bob(this.#configuration('bob')), {
         ...(options.certificates === undefined ? {} : { certificates: options.certificates }),
         ...(options.bobCertificates === undefined ? {} : { certificates: options.bobCertificates }),
-        backend: options.backend,
+        backend: options.backend === 'userspace' ? 'userspace' : 'kernel',
         who: 'bob',
         settings: options.bobSettings,
       }),
@@ -105,7 +105,7 @@ export class Scene implements AsyncDisposable {
     this.cygnet = new Cygnet(lab, this.alice, label);
     await this.cygnet.start(options.alice(this.#configuration('alice')), {
       ...(options.certificates === undefined ? {} : { certificates: options.certificates }),
-      backend: options.backend,
+      backend: options.backend === 'kernel' ? 'kernel' : 'userspace',
       who: 'alice',
       args: options.saveKeys ? ['--save-keys', lab.path('keys')] : [],
       settings: options.cygnetSettings,

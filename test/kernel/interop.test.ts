@@ -324,6 +324,25 @@ describe('in the kernel, behind a router that translates addresses', { skip: wit
   }
 });
 
+test('in user space, to the kernel of charon: a tunnel to the peer itself', {
+  skip: withoutKernelIpsec,
+}, async () => {
+  await using there = await scene(
+    { net: LIVES['net'] as Case, host: CASES['host'] as Case },
+    { backend: 'mixed' },
+  );
+  for (const [name, way] of [
+    ['host', HOST.ping],
+    ['net', NET.ping],
+  ] as const) {
+    await initiate(there.cygnet, name);
+    assert.match(await pings(there, way, '-c', '2'), / 0% packet loss/);
+    const carried = await packetsBySpi(there.bob);
+    assert.deepEqual([...carried.values()], [2, 2]);
+    await terminate(there, name);
+  }
+});
+
 /** cygnet's kernel has what charon's has, apart from what is different in every run. */
 async function sameOnBothEnds({ lab, alice, bob }: Scene): Promise<void> {
   assert.deepEqual(await kernelView(lab, alice), await kernelView(lab, bob, MIRROR));

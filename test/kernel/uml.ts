@@ -19,7 +19,7 @@ const MODULES = [
   'veth tunnel4 xfrm4_tunnel xfrm6_tunnel tun sch_ingress cls_matchall act_nat',
 ].join(' ');
 
-const LIMIT_MS = 600_000;
+const LIMIT_MS = 1_200_000;
 
 /** What begins with a dash is an option of `node --test`, such as `--test-name-pattern=AH`. */
 const options = process.argv.slice(2).filter(argument => argument.startsWith('-'));
@@ -37,7 +37,9 @@ async function run(tests: readonly string[]): Promise<number> {
     const init = join(folder, 'init.sh');
     writeFileSync(init, script(folder, tests));
     chmodSync(init, 0o755);
-    const console_ = await boot(init, shim(folder));
+    const environment = shim(folder);
+    if (environment === undefined) return 1;
+    const console_ = await boot(init, environment);
     const result = join(folder, 'result');
     if (!existsSync(result)) {
       console.error(`the kernel did not get as far as the tests:\n${console_.slice(-4000)}`);
@@ -66,11 +68,17 @@ sleep 5
 `;
 }
 
-/** What linux.uml has to be started with on this processor: see xstate.c, which takes a C compiler. */
-function shim(folder: string): Readonly<Record<string, string>> {
+/** What linux.uml has to be started with on this processor: see xstate.c, which takes a C compiler; undefined without one. */
+function shim(folder: string): Readonly<Record<string, string>> | undefined {
   if (!readFileSync('/proc/cpuinfo', 'utf8').includes(' amx_tile')) return {};
   const library = join(folder, 'xstate.so');
-  execFileSync('cc', ['-shared', '-fPIC', '-O2', '-o', library, join(import.meta.dirname, 'xstate.c')]);
+  try {
+    execFileSync('cc', ['-shared', '-fPIC', '-O2', '-o', library, join(import.meta.dirname, 'xstate.c')]);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+    console.error('user-mode Linux needs a C compiler to start on this processor: install the package gcc');
+    return undefined;
+  }
   return { LD_PRELOAD: library };
 }
 

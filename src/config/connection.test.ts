@@ -167,6 +167,16 @@ test('a connection in full', () => {
   assert.deepEqual([other?.protocol, other?.proposals[0]?.protocol, other?.mode], ['ah', 'ah', 'transport']);
 });
 
+test('IKEv1 is there for connections that ask for it or leave it open', () => {
+  for (const version of [0, 1, 2]) {
+    const { connection, failures, warnings } = read(
+      `version = ${version}\nproposals = aes128-sha256-modp2048\ndpd_timeout = 90s`,
+    );
+    assert.deepEqual([failures, warnings], [[], []]);
+    assert.deepEqual([connection.version, connection.dpdTimeout], [version, 90_000]);
+  }
+});
+
 test('rounds go by their number, then by their place', () => {
   const { connection, failures } = read(
     'local-b { auth = psk\n round = 2 }\nlocal-a { round = 1 }\nlocal { id = x.org }\nremote-1 { auth = psk }\nremote-2 { }',
@@ -275,6 +285,11 @@ const WRONG: readonly (readonly [what: string, body: string, failures: readonly 
     'a constraint that nobody would check',
     'remote { groups = admins }',
     [/^f:2:10: groups is not supported/],
+  ],
+  [
+    'a mode that shows identities and is not there yet',
+    'version = 1\naggressive = yes',
+    [/^f:3:1: aggressive is not supported/],
   ],
   ['a token', 'local { cert { handle = 01 } }', [/^f:2:16: handle is not supported/]],
   [

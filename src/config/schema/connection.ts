@@ -1,5 +1,5 @@
 import { proposal } from '../policy-types.ts';
-import { heedingNot, ignored, list, maybe, one, refused } from '../schema.ts';
+import { ignored, list, maybe, one, refused } from '../schema.ts';
 import { address, boolean, choice, dscp, host, integer, text, time } from '../value-types.ts';
 
 const port = integer(0, 65_535);
@@ -7,11 +7,10 @@ const YES_NO = { true: 'yes', enabled: 'yes', 1: 'yes', false: 'no', disabled: '
 
 /** `connections.<name>` */
 export const CONNECTION = {
-  version: heedingNot(
-    one(choice(['0', '1', '2']), '0', 'IKE version; 0 answers all and begins with IKEv2.'),
-    {
-      1: 'refused',
-    },
+  version: one(
+    choice(['0', '1', '2']),
+    '0',
+    'IKE version. 0 answers IKEv1 and IKEv2 and begins with IKEv2; where every connection says 2, IKEv1 is off.',
   ),
   local_addrs: list(
     host,
@@ -27,7 +26,7 @@ export const CONNECTION = {
   remote_port: one(port, '500', 'UDP port of the peer.'),
   proposals: list(proposal('ike'), 'default', 'Algorithms for the IKE SA, best first.'),
   vips: ignored(list(address, '', 'Virtual addresses to ask the peer for; 0.0.0.0 and :: ask for any.')),
-  aggressive: ignored(
+  aggressive: refused(
     one(boolean, 'no', 'Begin IKEv1 with Aggressive Mode, which shows identities to all who listen.'),
   ),
   pull: ignored(one(boolean, 'yes', 'Whether the client asks for its virtual address (IKEv1 Mode Config).')),
@@ -39,7 +38,11 @@ export const CONNECTION = {
     '0s',
     'Check that the peer lives after this long without a packet from it; 0 never does.',
   ),
-  dpd_timeout: ignored(one(time, '0s', 'IKEv1: give the peer up after this long without an answer.')),
+  dpd_timeout: one(
+    time,
+    '0s',
+    'IKEv1: give the peer up when it has not answered for this long; 0 after as many questions as retransmissions.',
+  ),
   fragmentation: one(
     choice(['yes', 'accept', 'force', 'no'], YES_NO),
     'yes',

@@ -132,8 +132,8 @@ export interface SignatureScheme {
   readonly name: string;
   readonly keyType: KeyType;
   /**
-   * Absent for EdDSA, which signs the message itself, and for the RSA signatures of IKEv1, where the data is a
-   * hash already and stands in PKCS#1 padding without a DigestInfo (RFC 2409 §5.1).
+   * Absent for EdDSA, which signs the message itself, and for the signatures of IKEv1, where the data is a hash
+   * already: it stands in PKCS#1 padding without a DigestInfo, or is signed as it is (RFC 2409 §5.1, RFC 4754).
    */
   readonly hash?: HashName;
   readonly padding?: 'pkcs1' | 'pss';

@@ -53,6 +53,25 @@ export interface Openssl {
   EVP_PKEY_derive_init(context: number): number;
   EVP_PKEY_derive_set_peer(context: number, peer: number): number;
   EVP_PKEY_derive(context: number, out: number, outLength: number): number;
+  /** Reads a key from DER; `der` points to a pointer, which moves on. */
+  d2i_AutoPrivateKey(key: number, der: number, length: number): number;
+  d2i_PUBKEY(key: number, der: number, length: number): number;
+  EVP_PKEY_sign_init(context: number): number;
+  EVP_PKEY_sign(
+    context: number,
+    out: number,
+    outLength: number,
+    digest: number,
+    digestLength: number,
+  ): number;
+  EVP_PKEY_verify_init(context: number): number;
+  EVP_PKEY_verify(
+    context: number,
+    signature: number,
+    length: number,
+    digest: number,
+    digestLength: number,
+  ): number;
   /** Empties the thread's queue of errors, in which Node would otherwise find ours. */
   ERR_clear_error(): void;
 }
@@ -88,6 +107,12 @@ const PROTOTYPES: Readonly<Record<keyof Openssl, readonly [string, readonly stri
   EVP_PKEY_derive_init: ['int', [P]],
   EVP_PKEY_derive_set_peer: ['int', [P, P]],
   EVP_PKEY_derive: ['int', [P, P, P]],
+  d2i_AutoPrivateKey: [P, [P, P, 'long']],
+  d2i_PUBKEY: [P, [P, P, 'long']],
+  EVP_PKEY_sign_init: ['int', [P]],
+  EVP_PKEY_sign: ['int', [P, P, P, P, 'size_t']],
+  EVP_PKEY_verify_init: ['int', [P]],
+  EVP_PKEY_verify: ['int', [P, P, 'size_t', P, 'size_t']],
   ERR_clear_error: ['void', []],
 };
 

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { createPrivateKey, generateKeyPairSync, type KeyObject, privateEncrypt } from 'node:crypto';
 import { test } from 'node:test';
 import { inspect } from 'node:util';
-import { toHex } from '../../lib/bytes.ts';
+import { fromHex, toHex } from '../../lib/bytes.ts';
 import { utf8 } from '../../lib/text.ts';
 import { CryptoFailure, type PrivateKey, type SignatureScheme } from '../provider.ts';
 import { SIGNATURES, schemeByName } from '../sign/registry.ts';
@@ -97,6 +97,29 @@ test('IKEv1 RSA signatures are the hash in PKCS #1 padding, no DigestInfo (RFC 2
   assert.equal(toHex(signature), privateEncrypt(rsa, hash).toString('hex'));
   const { publicKey } = keyOf(scheme('ikev1-rsa'));
   assert.equal(provider.verify(publicKey, scheme('ikev1-rsa'), hash.subarray(1), signature), false);
+});
+
+test('ECDSA and DSS of IKEv1 take a digest as it is, and have two numbers of one length (RFC 4754 §8.1)', () => {
+  const hex = (text: string): Uint8Array => fromHex(text.replace(/ /g, '')) as Uint8Array;
+  const point = `2442A5CC0ECD015FA3CA31DC8E2BBC70BF42D60CBCA20085E0822CB04235E970
+    6FC98BD7E50211A4A27102FA3549DF79EBCB4BF246B80945CDDFE7D509BBFD7D`.replace(/\s/g, '');
+  const spki = hex(`3059301306072a8648ce3d020106082a8648ce3d030107034200 04${point}`);
+  const digest = hex('BA7816BF8F01CFEA414140DE5DAE2223B00361A396177A9CB410FF61F20015AD');
+  const [r, s] = [
+    'CB28E0999B9C7715FD0A80D8E47A77079716CBBF917DD72E97566EA1C066957C',
+    '86FA3BB4E26CAD5BF90B7F81899256CE7594BB1EA0C89212748BFF3B3D5B0315',
+  ];
+  const publicKey = provider.importPublicKey(spki);
+  assert.equal(provider.verify(publicKey, scheme('ikev1-ecdsa'), digest, hex(`${r}${s}`)), true);
+  assert.equal(provider.verify(publicKey, scheme('ikev1-ecdsa'), digest, hex(`${s}${r}`)), false);
+  assert.equal(provider.verify(publicKey, scheme('ecdsa-256'), utf8('abc'), hex(`${r}${s}`)), true);
+  for (const [name, length] of [
+    ['ikev1-ecdsa', 64],
+    ['ikev1-dss', 40],
+  ] as const) {
+    const made = provider.sign(keyOf(scheme(name)), scheme(name), digest.subarray(0, 20));
+    assert.equal(made.length, length, name);
+  }
 });
 
 test('a key of another kind signs nothing and verifies nothing', () => {

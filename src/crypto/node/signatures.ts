@@ -9,6 +9,7 @@ import {
   verify,
 } from 'node:crypto';
 import { CryptoFailure, type PrivateKey, type PublicKey, type SignatureScheme } from '../provider.ts';
+import { signDigest, verifyDigest } from './digest-signature.ts';
 import { privateKeyObject, publicKeyObject } from './keys.ts';
 import { octets } from './octets.ts';
 import { refusing } from './refusal.ts';
@@ -17,6 +18,10 @@ import { refusing } from './refusal.ts';
 export function makeSignature(key: PrivateKey, scheme: SignatureScheme, data: Uint8Array): Uint8Array {
   if (key.type !== scheme.keyType) throw new CryptoFailure(`${scheme.name} with a key of type ${key.type}`);
   const object = privateKeyObject(key);
+  if (isOfDigest(scheme)) {
+    const order = object.asymmetricKeyDetails?.divisorLength ?? key.bits;
+    return signDigest(object, data, Math.ceil(order / 8));
+  }
   return refusing(() =>
     octets(
       isBare(scheme)
@@ -40,6 +45,7 @@ export function checkSignature(
       const covered = publicDecrypt({ key: object, padding: constants.RSA_PKCS1_PADDING }, signature);
       return covered.length === data.length && timingSafeEqual(covered, data);
     }
+    if (isOfDigest(scheme)) return verifyDigest(object, data, signature);
     const input: VerifyKeyObjectInput = { key: object, ...parameters(scheme) };
     return verify(scheme.hash, data, input, signature);
   } catch {
@@ -50,6 +56,11 @@ export function checkSignature(
 /** RSA over the data itself in PKCS #1 padding, no DigestInfo around it (RFC 2409 §5.1). */
 function isBare(scheme: SignatureScheme): boolean {
   return scheme.keyType === 'rsa' && scheme.hash === undefined;
+}
+
+/** ECDSA and DSA of IKEv1, over a digest as it is. */
+function isOfDigest(scheme: SignatureScheme): boolean {
+  return (scheme.keyType === 'ec' || scheme.keyType === 'dsa') && scheme.hash === undefined;
 }
 
 function parameters({ padding, saltLength, encoding }: SignatureScheme): {

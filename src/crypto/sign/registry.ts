@@ -179,8 +179,10 @@ export const SIGNATURES: readonly SignatureAlgorithm[] = [
     hashAlgorithm: HashAlgorithm.SHA1,
     status: 'weak',
   },
-  // IKEv1: HASH_I or HASH_R itself in PKCS #1 padding, no DigestInfo (RFC 2409 §5.1), and DSS
+  // IKEv1: HASH_I or HASH_R itself, in PKCS #1 padding with no DigestInfo, or by ECDSA and DSS with no hash around it (RFC 2409 §5.1, RFC 4754)
   { scheme: { name: 'ikev1-rsa', keyType: 'rsa', padding: 'pkcs1' }, status: 'weak' },
+  { scheme: { name: 'ikev1-ecdsa', keyType: 'ec', encoding: 'raw' }, status: 'weak' },
+  { scheme: { name: 'ikev1-dss', keyType: 'dsa', encoding: 'raw' }, status: 'weak' },
   {
     scheme: { name: 'ikev1-dsa', keyType: 'dsa', hash: 'sha1', encoding: 'raw' },
     method: AuthMethod.DSS_SIGNATURE,

@@ -197,6 +197,9 @@ export class EngineHost implements Host {
     // The session is in the middle of its conversation: what may end it, or others, waits until that rests.
     this.later(() => {
       if (!this.#sessions.has(session.id)) return;
+      // What a peer that says it has nothing else does not know of must not be carried over.
+      if (!initialContact)
+        for (const other of this.between(identities.local, identities.remote)) session.adopt?.(other);
       this.watcher?.established(session);
       this.#uniqueness.established(session, identities, initialContact, this.now);
     });

@@ -51,8 +51,8 @@ export interface Owner {
   heard(path: Path, proves: boolean): void;
   /** Somebody without our keys says that something is amiss. */
   hinted(): void;
-  /** Requests go unanswered for good, and nothing else comes. */
-  silent(failure: Failure): void;
+  /** A negotiation of ours goes unanswered for good, and nothing else came meanwhile; false where that is the SA's end. */
+  unanswered(failure: Failure): boolean;
   /** A negotiation that the peer began came to nothing; `refusal` is what it is told. */
   failed(failure: Failure, refusal: unknown): void;
   /** Most likely this is why phase 1 does not go on, should it not. */
@@ -355,8 +355,8 @@ export class Exchanges {
     const what = `message ${count} of ${knownName(V1ExchangeType, type)}`;
     const isFirst = isPhaseOne(type) && count === 1;
     const failure = noAnswer(what, host.settings.retransmitTries + 1, exchange.path, isFirst);
-    if (isPhaseOne(type) || !initiated || heardAt >= sentAt) this.#failWaiting(exchange, failure);
-    else this.#owner.silent(failure);
+    const isAlive = isPhaseOne(type) || !initiated || heardAt >= sentAt || this.#owner.unanswered(failure);
+    if (isAlive) this.#failWaiting(exchange, failure);
     this.#owner.settle();
   }
 

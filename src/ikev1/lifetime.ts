@@ -1,16 +1,18 @@
 import type { Host } from '../ike/session.ts';
 import { Timers } from '../ike/timers.ts';
-import { type Duration, type Instant, MINUTE } from '../lib/time.ts';
+import { type Duration, type Instant, MINUTE, SECOND } from '../lib/time.ts';
 import type { Connection } from '../policy/connection.ts';
 import type { IsakmpKeys } from './isakmp-keys.ts';
 import type { PeerFacts, Role } from './isakmp-sa.ts';
 import { phaseOneTimes } from './life.ts';
 
 /** What happens to an ISAKMP SA in its time. */
-export type TimerName = 'half-open' | 'keepalive' | 'reauth' | 'expire' | 'orphaned';
+export type TimerName = 'half-open' | 'keepalive' | 'reauth' | 'expire' | 'bereft' | 'orphaned';
 
 /** How long children outlive an SA that has ended, and an SA its children, until there is another one for them. */
 const ORPHANS_LIFE: Duration = 3 * MINUTE;
+/** Peers tell of each SA in a message of its own, and these may come in any order. */
+const BEREFT: Duration = 10 * SECOND;
 
 /** The clock of one ISAKMP SA, from its first message to its end. */
 export class Lifetime {
@@ -65,9 +67,10 @@ export class Lifetime {
     if (left > MINUTE) this.#timers.set('reauth', this.#host.now + left / 2);
   }
 
-  /** Its children are with another one, or wait for another one. */
-  ended(): void {
-    for (const name of ['reauth', 'expire', 'keepalive'] as const) this.#timers.clear(name);
+  /** Its children are with another one; `bereft`: they wait for another one, which is begun if the peer does not say soon that they have gone too. */
+  ended(bereft: boolean): void {
+    for (const name of ['reauth', 'expire', 'keepalive', 'bereft'] as const) this.#timers.clear(name);
+    if (bereft) this.#timers.set('bereft', this.#host.now + BEREFT);
     this.#timers.set('orphaned', this.#host.now + ORPHANS_LIFE);
   }
 }

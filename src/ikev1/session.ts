@@ -11,7 +11,7 @@ import { equal } from '../lib/bytes.ts';
 import { formatIp } from '../lib/ip.ts';
 import type { Duration, Instant } from '../lib/time.ts';
 import type { ChildConfig, Connection } from '../policy/connection.ts';
-import { Failed, type Failure } from '../policy/failure.ts';
+import type { Failure } from '../policy/failure.ts';
 import type { Identity } from '../policy/identity.ts';
 import type { BackendEvent, Path } from '../policy/sa.ts';
 import type { Header } from '../wire/header.ts';
@@ -20,7 +20,7 @@ import { belongsTo } from './cookies.ts';
 import { DELETED, EXPIRED, NEVER_WENT_ON, STOPPED } from './endings.ts';
 import { Exchanges } from './exchanges.ts';
 import { type Flow, type Message, notify, Refused } from './flow.ts';
-import { deleteChild, deletePayloads } from './flows/delete.ts';
+import { deleteChild, farewell } from './flows/delete.ts';
 import { childExpired } from './flows/expiry.ts';
 import { type Informed, informedEarly, serveInformational } from './flows/informational.ts';
 import { createChild } from './flows/quick-initiator.ts';
@@ -39,7 +39,7 @@ import {
 import { Lifetime, type TimerName } from './lifetime.ts';
 import { Liveness } from './liveness.ts';
 import { STATES, type Stage } from './states.ts';
-import { statusOf } from './status.ts';
+import { type Agreed, statusOf } from './status.ts';
 import { confirmed } from './succession.ts';
 import { isSame, Tasks } from './tasks.ts';
 
@@ -64,7 +64,6 @@ export class Ikev1Session implements Session, EmergingSa, Informed {
   connection: Connection;
   path: Path;
   stage: Stage = 'PHASE_1';
-  establishedAt: Instant | undefined;
   heardAt: Instant = 0;
   readonly liveness: Liveness;
   readonly #exchanges: Exchanges;
@@ -72,9 +71,7 @@ export class Ikev1Session implements Session, EmergingSa, Informed {
   readonly #children: Children;
   readonly #tasks = new Tasks();
   readonly #lifetime: Lifetime;
-  #keys: IsakmpKeys | undefined;
-  #localId: Identity | undefined;
-  #remoteId: Identity | undefined;
+  #agreed: Agreed | undefined;
   /** The SA that has taken the children over. */
   #heir: Ikev1Session | undefined;
   /** Most likely this is why phase 1 does not go on. */
@@ -102,6 +99,10 @@ export class Ikev1Session implements Session, EmergingSa, Informed {
 
   get spi(): bigint {
     return this.role === 'initiator' ? this.initiatorSpi : this.responderSpi;
+  }
+
+  get establishedAt(): Instant | undefined {
+    return this.#agreed?.at;
   }
 
   get state(): IkeSaStatus['state'] {
@@ -176,7 +177,7 @@ export class Ikev1Session implements Session, EmergingSa, Informed {
     // What has begun on an SA that was replaced still comes to its end.
     this.#leaving = this.#heir !== undefined && this.#exchanges.busy && !this.#leaving;
     if (this.#leaving) return;
-    if (this.stage !== 'ENDED') for (const payload of deletePayloads(this)) this.inform([payload]);
+    if (this.stage !== 'ENDED') for (const payloads of farewell(this)) this.inform(payloads);
     this.close(reason);
   }
 
@@ -201,7 +202,7 @@ export class Ikev1Session implements Session, EmergingSa, Informed {
     if (other.connection.name !== this.connection.name || !sameEnd) return;
     other.#heir = this;
     other.stage = 'REPLACED';
-    other.#lifetime.ended();
+    other.#lifetime.ended(false);
     other.liveness.stop();
     other.#children.moveTo(this.#children);
     for (const task of other.#tasks.clear()) this.start(task);
@@ -213,6 +214,8 @@ export class Ikev1Session implements Session, EmergingSa, Informed {
     if (this.#gone) return;
     if (this.stage !== 'PHASE_1') this.#exchanges.release();
     if (this.#leaving && !this.#exchanges.busy) this.terminate();
+    if (this.stage === 'ENDED' && this.children.length === 0) this.close(DELETED);
+    if (this.#gone) return;
     while (this.#mayBegin) {
       const task = this.#tasks.take(this.host.now);
       if (task === undefined) break;
@@ -222,29 +225,23 @@ export class Ikev1Session implements Session, EmergingSa, Informed {
   }
 
   status(): IkeSaStatus {
-    return statusOf(this, {
-      phase: this.#exchanges.phase,
-      localId: this.#localId,
-      remoteId: this.#remoteId,
-      keys: this.#keys,
-      establishedAt: this.establishedAt,
-      reauthAt: this.#lifetime.reauthAt,
-      tasks: this.#tasks,
-    });
+    const { phase } = this.#exchanges;
+    const { reauthAt } = this.#lifetime;
+    return statusOf(this, { phase, agreed: this.#agreed, reauthAt, tasks: this.#tasks });
   }
 
   // ── what flows see: IsakmpSa and EmergingSa ──
 
   get keys(): IsakmpKeys {
-    return present(this.#keys, 'keys');
+    return this.#proven.keys;
   }
 
   get localId(): Identity {
-    return present(this.#localId, 'our identity');
+    return this.#proven.localId;
   }
 
   get remoteId(): Identity {
-    return present(this.#remoteId, "the peer's identity");
+    return this.#proven.remoteId;
   }
 
   get children(): readonly ChildSa[] {
@@ -266,12 +263,9 @@ export class Ikev1Session implements Session, EmergingSa, Informed {
 
   establish(localId: Identity, peer: VerifiedPeer, keys: IsakmpKeys): void {
     const { host } = this;
-    this.#localId = localId;
-    this.#remoteId = peer.identity;
-    this.#keys = keys;
+    this.#agreed = { keys, localId, remoteId: peer.identity, at: host.now };
     if (host.settings.saveKeys) host.event({ kind: 'ike-keys', keys: keys.record() });
     this.stage = 'ESTABLISHED';
-    this.establishedAt = host.now;
     this.heardAt = host.now;
     this.liveness.heard();
     this.#lifetime.established(this, keys);
@@ -315,12 +309,15 @@ export class Ikev1Session implements Session, EmergingSa, Informed {
     const queued = [...this.#tasks.running, ...this.#tasks.clear()];
     this.#exchanges.close();
     this.liveness.stop();
-    const configs = this.children.map(({ config }) => config);
+    const wanted = this.connection.children.filter(({ name }) =>
+      queued.some(({ kind, child }) => kind === 'create-child' && child === name),
+    );
+    const configs = [...this.children.map(({ config }) => config), ...wanted];
     for (const child of this.children) announceDown(this, child, failure);
     this.#children.clear();
     for (const { kind, child } of queued)
       if (kind === 'create-child') this.tellFailed(failure ?? STOPPED, child);
-    this.#keys?.wipe();
+    this.#agreed?.keys.wipe();
     this.host.freeSpi(this.spi);
     this.host.remove(this, configs, failure);
     const because = failure === undefined ? {} : { failure };
@@ -384,6 +381,12 @@ export class Ikev1Session implements Session, EmergingSa, Informed {
     if (this.peer.deadPeerDetection) this.liveness.hinted();
   }
 
+  unanswered(failure: Failure): boolean {
+    if (!this.peer.deadPeerDetection) this.silent(failure);
+    else this.liveness.hinted();
+    return !this.#gone;
+  }
+
   silent(failure: Failure): void {
     this.close({ ...failure, code: 'peer/dead' });
   }
@@ -408,6 +411,11 @@ export class Ikev1Session implements Session, EmergingSa, Informed {
   }
 
   // ── inside ──
+
+  get #proven(): Agreed {
+    if (this.#agreed === undefined) throw new Error('an ISAKMP SA whose peer has not proved itself');
+    return this.#agreed;
+  }
 
   get #mayBegin(): boolean {
     if (this.#gone || this.#heir !== undefined) return false;
@@ -454,6 +462,9 @@ export class Ikev1Session implements Session, EmergingSa, Informed {
       case 'expire':
         this.terminate(EXPIRED);
         return;
+      case 'bereft':
+        this.host.reauthenticate(this);
+        return;
       case 'orphaned':
         if (this.#heir === undefined) this.close(DELETED);
         else this.terminate();
@@ -465,14 +476,13 @@ export class Ikev1Session implements Session, EmergingSa, Informed {
    * taken them over, which we begin where we can.
    */
   deletedByPeer(): void {
-    if (this.#heir !== undefined || this.children.length === 0) {
-      this.close(this.#heir === undefined ? DELETED : undefined);
+    if (this.#heir !== undefined) {
+      this.close();
       return;
     }
     this.stage = 'ENDED';
-    this.#lifetime.ended();
+    this.#lifetime.ended(true);
     this.liveness.stop();
-    this.host.reauthenticate(this);
   }
 
   /** The end that is behind no NAT follows the other to the address of its last authentic packet (RFC 3947 §7). */
@@ -487,11 +497,4 @@ export class Ikev1Session implements Session, EmergingSa, Informed {
     const { id, connection } = this;
     this.host.event({ kind: 'log', level: 'warn', group: 'ike', ike: id, connection: connection.name, text });
   }
-}
-
-/** What only an SA that came so far has. */
-function present<Value>(value: Value | undefined, what: string): Value {
-  if (value === undefined)
-    throw new Failed({ code: 'local/internal', summary: `the ISAKMP SA has no ${what} yet` });
-  return value;
 }

@@ -40,7 +40,8 @@ export const EXCHANGES: Readonly<Record<number, Row>> = {
     TRANSACTIONS: 'serve',
     ESTABLISHED: 'serve',
     REPLACED: 'serve',
-    ENDED: 'drop',
+    // What the peer deletes besides may come later.
+    ENDED: 'serve',
   },
   [V1ExchangeType.TRANSACTION]: {
     PHASE_1: 'hold',

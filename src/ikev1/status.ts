@@ -7,21 +7,26 @@ import type { IsakmpSa, Task } from './isakmp-sa.ts';
 import { STATES } from './states.ts';
 import type { Tasks } from './tasks.ts';
 
-/** What is known only of an SA that has come so far. */
+/** What only an SA has whose peer has proved itself. */
+export interface Agreed {
+  readonly keys: IsakmpKeys;
+  readonly localId: Identity;
+  readonly remoteId: Identity;
+  readonly at: Instant;
+}
+
 interface Progress {
   readonly phase: string | undefined;
-  readonly localId: Identity | undefined;
-  readonly remoteId: Identity | undefined;
-  readonly keys: IsakmpKeys | undefined;
-  readonly establishedAt: Instant | undefined;
+  readonly agreed: Agreed | undefined;
   readonly reauthAt: Instant | undefined;
   readonly tasks: Tasks;
 }
 
 export function statusOf(
   sa: Omit<IsakmpSa, 'keys' | 'localId' | 'remoteId'>,
-  { phase, localId, remoteId, keys, establishedAt, reauthAt, tasks }: Progress,
+  { phase, agreed, reauthAt, tasks }: Progress,
 ): IkeSaStatus {
+  const { initiatorSpi, responderSpi } = sa;
   return {
     id: sa.id,
     connection: sa.connection.name,
@@ -30,18 +35,24 @@ export function statusOf(
     ...(phase === undefined ? {} : { phase }),
     role: sa.role,
     path: sa.path,
-    ...(localId === undefined ? {} : { localId: formatIdentity(localId) }),
-    ...(remoteId === undefined ? {} : { remoteId: formatIdentity(remoteId) }),
-    initiatorSpi: sa.initiatorSpi,
-    responderSpi: sa.responderSpi,
+    initiatorSpi,
+    responderSpi,
     natLocal: sa.peer.natLocal,
     natRemote: sa.peer.natRemote,
-    ...(keys === undefined ? {} : { proposal: keys.suite.text }),
-    ...(establishedAt === undefined ? {} : { establishedAt }),
+    ...(agreed === undefined ? {} : detailsOf(agreed)),
     ...(reauthAt === undefined ? {} : { reauthAt }),
     children: sa.children.map(childStatus),
     tasksQueued: tasks.queued.map(nameOfTask),
     tasksActive: tasks.running.map(nameOfTask),
+  };
+}
+
+function detailsOf({ keys, localId, remoteId, at }: Agreed): Partial<IkeSaStatus> {
+  return {
+    localId: formatIdentity(localId),
+    remoteId: formatIdentity(remoteId),
+    proposal: keys.suite.text,
+    establishedAt: at,
   };
 }
 

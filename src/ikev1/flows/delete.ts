@@ -15,25 +15,26 @@ export function deleteChild(sa: IsakmpSa, child: ChildSa, reason?: Failure): voi
   dropChild(sa, child, reason);
 }
 
-/** What tells the peer that the SA is gone, with all its children: a message for each. */
-export function deletePayloads(sa: IsakmpSa): readonly V1DeletePayload[] {
+/**
+ * The messages that tell the peer that the SA is gone, with all its children. The last one says everything again: each
+ * may be lost, and many peers heed only the first Delete in a message.
+ */
+export function farewell(sa: IsakmpSa): readonly (readonly V1DeletePayload[])[] {
   const { children } = sa;
-  const protocols = [...new Set(children.map(({ protocol }) => protocol))];
-  return [
-    ...protocols.map(protocol =>
-      deleteOf(
-        protocol,
-        children.filter(child => child.protocol === protocol),
-      ),
+  const ofChildren = [...new Set(children.map(({ protocol }) => protocol))].map(protocol =>
+    deleteOf(
+      protocol,
+      children.filter(child => child.protocol === protocol),
     ),
-    {
-      type: V1PayloadType.D,
-      doi: Doi.IPSEC,
-      protocol: V1ProtocolId.PROTO_ISAKMP,
-      spiSize: 16,
-      spis: [concat(u64(sa.initiatorSpi), u64(sa.responderSpi))],
-    },
-  ];
+  );
+  const ofAll: V1DeletePayload = {
+    type: V1PayloadType.D,
+    doi: Doi.IPSEC,
+    protocol: V1ProtocolId.PROTO_ISAKMP,
+    spiSize: 16,
+    spis: [concat(u64(sa.initiatorSpi), u64(sa.responderSpi))],
+  };
+  return [...ofChildren.map(payload => [payload]), [ofAll, ...ofChildren]];
 }
 
 /** Delete names the SPIs of its sender (RFC 2408 §3.15). */

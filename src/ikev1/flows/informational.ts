@@ -3,7 +3,7 @@ import { nameOf } from '../../iana/name.ts';
 import type { ChildSa } from '../../ike/child.ts';
 import type { Failure } from '../../policy/failure.ts';
 import type { V1DeletePayload, V1NotifyPayload, V1Payload } from '../../wire/v1/payload.ts';
-import { findError, type Message } from '../flow.ts';
+import { all, findError, type Message } from '../flow.ts';
 import type { IsakmpSa } from '../isakmp-sa.ts';
 import { protocolNumber } from '../quick-proposal.ts';
 import { spiOf } from '../quick-transform.ts';
@@ -33,21 +33,16 @@ export interface Informed extends IsakmpSa {
   siblings(): readonly IsakmpSa[];
 }
 
-/** Heeds an authentic Informational message. With its first Delete of the ISAKMP SA everything else in it is void. */
+/** Heeds an authentic Informational message. One that deletes the ISAKMP SA says nothing else but what goes with it. */
 export function serveInformational(
   sa: Informed,
   message: Message,
   reply: (payloads: readonly V1Payload[]) => void,
 ): void {
-  for (const payload of message.payloads) {
-    if (payload.type === V1PayloadType.N) noted(sa, payload, reply);
-    if (payload.type !== V1PayloadType.D) continue;
-    if (payload.protocol === V1ProtocolId.PROTO_ISAKMP) {
-      sa.deletedByPeer();
-      return;
-    }
-    deleted(sa, payload);
-  }
+  const deletes = all(message, V1PayloadType.D);
+  for (const payload of deletes) deleted(sa, payload);
+  if (deletes.some(({ protocol }) => protocol === V1ProtocolId.PROTO_ISAKMP)) sa.deletedByPeer();
+  else for (const payload of all(message, V1PayloadType.N)) noted(sa, payload, reply);
 }
 
 /** Before phase 1 is done only errors matter: what comes under the new keys ends it, what does not may be forged. */

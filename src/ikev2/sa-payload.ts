@@ -1,6 +1,6 @@
 import type { Proposal } from '../crypto/proposal.ts';
 import { PayloadType, ProtocolId } from '../iana/ikev2.ts';
-import { EMPTY, u64 } from '../lib/bytes.ts';
+import { EMPTY, readU32, readU64, u64, writeU32 } from '../lib/bytes.ts';
 import type { SaPayload, WireProposal } from '../wire/v2/payload.ts';
 
 const PROTOCOLS = { ike: ProtocolId.IKE, esp: ProtocolId.ESP, ah: ProtocolId.AH } as const;
@@ -33,7 +33,7 @@ export const NO_SPI: Uint8Array = EMPTY;
 /** An SPI of an IKE SA in proposals that rekey it: eight octets, not zero; undefined where it is none. */
 export function ikeSpiOf(spi: Uint8Array): bigint | undefined {
   if (spi.length !== 8) return undefined;
-  return new DataView(spi.buffer, spi.byteOffset, 8).getBigUint64(0) || undefined;
+  return readU64(spi, 0) || undefined;
 }
 
 export function ikeSpiOctets(spi: bigint): Uint8Array {
@@ -43,12 +43,12 @@ export function ikeSpiOctets(spi: bigint): Uint8Array {
 /** An SPI of ESP or AH: four octets; 0 to 255 are reserved (RFC 4303 §2.1). Undefined where it is none. */
 export function childSpiOf(spi: Uint8Array): number | undefined {
   if (spi.length !== 4) return undefined;
-  const value = new DataView(spi.buffer, spi.byteOffset, 4).getUint32(0);
+  const value = readU32(spi, 0);
   return value > 255 ? value : undefined;
 }
 
 export function childSpiOctets(spi: number): Uint8Array {
   const octets = new Uint8Array(4);
-  new DataView(octets.buffer).setUint32(0, spi);
+  writeU32(octets, 0, spi);
   return octets;
 }

@@ -17,7 +17,9 @@ export function concat(...parts: readonly Uint8Array[]): Uint8Array {
 
 /** Whether both hold the same octets. Stops at the first difference: not for secrets. */
 export function equal(a: Uint8Array, b: Uint8Array): boolean {
-  return a.length === b.length && a.every((octet, i) => octet === b[i]);
+  if (a.length !== b.length) return false;
+  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false;
+  return true;
 }
 
 /** Whether both hold the same octets, in time that depends on the length alone: for MACs and secrets. */
@@ -58,6 +60,44 @@ export function fromHex(text: string): Uint8Array | undefined {
 /** `value` (0 … 2^64−1) as eight octets in network order. */
 export function u64(value: bigint): Uint8Array {
   const bytes = new Uint8Array(8);
-  new DataView(bytes.buffer).setBigUint64(0, value);
+  writeU64(bytes, 0, value);
   return bytes;
+}
+
+/*
+ * Without a DataView: making one costs more than the octets that most messages have, and moves a small array off V8's
+ * heap.
+ */
+
+/** The number in the four octets at `at`, in network order. They must be there. */
+export function readU32(bytes: Uint8Array, at: number): number {
+  return ((readU16(bytes, at) << 16) | readU16(bytes, at + 2)) >>> 0;
+}
+
+/** As `readU32`, of two octets. */
+export function readU16(bytes: Uint8Array, at: number): number {
+  return ((bytes[at] as number) << 8) | (bytes[at + 1] as number);
+}
+
+/** As `readU32`, of eight octets. */
+export function readU64(bytes: Uint8Array, at: number): bigint {
+  return (BigInt(readU32(bytes, at)) << 32n) | BigInt(readU32(bytes, at + 4));
+}
+
+/** Writes `value` (0 … 2^64−1) as eight octets at `at`, in network order. */
+export function writeU64(bytes: Uint8Array, at: number, value: bigint): void {
+  writeU32(bytes, at, Number(value >> 32n));
+  writeU32(bytes, at + 4, Number(value & 0xffff_ffffn));
+}
+
+/** Writes the low 32 bits of `value` as four octets at `at`, in network order. */
+export function writeU32(bytes: Uint8Array, at: number, value: number): void {
+  writeU16(bytes, at, value >>> 16);
+  writeU16(bytes, at + 2, value);
+}
+
+/** As `writeU32`, the low 16 bits as two octets. */
+export function writeU16(bytes: Uint8Array, at: number, value: number): void {
+  bytes[at] = value >>> 8;
+  bytes[at + 1] = value;
 }

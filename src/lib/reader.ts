@@ -1,3 +1,5 @@
+import { readU16, readU32, readU64 } from './bytes.ts';
+
 /** What was read is not what its format allows. Every parser of cygnet throws this and nothing else. */
 export class Malformed extends Error {
   /** Octets from the start of the outermost input to where reading stopped. */
@@ -13,13 +15,11 @@ export class Malformed extends Error {
 /** Bounds-checked reading, network byte order. Slices it hands out are views of the input, never copies. */
 export class Reader {
   readonly #bytes: Uint8Array;
-  readonly #view: DataView;
   readonly #end: number;
   #at: number;
 
   constructor(bytes: Uint8Array, start = 0, end = bytes.length) {
     this.#bytes = bytes;
-    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
     this.#at = start;
     this.#end = end;
   }
@@ -33,19 +33,19 @@ export class Reader {
   }
 
   u8(what: string): number {
-    return this.#view.getUint8(this.#advance(1, what));
+    return this.#bytes[this.#advance(1, what)] as number;
   }
 
   u16(what: string): number {
-    return this.#view.getUint16(this.#advance(2, what));
+    return readU16(this.#bytes, this.#advance(2, what));
   }
 
   u32(what: string): number {
-    return this.#view.getUint32(this.#advance(4, what));
+    return readU32(this.#bytes, this.#advance(4, what));
   }
 
   u64(what: string): bigint {
-    return this.#view.getBigUint64(this.#advance(8, what));
+    return readU64(this.#bytes, this.#advance(8, what));
   }
 
   /** The next `length` octets, as a view. */

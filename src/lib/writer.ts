@@ -1,12 +1,12 @@
+import { writeU16, writeU32, writeU64 } from './bytes.ts';
+
 /** Grows as it is written to; network byte order; lengths are patched once they are known. */
 export class Writer {
   #bytes: Uint8Array;
-  #view: DataView;
   #at = 0;
 
   constructor(capacity = 512) {
     this.#bytes = new Uint8Array(capacity);
-    this.#view = new DataView(this.#bytes.buffer);
   }
 
   /** Octets written so far. */
@@ -15,27 +15,27 @@ export class Writer {
   }
 
   u8(value: number): this {
-    // Growing replaces the view, so it comes first.
+    // Growing replaces the octets, so it comes first.
     const at = this.#grow(1);
-    this.#view.setUint8(at, value);
+    this.#bytes[at] = value;
     return this;
   }
 
   u16(value: number): this {
     const at = this.#grow(2);
-    this.#view.setUint16(at, value);
+    writeU16(this.#bytes, at, value);
     return this;
   }
 
   u32(value: number): this {
     const at = this.#grow(4);
-    this.#view.setUint32(at, value);
+    writeU32(this.#bytes, at, value);
     return this;
   }
 
   u64(value: bigint): this {
     const at = this.#grow(8);
-    this.#view.setBigUint64(at, value);
+    writeU64(this.#bytes, at, value);
     return this;
   }
 
@@ -51,15 +51,15 @@ export class Writer {
   }
 
   patchU8(at: number, value: number): void {
-    this.#view.setUint8(at, value);
+    this.#bytes[at] = value;
   }
 
   patchU16(at: number, value: number): void {
-    this.#view.setUint16(at, value);
+    writeU16(this.#bytes, at, value);
   }
 
   patchU32(at: number, value: number): void {
-    this.#view.setUint32(at, value);
+    writeU32(this.#bytes, at, value);
   }
 
   /** What was written. The writer must not be used afterwards: this is a view of its memory. */
@@ -74,7 +74,6 @@ export class Writer {
       const larger = new Uint8Array(Math.max(this.#at, 2 * this.#bytes.length));
       larger.set(this.#bytes.subarray(0, at));
       this.#bytes = larger;
-      this.#view = new DataView(larger.buffer);
     }
     return at;
   }

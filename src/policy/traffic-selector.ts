@@ -65,9 +65,15 @@ interface Ports {
 /** The prefix length when the range is exactly a prefix; undefined otherwise. */
 export function prefixLength({ start, end }: TrafficSelector): number | undefined {
   const bits = 8 * start.length;
-  const hosts = ipToBigInt(start) ^ ipToBigInt(end);
-  if ((hosts & (hosts + 1n)) !== 0n || (ipToBigInt(start) & hosts) !== 0n) return undefined;
-  return hosts === 0n ? bits : bits - hosts.toString(2).length;
+  let prefix = 0;
+  while (prefix < bits && bitAt(start, prefix) === bitAt(end, prefix)) prefix++;
+  for (let bit = prefix; bit < bits; bit++)
+    if (bitAt(start, bit) !== 0 || bitAt(end, bit) !== 1) return undefined;
+  return prefix;
+}
+
+function bitAt(address: IpAddress, bit: number): number {
+  return ((address[bit >> 3] as number) >> (7 - (bit & 7))) & 1;
 }
 
 export function isAnyPort({ startPort, endPort }: Ports): boolean {

@@ -1,3 +1,4 @@
+import { readU32, readU64, writeU32, writeU64 } from '../lib/bytes.ts';
 import { Malformed } from '../lib/reader.ts';
 
 /** The 28 octets that begin every IKE message of either version (RFC 2408 §3.1, RFC 7296 §3.1). */
@@ -76,8 +77,7 @@ export function decodeHeader(datagram: Uint8Array): Header {
       datagram.length,
     );
   }
-  const view = new DataView(datagram.buffer, datagram.byteOffset, HEADER_LENGTH);
-  const length = view.getUint32(24);
+  const length = readU32(datagram, 24);
   if (length !== datagram.length) {
     throw new HeaderMalformed(
       'length',
@@ -85,29 +85,28 @@ export function decodeHeader(datagram: Uint8Array): Header {
       24,
     );
   }
-  const version = view.getUint8(17);
+  const version = datagram[17] as number;
   return {
-    initiatorSpi: view.getBigUint64(0),
-    responderSpi: view.getBigUint64(8),
-    nextPayload: view.getUint8(16),
+    initiatorSpi: readU64(datagram, 0),
+    responderSpi: readU64(datagram, 8),
+    nextPayload: datagram[16] as number,
     majorVersion: version >> 4,
     minorVersion: version & 0x0f,
-    exchangeType: view.getUint8(18),
-    flags: view.getUint8(19),
-    messageId: view.getUint32(20),
+    exchangeType: datagram[18] as number,
+    flags: datagram[19] as number,
+    messageId: readU32(datagram, 20),
     length,
   };
 }
 
 /** Writes the 28 octets of `header` at the front of `out`, which must have room for them. */
 export function encodeHeader(header: Header, out: Uint8Array): void {
-  const view = new DataView(out.buffer, out.byteOffset, HEADER_LENGTH);
-  view.setBigUint64(0, header.initiatorSpi);
-  view.setBigUint64(8, header.responderSpi);
-  view.setUint8(16, header.nextPayload);
-  view.setUint8(17, (header.majorVersion << 4) | header.minorVersion);
-  view.setUint8(18, header.exchangeType);
-  view.setUint8(19, header.flags);
-  view.setUint32(20, header.messageId);
-  view.setUint32(24, header.length);
+  writeU64(out, 0, header.initiatorSpi);
+  writeU64(out, 8, header.responderSpi);
+  out[16] = header.nextPayload;
+  out[17] = (header.majorVersion << 4) | header.minorVersion;
+  out[18] = header.exchangeType;
+  out[19] = header.flags;
+  writeU32(out, 20, header.messageId);
+  writeU32(out, 24, header.length);
 }

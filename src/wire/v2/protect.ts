@@ -1,4 +1,5 @@
 import { PayloadType } from '../../iana/ikev2.ts';
+import { readU16, writeU16, writeU32 } from '../../lib/bytes.ts';
 import type { PayloadChain } from '../chain.ts';
 import { HEADER_LENGTH } from '../header.ts';
 import { split } from './fragments.ts';
@@ -95,20 +96,18 @@ export function unprotectedHead(datagram: Uint8Array, message: Message, innerLen
   if (encrypted === undefined) throw new RangeError('the message is not protected');
   const fragmented = encrypted.type === PayloadType.SKF;
   const head = datagram.slice(0, encrypted.bodyOffset - (fragmented ? FRAGMENT_NUMBERS : 0));
-  const view = new DataView(head.buffer);
-  view.setUint32(HEADER_LENGTH - 4, head.length + innerLength);
-  view.setUint16(head.length - 2, GENERIC_HEADER + innerLength);
+  writeU32(head, HEADER_LENGTH - 4, head.length + innerLength);
+  writeU16(head, head.length - 2, GENERIC_HEADER + innerLength);
   if (fragmented) head[nextPayloadAt(head)] = PayloadType.SK;
   return head;
 }
 
 /** Where the type of the last payload of `head` is named: in the header, or in the payload before it. */
 function nextPayloadAt(head: Uint8Array): number {
-  const view = new DataView(head.buffer);
   let at = HEADER_NEXT_PAYLOAD;
   for (let next = HEADER_LENGTH; next + GENERIC_HEADER < head.length; ) {
     at = next;
-    next += view.getUint16(next + 2);
+    next += readU16(head, next + 2);
   }
   return at;
 }
@@ -125,12 +124,11 @@ function sealOne(
     throw new RangeError(`encrypted payload of ${length - HEADER_LENGTH} octets`);
   const packet = new Uint8Array(length);
   writeHeader(fields, fragment === undefined ? PayloadType.SK : PayloadType.SKF, packet);
-  const view = new DataView(packet.buffer);
-  view.setUint8(HEADER_LENGTH, inner.first);
-  view.setUint16(HEADER_LENGTH + 2, length - HEADER_LENGTH);
+  packet[HEADER_LENGTH] = inner.first;
+  writeU16(packet, HEADER_LENGTH + 2, length - HEADER_LENGTH);
   if (fragment !== undefined) {
-    view.setUint16(HEADER_LENGTH + GENERIC_HEADER, fragment.number);
-    view.setUint16(HEADER_LENGTH + GENERIC_HEADER + 2, fragment.total);
+    writeU16(packet, HEADER_LENGTH + GENERIC_HEADER, fragment.number);
+    writeU16(packet, HEADER_LENGTH + GENERIC_HEADER + 2, fragment.total);
   }
   const textStart = ivOffset + cipher.ivLength;
   packet.set(inner.bytes, textStart);

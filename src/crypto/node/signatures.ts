@@ -1,5 +1,6 @@
 import {
   constants,
+  type KeyObject,
   privateEncrypt,
   publicDecrypt,
   type SignKeyObjectInput,
@@ -26,7 +27,7 @@ export function makeSignature(key: PrivateKey, scheme: SignatureScheme, data: Ui
     octets(
       isBare(scheme)
         ? privateEncrypt({ key: object, padding: constants.RSA_PKCS1_PADDING }, data)
-        : sign(scheme.hash, data, { key: object, ...parameters(scheme) } satisfies SignKeyObjectInput),
+        : sign(scheme.hash, data, withParameters(object, scheme)),
     ),
   );
 }
@@ -46,8 +47,7 @@ export function checkSignature(
       return covered.length === data.length && timingSafeEqual(covered, data);
     }
     if (isOfDigest(scheme)) return verifyDigest(object, data, signature);
-    const input: VerifyKeyObjectInput = { key: object, ...parameters(scheme) };
-    return verify(scheme.hash, data, input, signature);
+    return verify(scheme.hash, data, withParameters(object, scheme), signature);
   } catch {
     return false;
   }
@@ -63,17 +63,19 @@ function isOfDigest(scheme: SignatureScheme): boolean {
   return (scheme.keyType === 'ec' || scheme.keyType === 'dsa') && scheme.hash === undefined;
 }
 
-function parameters({ padding, saltLength, encoding }: SignatureScheme): {
-  padding?: number;
-  saltLength?: number;
-  dsaEncoding?: 'der' | 'ieee-p1363';
-} {
+/** The bare key where Node's defaults are what is wanted: it finds out slowly that an object is none. */
+function withParameters(
+  key: KeyObject,
+  { padding, saltLength, encoding }: SignatureScheme,
+): KeyObject | (SignKeyObjectInput & VerifyKeyObjectInput) {
   if (padding === 'pss') {
     return {
+      key,
       padding: constants.RSA_PKCS1_PSS_PADDING,
       saltLength: saltLength ?? constants.RSA_PSS_SALTLEN_DIGEST,
     };
   }
-  if (padding === 'pkcs1') return { padding: constants.RSA_PKCS1_PADDING };
-  return encoding === undefined ? {} : { dsaEncoding: encoding === 'raw' ? 'ieee-p1363' : 'der' };
+  // Said, though it is the default: a key for PSS alone would make PSS of it.
+  if (padding === 'pkcs1') return { key, padding: constants.RSA_PKCS1_PADDING };
+  return encoding === 'raw' ? { key, dsaEncoding: 'ieee-p1363' } : key;
 }

@@ -35,7 +35,7 @@ const MAX_SENT = 6;
 /** The first configured certificate, then raw key, whose private key is at hand. Throws Failed (`auth/no-key`). */
 export function ownKey(ask: OwnKeyAsk): OwnKey {
   const { host, local, path } = ask;
-  const own = host.trust.readable(local.certificates);
+  const own = host.trust.configured(local.certificates);
   const named =
     local.id === undefined
       ? []

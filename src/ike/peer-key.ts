@@ -85,7 +85,7 @@ function sentAlong({ certificates, host }: KeyClaim): readonly Certificate[] {
 /** The peer sent nothing: what the configuration holds of it. */
 function known(claim: KeyClaim): readonly PeerKey[] {
   const { remote, host, identity } = claim;
-  const own = host.trust.readable(remote.certificates);
+  const own = host.trust.configured(remote.certificates);
   const named = host.trust.intermediates.filter(certificate => certificateMatches(identity, certificate));
   const keys = [
     ...(own.length > 0 ? own : named).map(certificate => ofCertificate(claim, certificate, [])),
@@ -129,7 +129,7 @@ function chainOf(
   throw new Failed({
     code: 'auth/untrusted-chain',
     summary: `the certificate of ${name} is not one of those configured for the peer`,
-    ours: host.trust.readable(certificates).map(({ subject }) => subject.text),
+    ours: host.trust.configured(certificates).map(({ subject }) => subject.text),
     theirs: [name],
     remedy: "add it to certs of the remote side, or leave certs away to take all of the authority's",
   });

@@ -17,6 +17,7 @@ import type { Credentials } from '../policy/credentials.ts';
 export class Trust {
   readonly #cache: CertificateCache;
   readonly #credentials: Credentials;
+  readonly #configured = new WeakMap<Uint8Array, readonly Certificate[]>();
   #anchors: readonly Certificate[] | undefined;
   #intermediates: readonly Certificate[] | undefined;
   #crls: readonly Crl[] | undefined;
@@ -33,8 +34,19 @@ export class Trust {
   }
 
   get anchors(): readonly Certificate[] {
-    this.#anchors ??= this.readable(this.#credentials.authorities);
+    this.#anchors ??= this.configured(this.#credentials.authorities);
     return this.#anchors;
+  }
+
+  /** As `readable`, for arrays of the configuration, which never change: each is read, and hashed, once. */
+  configured(ders: readonly Uint8Array[]): readonly Certificate[] {
+    return ders.flatMap(der => {
+      const known = this.#configured.get(der);
+      if (known !== undefined) return known;
+      const read = this.readable([der]);
+      this.#configured.set(der, read);
+      return read;
+    });
   }
 
   /** The certificates among `ders` that can be read. */
@@ -44,7 +56,7 @@ export class Trust {
 
   /** Our own certificates and those that may stand between them and an authority. */
   get intermediates(): readonly Certificate[] {
-    this.#intermediates ??= this.readable(this.#credentials.certificates);
+    this.#intermediates ??= this.configured(this.#credentials.certificates);
     return this.#intermediates;
   }
 
@@ -61,8 +73,8 @@ export class Trust {
         leaf,
         intermediates: [...sent, ...this.intermediates],
         anchors: this.anchors,
-        trusted: this.readable(remote.certificates),
-        through: this.readable(remote.authorities),
+        trusted: this.configured(remote.certificates),
+        through: this.configured(remote.authorities),
         crls: this.#crls,
         revocation: remote.revocation,
         at,
@@ -73,7 +85,7 @@ export class Trust {
 
   /** The body of a CERTREQ: the authorities that `remote` allows (RFC 7296 §3.7). */
   authorityHashes(remote: readonly RemoteAuth[]): Uint8Array {
-    const named = remote.flatMap(({ authorities }) => this.readable(authorities));
+    const named = remote.flatMap(({ authorities }) => this.configured(authorities));
     if (named.length > 0) return this.#hashesOf(named);
     this.#anchorHashes ??= this.#hashesOf(this.anchors);
     return this.#anchorHashes;

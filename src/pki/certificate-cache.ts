@@ -13,6 +13,7 @@ export class CertificateCache {
   readonly #certificates: Recent<Certificate>;
   readonly #crls: Recent<Crl>;
   readonly #verified: Recent<true>;
+  readonly #keyNames = new WeakMap<PublicKey, string>();
 
   constructor(provider: CryptoProvider, capacity = 256) {
     this.provider = provider;
@@ -39,11 +40,19 @@ export class CertificateCache {
   verify(signed: SignedOctets, key: PublicKey): boolean {
     const { scheme } = signed.signatureAlgorithm;
     if (scheme === undefined || scheme.keyType !== key.type) return false;
-    const name = `${signed.fingerprint}${toHex(this.provider.hash('sha256', key.spki))}`;
+    const name = signed.fingerprint + this.#nameOf(key);
     if (this.#verified.get(name) === true) return true;
     if (!this.provider.verify(key, scheme, signed.tbs, signed.signature)) return false;
     this.#verified.put(name, true);
     return true;
+  }
+
+  #nameOf(key: PublicKey): string {
+    const known = this.#keyNames.get(key);
+    if (known !== undefined) return known;
+    const name = toHex(this.provider.hash('sha256', key.spki));
+    this.#keyNames.set(key, name);
+    return name;
   }
 
   /** Forgets everything. */

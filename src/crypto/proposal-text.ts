@@ -90,14 +90,15 @@ export function defaultProposals(protocol: Protocol): Proposal[] {
  * absent transform means as well is left out: integrity NONE, a lone `noesn`, a lone key exchange NONE.
  */
 export function formatTransforms(transforms: readonly Transform[]): string {
-  const ofType = Map.groupBy(transforms, ({ type }) => type);
-  return ORDER.flatMap(type =>
-    (ofType.get(type) ?? []).filter((_, __, all) => all.length > 1 || !isImplied(all[0])),
-  )
-    .concat(transforms.filter(({ type }) => !ORDER.includes(type)))
-    .filter(({ type, id }) => type !== TransformType.INTEG || id !== Integ.NONE)
-    .map(keywordOf)
-    .join('-');
+  const words: string[] = [];
+  for (const type of ORDER) {
+    const ofType = transforms.filter(transform => transform.type === type);
+    if (ofType.length === 1 && isImplied(ofType[0])) continue;
+    for (const transform of ofType)
+      if (type !== TransformType.INTEG || transform.id !== Integ.NONE) words.push(keywordOf(transform));
+  }
+  for (const transform of transforms) if (!ORDER.includes(transform.type)) words.push(keywordOf(transform));
+  return words.join('-');
 }
 
 /** The keywords of a proposal that are weak: fit to be warned of (RFC 8247, RFC 8221). */

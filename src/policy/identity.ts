@@ -72,6 +72,17 @@ export function checkIdentity(type: number, data: Uint8Array): Identity {
 
 /** The text of an identity, which `parseIdentity` reads back as the same: with a prefix where the form alone would mislead. */
 export function formatIdentity(identity: Identity): string {
+  const known = formatted.get(identity);
+  if (known !== undefined) return known;
+  const text = unmistakable(identity);
+  formatted.set(identity, text);
+  return text;
+}
+
+/** Status and events tell of the same identities again and again. */
+const formatted = new WeakMap<Identity, string>();
+
+function unmistakable(identity: Identity): string {
   if (identity.type === 0) return '%any';
   const text = plainText(identity);
   const prefix = PRINTED[identity.type] ?? `{${identity.type}}`;
@@ -235,6 +246,7 @@ function subnetData(text: string): Uint8Array | undefined {
 }
 
 function rangeData(text: string): Uint8Array | undefined {
+  if (!text.includes('-')) return undefined;
   const [first, last, ...more] = text.split('-').map(parseIp);
   if (first === undefined || last === undefined || more.length > 0 || first.length !== last.length)
     return undefined;

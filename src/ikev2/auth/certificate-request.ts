@@ -16,13 +16,13 @@ const HEAD_LENGTH = 5;
 export function certificateRequest(
   host: Host,
   { sendCertreq, remote }: Connection,
-  room = Number.POSITIVE_INFINITY,
+  room: () => number = () => Number.POSITIVE_INFINITY,
 ): readonly CertReqPayload[] {
   const rounds = remote.filter(({ method }) => method === 'pubkey');
   if (!sendCertreq || rounds.length === 0) return [];
   const all = host.trust.authorityHashes(rounds);
   if (all.length === 0) return [];
-  const length = Math.max(0, Math.min(room - HEAD_LENGTH, all.length));
+  const length = Math.max(0, Math.min(room() - HEAD_LENGTH, all.length));
   const data = all.subarray(0, length - (length % HASH_LENGTH));
   return [{ type: PayloadType.CERTREQ, encoding: CertEncoding.X509_SIGNATURE, data }];
 }

@@ -1,6 +1,6 @@
 import { PayloadType } from '../../iana/ikev2.ts';
 import { NotifyStatus } from '../../iana/notify.ts';
-import { equal, u64 } from '../../lib/bytes.ts';
+import { equal, writeU16, writeU64 } from '../../lib/bytes.ts';
 import type { Endpoint } from '../../policy/sa.ts';
 import type { Payload } from '../../wire/v2/payload.ts';
 import { notify } from '../flow.ts';
@@ -52,8 +52,12 @@ function hashOf(
   { host, initiatorSpi, responderSpi }: Circumstances,
   { address, port }: Endpoint,
 ): Uint8Array {
-  const portOctets = Uint8Array.of(port >> 8, port & 0xff);
-  return host.provider.hash('sha1', u64(initiatorSpi), u64(responderSpi), address, portOctets);
+  const octets = new Uint8Array(18 + address.length);
+  writeU64(octets, 0, initiatorSpi);
+  writeU64(octets, 8, responderSpi);
+  octets.set(address, 16);
+  writeU16(octets, 16 + address.length, port);
+  return host.provider.hash('sha1', octets);
 }
 
 function hashesIn(payloads: readonly Payload[], notifyType: number): readonly Uint8Array[] {

@@ -110,7 +110,9 @@ function candidates(
 ): readonly Connection[] {
   const { host, path } = sa;
   const offer = proposalsIn(initRequest);
+  const negotiatedWith = sa.connection;
   const agreed = (connection: Connection): boolean => {
+    if (connection === negotiatedWith) return true;
     const chosen = selectProposal(connection.proposals, offer, {
       preferOurs: true,
       additionalKeyExchanges: false,

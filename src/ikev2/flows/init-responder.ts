@@ -95,8 +95,8 @@ export function acceptIkeSaInit(
     ...offered('init-response', sa),
   ];
   // Nobody has shown yet that this address wants an answer: it must not be much more than what came (VU#419128).
-  const size = HEADER_LENGTH + encodePayloads(payloads).bytes.length;
-  const room = MOST_GROWTH * message.octets.length - size;
+  const room = (): number =>
+    MOST_GROWTH * message.octets.length - HEADER_LENGTH - encodePayloads(payloads).bytes.length;
   return {
     payloads: [...payloads, ...certificateRequest(host, connection, room)],
     result: { ...result, initiatorMessage: message.octets, certificateAsked: false },

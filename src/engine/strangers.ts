@@ -84,6 +84,7 @@ export class Strangers {
     const first = protocol.read(this.#host, datagram, header, path);
     if (first === undefined) return;
     const { nonce, cookie } = first;
+    if (verdict === 'cookie' && first.costly === true) return;
     if (verdict === 'cookie' && nonce !== undefined) {
       const cookies = this.#cookiesAt(now);
       if (cookie === undefined || !cookies.accepts(cookie, nonce, header.initiatorSpi, remote, now)) {

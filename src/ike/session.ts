@@ -122,6 +122,8 @@ export interface FirstMessage {
   /** What a cookie is bound to, and the cookie that came along; a version without cookies has no nonce. */
   readonly nonce: Uint8Array | undefined;
   readonly cookie: Uint8Array | undefined;
+  /** Its answer takes work before the sender has shown that it receives anything, and a cookie cannot be asked for. */
+  readonly costly?: boolean;
   /** Sends the demand for `cookie`. */
   demandCookie(cookie: Uint8Array): void;
   /** The IKE SA in the making, to be given up after `life`; otherwise what the peer is answered, when it is answered at all. */

@@ -7,6 +7,7 @@ import type { Header } from '../wire/header.ts';
 import { encodeV1Message } from '../wire/v1/message.ts';
 import { isPhaseOne } from './exchange-table.ts';
 import { type Message, notify } from './flow.ts';
+import { answerAggressiveMode } from './flows/aggressive-responder.ts';
 import { considerPhaseOne } from './flows/consider.ts';
 import { establish } from './flows/establish.ts';
 import { answerMainMode } from './flows/main-responder.ts';
@@ -50,6 +51,7 @@ export const ikev1: Protocol = {
       nonce: undefined,
       cookie: undefined,
       demandCookie: () => undefined,
+      costly: header.exchangeType === V1ExchangeType.AGGRESSIVE,
       accept: life => accept(host, message, datagram, life),
     };
   },
@@ -84,7 +86,8 @@ function accept(
     responderSpi: host.reserveSpi(),
   });
   host.add(session);
-  session.begin(answerMainMode(session, verdict), message, datagram, life);
+  const answer = header.exchangeType === V1ExchangeType.AGGRESSIVE ? answerAggressiveMode : answerMainMode;
+  session.begin(answer(session, verdict), message, datagram, life);
   return session;
 }
 

@@ -38,8 +38,8 @@ export interface MethodRun {
   readonly mode: Mode;
   /** Authentication Method. */
   readonly number: number;
-  /** Undefined with the first message of an aggressive mode: nothing is agreed yet. */
-  readonly suite: PhaseOneSuite | undefined;
+  /** Undefined while nothing is agreed: an initiator in aggressive mode begins before that. */
+  suite: PhaseOneSuite | undefined;
   /** As far as it is known. */
   readonly remoteId: Identity | undefined;
 }

@@ -1,6 +1,7 @@
 import { ask } from '../../ike/flow.ts';
 import type { Flow } from '../flow.ts';
 import type { EmergingSa, Task } from '../isakmp-sa.ts';
+import { initiateAggressiveMode } from './aggressive-initiator.ts';
 import { initiateMainMode } from './main-initiator.ts';
 
 /** The making of an ISAKMP SA on the initiator's side. */
@@ -11,5 +12,5 @@ export function establish(sa: EmergingSa): Task {
 function* making(sa: EmergingSa): Flow<void> {
   const { connection } = sa;
   sa.path = (yield* ask<'resolve'>({ kind: 'resolve', connection: connection.name })).path;
-  yield* initiateMainMode(sa);
+  yield* connection.aggressive ? initiateAggressiveMode(sa) : initiateMainMode(sa);
 }

@@ -15,14 +15,14 @@ import {
 import { heed, offered } from '../vendor-ids/index.ts';
 import { firstRound, verifyPeer } from './identity.ts';
 import {
-  badPublicValue,
-  beginExchange,
   breach,
   type Candidate,
   circumstances,
   deriveKeys,
+  finishExchange,
   hashOf,
   idPayload,
+  initiateExchange,
   isReflected,
   NONCE_LENGTH,
   type Transcript,
@@ -99,7 +99,7 @@ function* exchangeKeys(
   saBody: Uint8Array,
 ): Flow<{ readonly transcript: Transcript; readonly candidate: Candidate }> {
   const { host } = sa;
-  const half = beginExchange(sa, suite.accepted.keyExchange).initiate();
+  const half = initiateExchange(sa, suite.accepted.keyExchange);
   const ours: Share = {
     publicValue: half.publicValue,
     nonce: host.provider.random(NONCE_LENGTH),
@@ -118,24 +118,11 @@ function* exchangeKeys(
   heed('responder-share', answer.payloads, circumstances(sa, suite));
   const cookies = { initiator: sa.initiatorSpi, responder: sa.responderSpi };
   const transcript: Transcript = { suite, cookies, saBody, initiator: ours, responder: theirs };
-  const [candidate] = deriveKeys(sa, method, transcript, finish(half, theirs), undefined);
+  const [candidate] = deriveKeys(sa, method, transcript, finishExchange(half, theirs), undefined);
   if (candidate === undefined) throw new Error('no keys were derived');
   sa.agree([candidate.keys]);
   if (sa.peer.encapsulate) sa.path = floated(sa.path, host.settings);
   return { transcript, candidate };
-}
-
-function finish(
-  half: {
-    finish(peer: Uint8Array): ReturnType<ReturnType<ReturnType<typeof beginExchange>['initiate']>['finish']>;
-  },
-  { publicValue }: Share,
-) {
-  try {
-    return half.finish(publicValue);
-  } catch (error) {
-    throw badPublicValue(error);
-  }
 }
 
 /** The last two, under encryption: who we are, and who they are. */

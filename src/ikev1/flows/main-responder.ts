@@ -1,5 +1,6 @@
 import { V1Notify } from '../../iana/ikev1.ts';
 import type { VerifiedPeer } from '../../ike/verified-peer.ts';
+import type { Secret } from '../../lib/secret.ts';
 import { wrongKey } from '../../policy/auth-failures.ts';
 import type { Connection } from '../../policy/connection.ts';
 import { Failed, type Failure } from '../../policy/failure.ts';
@@ -13,8 +14,7 @@ import { heed, offered } from '../vendor-ids/index.ts';
 import type { Opening } from './consider.ts';
 import { admit, candidates, firstRound, verifyPeer } from './identity.ts';
 import {
-  badPublicValue,
-  beginExchange,
+  answerExchange,
   breach,
   type Candidate,
   circumstances,
@@ -82,19 +82,20 @@ function* exchangeKeys(
   return { transcript, found, fifth };
 }
 
-function respond(sa: EmergingSa, method: Authentication, group: number, theirs: Share) {
-  try {
-    const { publicValue, sharedSecret } = beginExchange(sa, group).respond(theirs.publicValue);
-    const ours: Share = {
-      publicValue,
-      nonce: sa.host.provider.random(NONCE_LENGTH),
-      id: method.identityWithShare === true ? idPayload(method.localId) : undefined,
-    };
-    if (isReflected(ours, theirs)) throw breach('the key exchange holds our own values');
-    return { ours, secret: sharedSecret };
-  } catch (error) {
-    throw error instanceof Failed ? error : badPublicValue(error);
-  }
+function respond(
+  sa: EmergingSa,
+  method: Authentication,
+  group: number,
+  theirs: Share,
+): { readonly ours: Share; readonly secret: Secret } {
+  const { publicValue, sharedSecret } = answerExchange(sa, group, theirs);
+  const ours: Share = {
+    publicValue,
+    nonce: sa.host.provider.random(NONCE_LENGTH),
+    id: method.identityWithShare === true ? idPayload(method.localId) : undefined,
+  };
+  if (isReflected(ours, theirs)) throw breach('the key exchange holds our own values');
+  return { ours, secret: sharedSecret };
 }
 
 /** Whether these are the keys that the peer has: with shared keys only its proof shows that. */

@@ -1,4 +1,4 @@
-import { keyExchangeOf } from '../../crypto/ke/key-exchange.ts';
+import { type KeyExchange, keyExchangeOf } from '../../crypto/ke/key-exchange.ts';
 import { hashI, hashR, v1Hash } from '../../crypto/keymat-v1.ts';
 import type { Nonces, Spis } from '../../crypto/keymat-v2.ts';
 import { CryptoFailure, type HashName } from '../../crypto/provider.ts';
@@ -118,8 +118,40 @@ export function idOf(method: Authentication, share: Share, message: Message): V1
   return id;
 }
 
-/** The initiator's half of the group; undefined group: a defect of the offer. */
-export function beginExchange(sa: EmergingSa, group: number) {
+/** Our half of the group's exchange, and what makes the secret of it. Throws Failed. */
+export function initiateExchange(sa: EmergingSa, group: number): Half {
+  return exchangeOf(sa, group).initiate();
+}
+
+export interface Half {
+  readonly publicValue: Uint8Array;
+  finish(peer: Uint8Array): Secret;
+}
+
+/** The secret of our half and the peer's. Throws Refused. */
+export function finishExchange(half: Half, { publicValue }: Share): Secret {
+  try {
+    return half.finish(publicValue);
+  } catch (error) {
+    throw badPublicValue(error);
+  }
+}
+
+/** The responder's half and the secret at once. Throws Refused. */
+export function answerExchange(
+  sa: EmergingSa,
+  group: number,
+  theirs: Share,
+): { readonly publicValue: Uint8Array; readonly sharedSecret: Secret } {
+  const method = exchangeOf(sa, group);
+  try {
+    return method.respond(theirs.publicValue);
+  } catch (error) {
+    throw badPublicValue(error);
+  }
+}
+
+function exchangeOf(sa: EmergingSa, group: number): KeyExchange {
   const method = keyExchangeOf(sa.host.provider, group);
   if (method === undefined)
     throw new Failed({
@@ -130,7 +162,7 @@ export function beginExchange(sa: EmergingSa, group: number) {
 }
 
 /** What a peer's public value is refused with. */
-export function badPublicValue(error: unknown): Refused {
+function badPublicValue(error: unknown): Refused {
   if (!(error instanceof CryptoFailure)) throw error;
   return new Refused(V1Notify.INVALID_KEY_INFORMATION, breach(error.message).failure);
 }

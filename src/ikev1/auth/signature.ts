@@ -1,0 +1,121 @@
+import { skeyidSignatures, v1Hash } from '../../crypto/keymat-v1.ts';
+import { V1CertEncoding, V1PayloadType } from '../../iana/ikev1.ts';
+import { nameOf } from '../../iana/name.ts';
+import { ownKey } from '../../ike/own-certificate.ts';
+import { type CertificateData, peerKeys } from '../../ike/peer-key.ts';
+import { vouchFor } from '../../ike/verified-peer.ts';
+import { wrongKey } from '../../policy/auth-failures.ts';
+import type { Connection } from '../../policy/connection.ts';
+import { Failed } from '../../policy/failure.ts';
+import { formatIdentity } from '../../policy/identity.ts';
+import { all, first } from '../flow.ts';
+import type { AuthMethod, Claim, MethodAsk, MethodRun } from './method.ts';
+import { onlyRound } from './rounds.ts';
+import { plainShare, readPlainShare } from './share.ts';
+import { SIGNATURE_METHODS, type Signing, signingFor, signingOf, suits } from './signing.ts';
+
+/** Digital signatures over HASH_I and HASH_R, by keys that certificates or the configuration vouch for. */
+export const signature: AuthMethod = {
+  name: 'pubkey',
+  numbers: SIGNATURE_METHODS,
+
+  numbersFor(ask) {
+    if (!onlyRound(ask.connection, 'pubkey')) return [];
+    const { key } = ownKeyOf(ask);
+    const number = signingFor(key);
+    if (number !== undefined) return [number];
+    throw new Failed({
+      code: 'auth/method',
+      summary: `${ask.connection.name}: IKEv1 has no signatures by ${key.curve ?? key.type} keys`,
+      ours: [key.curve ?? key.type],
+      theirs: ['rsa', 'prime256v1', 'secp384r1', 'secp521r1', 'dsa'],
+      remedy: 'use a certificate with an RSA or NIST curve key, or IKEv2',
+    });
+  },
+
+  begin(run) {
+    const { sa, connection, number } = run;
+    const { host, path } = sa;
+    const signing = signingOf(number);
+    const { key, identity } = ownKeyOf({ host, connection, path, role: sa.role });
+    return {
+      localId: identity,
+      ...(signing.hash === undefined ? {} : { hash: signing.hash }),
+      share: plainShare,
+      readShare: readPlainShare,
+
+      skeyids({ nonces, sharedSecret }) {
+        if (run.suite === undefined) throw new Error('keys before anything is agreed');
+        const hash = v1Hash(host.provider, run.suite.hash);
+        return [{ skeyid: skeyidSignatures(hash, nonces, sharedSecret) }];
+      },
+
+      proof(hash) {
+        const { certificates } = ownKeyOf(
+          { host, connection, path, role: sa.role },
+          sa.peer.certificateAsked,
+        );
+        return [
+          ...certificates.filter(isX509).map(({ encoding, data }) => ({
+            type: V1PayloadType.CERT,
+            encoding,
+            data,
+          })),
+          { type: V1PayloadType.SIG, data: host.provider.sign(key, signing.scheme, hash) },
+        ];
+      },
+
+      verify: claim => verify(run, signing, claim),
+    };
+  },
+};
+
+/** Throws Failed (`auth/no-key`). */
+function ownKeyOf({ host, connection, path }: MethodAsk, certificateAsked = false) {
+  return ownKey({ host, connection, local: firstLocal(connection), path, certificateAsked });
+}
+
+function firstLocal({ name, local }: Connection): Connection['local'][number] {
+  const [first] = local;
+  if (first === undefined)
+    throw new Failed({ code: 'config/missing', summary: `${name}: no authentication is configured` });
+  return first;
+}
+
+function verify({ sa }: MethodRun, signing: Signing, claim: Claim): ReturnType<typeof vouchFor> {
+  const { remote, identity, message, expected } = claim;
+  const { host } = sa;
+  const value = first(message, V1PayloadType.SIG);
+  if (value === undefined) throw new Failed(wrongKey(identity, 'signature'));
+  const certificates = certificatesIn(claim);
+  for (const peer of peerKeys({ host, remote, identity, certificates })) {
+    if (!suits(signing, peer.key)) {
+      throw new Failed({
+        code: 'auth/method',
+        summary: `${formatIdentity(identity)} has a ${peer.key.curve ?? peer.key.type} key, and signatures by ${signing.curve ?? signing.keyType} keys were agreed`,
+        ours: [signing.curve ?? signing.keyType],
+        theirs: [peer.key.curve ?? peer.key.type],
+        remedy: 'in IKEv1 both ends need keys of one kind',
+      });
+    }
+    if (!host.provider.verify(peer.key, signing.scheme, expected, value.data)) continue;
+    return vouchFor(identity, `${signing.scheme.name} by ${peer.name}`, peer.trust());
+  }
+  throw new Failed(wrongKey(identity, 'signature'));
+}
+
+/** Throws Failed where there are some, and none of them an X.509 certificate. */
+function certificatesIn({ message, identity }: Claim): readonly CertificateData[] {
+  const sent = all(message, V1PayloadType.CERT);
+  const certificates = sent.filter(isX509);
+  const [other] = sent;
+  if (certificates.length > 0 || other === undefined) return certificates;
+  throw new Failed({
+    code: 'auth/method',
+    summary: `${formatIdentity(identity)} sent a certificate as ${nameOf(V1CertEncoding, other.encoding)}, which is not taken here`,
+  });
+}
+
+function isX509({ encoding }: CertificateData): boolean {
+  return encoding === V1CertEncoding.X509_SIGNATURE;
+}

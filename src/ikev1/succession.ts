@@ -13,6 +13,9 @@ import type { IsakmpSa } from './isakmp-sa.ts';
 /** How long the end that made the successor goes on receiving by the old SA: the other may not know yet that all is done. */
 const GRACE: Duration = 30 * SECOND;
 
+/** How long the responder has to install what came of our rekey: it does so with the last message, which nobody acknowledges. */
+const SETTLING: Duration = 1 * SECOND;
+
 /** The SAs for the same traffic, besides `child`. */
 export function twinsOf(sa: IsakmpSa, child: ChildSa): readonly ChildSa[] {
   return sa.current.children.filter(
@@ -42,10 +45,27 @@ export function isRedundant(sa: IsakmpSa, child: ChildSa): boolean {
   );
 }
 
+/** `child`, which we made, stands ready for `old`: it takes over when the peer sends by it, or has had the time to install it. */
+export function prepare(sa: IsakmpSa, old: ChildSa, child: ChildSa, nonce: Uint8Array): void {
+  old.successor = { nonce, child };
+  old.rekeyAt = sa.current.host.now + SETTLING;
+}
+
+/** What stands ready for `old` takes over. */
+export function handOver(sa: IsakmpSa, old: ChildSa): void {
+  const child = old.successor?.child;
+  old.successor = undefined;
+  if (child !== undefined) takeOver(sa, child, true);
+}
+
 /** Traffic goes by `child` from now on; what carried it before only receives. `ours`: we made it, and delete the others. */
 export function takeOver(sa: IsakmpSa, child: ChildSa, ours: boolean): void {
   const { current } = sa;
   const { host } = current;
+  for (const twin of twinsOf(sa, child)) {
+    if (twin.successor?.child === child) twin.successor = undefined;
+    else handOver(sa, twin);
+  }
   activateOutbound(host, child);
   const replaced = twinsOf(sa, child).filter(({ id, outbound }) => outbound && id < child.id);
   const told = replaced.find(({ up }) => up === true);
@@ -62,7 +82,9 @@ export function takeOver(sa: IsakmpSa, child: ChildSa, ours: boolean): void {
 /** The peer sends by `child`: what it has replaced is needed only for what is still on its way. */
 export function confirmed(sa: IsakmpSa, child: ChildSa): void {
   const { host } = sa.current;
-  for (const old of twinsOf(sa, child))
+  const twins = twinsOf(sa, child);
+  for (const old of twins) if (old.successor?.child === child) handOver(sa, old);
+  for (const old of twins)
     if (old.state === 'REKEYED' && old.id < child.id && old.expiresAt !== undefined)
       old.expiresAt = Math.min(old.expiresAt, host.now + host.settings.deleteRekeyedDelay);
 }
@@ -71,6 +93,8 @@ export function confirmed(sa: IsakmpSa, child: ChildSa): void {
 export function dropChild(sa: IsakmpSa, child: ChildSa, failure?: Failure): void {
   const { current } = sa;
   if (!current.children.includes(child)) return;
+  handOver(sa, child);
+  for (const twin of twinsOf(sa, child)) if (twin.successor?.child === child) keep(sa, twin);
   const next = carrierBeside(sa, child);
   if (next === undefined) announceDown(current, child, failure);
   else announceRekey(current, child, next);
@@ -78,4 +102,11 @@ export function dropChild(sa: IsakmpSa, child: ChildSa, failure?: Failure): void
   announceDown(current, child, failure);
   deactivateOutbound(current.host, child);
   current.removeChild(child, next === undefined ? 0 : current.host.settings.deleteRekeyedDelay);
+}
+
+/** What stood ready for `old` is gone. */
+function keep(sa: IsakmpSa, old: ChildSa): void {
+  old.successor = undefined;
+  if (old.state === 'REKEYING') old.state = 'INSTALLED';
+  old.rekeyAt = sa.current.host.now + GRACE;
 }

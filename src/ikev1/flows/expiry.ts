@@ -1,7 +1,7 @@
 import type { ChildSa } from '../../ike/child.ts';
 import type { Failure } from '../../policy/failure.ts';
 import type { IsakmpSa } from '../isakmp-sa.ts';
-import { carrierBeside } from '../succession.ts';
+import { carrierBeside, handOver } from '../succession.ts';
 import { deleteChild } from './delete.ts';
 import { createChild } from './quick-initiator.ts';
 import { rekeyChild } from './rekey-child.ts';
@@ -15,6 +15,7 @@ const EXPIRED: Failure = { code: 'kernel/expired', summary: 'the Child SA has ex
  */
 export function childExpired(sa: IsakmpSa, child: ChildSa, hard: boolean): void {
   if (!hard) {
+    handOver(sa, child);
     // One that is being replaced, or has been, needs nothing more.
     if (child.state === 'INSTALLED' && child.outbound) sa.start(rekeyChild(child));
     return;

@@ -18,7 +18,7 @@ import {
   settingOf,
 } from '../quick-proposal.ts';
 import { spiOctets } from '../quick-transform.ts';
-import { takeOver } from '../succession.ts';
+import { prepare, takeOver } from '../succession.ts';
 import { responderLifetime } from './lifetime-notify.ts';
 import {
   aboutSpi,
@@ -129,7 +129,9 @@ function* attempt(
     spiIsOurs = false;
     yield* installOurs(sa, child, keys, childLimits(config, said), old);
     yield* send({ payloads: [], hash: { number: 3, ni, nr } });
-    takeOver(sa, child, true);
+    // The peer may not have installed it before this message came (RFC 2409 §5.5).
+    if (old?.outbound === true && sa.current.children.includes(old)) prepare(sa, old, child, ni);
+    else takeOver(sa, child, true);
     return child;
   } finally {
     if (spiIsOurs) releaseSpi(sa, config, spiIn);
@@ -193,7 +195,7 @@ function* installOurs(
   let ours = false;
   try {
     yield* install(sa.host, child, keys, sa.path, {
-      outbound: true,
+      outbound: old === undefined,
       limits,
       ...(old === undefined ? {} : { replaces: old.id }),
     });

@@ -39,6 +39,6 @@ function* rekey(sa: IsakmpSa, old: ChildSa): Flow<void> {
     if (current.children.includes(old) && old.outbound) current.start(rekeyChild(old), delay);
     throw error;
   } finally {
-    if (old.state === 'REKEYING') old.state = 'INSTALLED';
+    if (old.state === 'REKEYING' && old.successor === undefined) old.state = 'INSTALLED';
   }
 }

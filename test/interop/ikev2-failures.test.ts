@@ -3,7 +3,7 @@ import { after, before, describe, test } from 'node:test';
 import { type CertificateSet, certificates } from './certificates.ts';
 import { Lab } from './lab.ts';
 import { Scene } from './scene.ts';
-import type { Section } from './swanctl.ts';
+import { both, type Section, set } from './swanctl.ts';
 
 /** Every failure that must explain itself, seen by cygnet as initiator and as responder against charon. */
 interface Case {
@@ -30,22 +30,6 @@ before(async () => {
   foreign = await certificates(keys.path('foreign'), 'ecdsa');
 });
 after(() => keys.close());
-
-/** Sets `path` (dots between the names) to `value`. */
-function set(path: string, value: string): (configuration: Section) => Section {
-  const change = (section: Section, [first, ...rest]: readonly string[]): Section => {
-    const name = first as string;
-    if (rest.length === 0) return { ...section, [name]: value };
-    return { ...section, [name]: change((section[name] ?? {}) as Section, rest) };
-  };
-  return configuration => change(configuration, path.split('.'));
-}
-
-function both(
-  ...changes: readonly ((configuration: Section) => Section)[]
-): (configuration: Section) => Section {
-  return configuration => changes.reduce((changed, change) => change(changed), configuration);
-}
 
 const CASES: readonly Case[] = [
   {

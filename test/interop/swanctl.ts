@@ -7,6 +7,23 @@ export interface Section {
   readonly [key: string]: string | Section;
 }
 
+/** Sets `path` (dots between the names) to `value`. */
+export function set(path: string, value: string): (configuration: Section) => Section {
+  const change = (section: Section, [first, ...rest]: readonly string[]): Section => {
+    const name = first as string;
+    if (rest.length === 0) return { ...section, [name]: value };
+    return { ...section, [name]: change((section[name] ?? {}) as Section, rest) };
+  };
+  return configuration => change(configuration, path.split('.'));
+}
+
+/** One change after the other. */
+export function both(
+  ...changes: readonly ((configuration: Section) => Section)[]
+): (configuration: Section) => Section {
+  return configuration => changes.reduce((changed, change) => change(changed), configuration);
+}
+
 /** Text of a configuration file. */
 export function render(section: Section, indent = ''): string {
   return Object.entries(section)

@@ -4,6 +4,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { type CertificateKind, type CertificateSet, certificates } from './certificates.ts';
 import { Lab, until } from './lab.ts';
 import { type PeerOptions, Scene } from './scene.ts';
+import type { Section } from './swanctl.ts';
 
 const PROPOSALS = [
   'aes128gcm16-prfsha256-x25519',
@@ -106,6 +107,41 @@ for (const role of ROLES) {
     });
   });
 }
+
+describe('rounds before IKE_AUTH', () => {
+  const group = (proposals: string) => (configuration: Section) => ({
+    ...configuration,
+    connections: { lab: { ...((configuration['connections'] as Section)['lab'] as Section), proposals } },
+  });
+
+  test('a wrong guess of the group costs one round: INVALID_KE_PAYLOAD to cygnet', async () => {
+    await using there = await Scene.open({
+      alice: group('aes128-sha256-x25519-ecp256'),
+      bob: group('aes128-sha256-ecp256'),
+    });
+    await there.up('initiator');
+    assert.match(there.charon.log, /INVAL_KE/);
+    await there.pingBothWays();
+    assert.equal((await there.cygnet.status()).sas[0]?.proposal, 'aes128-sha256-prfsha256-ecp256');
+  });
+
+  test('and INVALID_KE_PAYLOAD from cygnet', async () => {
+    await using there = await Scene.open({
+      alice: group('aes128-sha256-ecp256'),
+      bob: group('aes128-sha256-x25519-ecp256'),
+    });
+    await there.up('responder');
+    assert.match(there.charon.log, /INVAL_KE/);
+    await there.pingBothWays();
+  });
+
+  test('cygnet demands a cookie, and charon returns it', async () => {
+    await using there = await Scene.open({ cygnetSettings: 'cookie_threshold = 0' });
+    await there.up('responder');
+    assert.match(there.charon.log, /COOKIE/);
+    await there.pingBothWays();
+  });
+});
 
 describe('fragmentation', () => {
   for (const role of ROLES) {

@@ -19,7 +19,7 @@ export interface VerifiedPeer {
 export type Grounds = TrustedChain | PinnedKey | SharedKey;
 
 /** A public key that the configuration names. */
-export interface PinnedKey {
+interface PinnedKey {
   readonly kind: 'pinned';
   readonly spki: Uint8Array;
 }

@@ -83,7 +83,7 @@ export type ConfiguredSelector =
       readonly endPort: number;
     };
 
-export type StartAction = 'none' | 'trap' | 'start' | 'trap|start';
+type StartAction = 'none' | 'trap' | 'start' | 'trap|start';
 
 export interface ChildConfig {
   readonly name: string;

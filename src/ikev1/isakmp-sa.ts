@@ -73,9 +73,19 @@ export interface EmergingSa extends IsakmpSa {
   establish(localId: Identity, peer: VerifiedPeer, keys: IsakmpKeys): void;
 }
 
+/** What an ISAKMP SA is made with. */
+export interface Beginning {
+  readonly host: Host;
+  readonly connection: Connection;
+  readonly path: Path;
+  readonly role: Role;
+  readonly initiatorSpi: bigint;
+  readonly responderSpi: bigint;
+}
+
 /** A conversation that this end begins. */
 export interface Task {
-  readonly kind: 'establish' | 'create-child' | 'rekey-child';
+  readonly kind: 'establish' | 'xauth' | 'create-child' | 'rekey-child';
   /** What it is about: tasks of the same kind and subject are one. */
   readonly subject: string;
   /** The configured name of the child it is about. */

@@ -11,6 +11,8 @@ export type TimerName = 'half-open' | 'keepalive' | 'reauth' | 'expire' | 'beref
 
 /** How long children outlive an SA that has ended, and an SA its children, until there is another one for them. */
 const ORPHANS_LIFE: Duration = 3 * MINUTE;
+/** A user has so long to say who it is: a person types a password meanwhile. */
+export const USERS_TIME: Duration = 5 * MINUTE;
 /** Peers tell of each SA in a message of its own, and these may come in any order. */
 const BEREFT: Duration = 10 * SECOND;
 
@@ -36,7 +38,7 @@ export class Lifetime {
     return this.#timers.take(this.#host.now);
   }
 
-  /** A responder's negotiation has so long to come to an end. */
+  /** A negotiation has so long to come to an end: a responder's, or one that waits for a user. */
   begin(life: Duration): void {
     this.#timers.set('half-open', this.#host.now + life);
   }

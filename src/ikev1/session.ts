@@ -1,4 +1,3 @@
-import { V1ExchangeType, V1Notify } from '../iana/ikev1.ts';
 import type { ChildSa } from '../ike/child.ts';
 import { announceDown } from '../ike/child-events.ts';
 import { Children } from '../ike/children.ts';
@@ -8,7 +7,6 @@ import { samePath } from '../ike/path.ts';
 import type { Host, Session } from '../ike/session.ts';
 import type { VerifiedPeer } from '../ike/verified-peer.ts';
 import { equal } from '../lib/bytes.ts';
-import { formatIp } from '../lib/ip.ts';
 import type { Duration, Instant } from '../lib/time.ts';
 import type { ChildConfig, Connection } from '../policy/connection.ts';
 import type { Failure } from '../policy/failure.ts';
@@ -16,19 +14,24 @@ import type { Identity } from '../policy/identity.ts';
 import type { BackendEvent, Path } from '../policy/sa.ts';
 import type { Header } from '../wire/header.ts';
 import type { V1Payload } from '../wire/v1/payload.ts';
+import { type XauthRole, xauthRole } from './auth/xauth-role.ts';
 import { belongsTo } from './cookies.ts';
 import { DELETED, EXPIRED, NEVER_WENT_ON, STOPPED } from './endings.ts';
+import { negotiationFailed, warning } from './events.ts';
 import { Exchanges } from './exchanges.ts';
 import { type Flow, type Message, notify, Refused } from './flow.ts';
-import { deleteChild, farewell } from './flows/delete.ts';
+import { deleteChild, sayFarewell } from './flows/delete.ts';
 import { childExpired } from './flows/expiry.ts';
-import { type Informed, informedEarly, serveInformational } from './flows/informational.ts';
+import { type Informed, informedEarly } from './flows/informational.ts';
 import { createChild } from './flows/quick-initiator.ts';
-import { serveQuickMode } from './flows/quick-responder.ts';
 import { rekeyChild } from './flows/rekey-child.ts';
+import { serve } from './flows/serve.ts';
+import { NEVER_ASKED } from './flows/xauth-client.ts';
+import { authenticateUser } from './flows/xauth-server.ts';
 import { Fragments } from './fragments.ts';
 import type { IsakmpKeys } from './isakmp-keys.ts';
 import {
+  type Beginning,
   type EmergingSa,
   type IsakmpSa,
   noFacts,
@@ -36,29 +39,22 @@ import {
   type Role,
   type Task,
 } from './isakmp-sa.ts';
-import { Lifetime, type TimerName } from './lifetime.ts';
+import { Lifetime, type TimerName, USERS_TIME } from './lifetime.ts';
 import { Liveness } from './liveness.ts';
 import { STATES, type Stage } from './states.ts';
 import { type Agreed, statusOf } from './status.ts';
 import { confirmed } from './succession.ts';
 import { isSame, Tasks } from './tasks.ts';
-
-export interface Beginning {
-  readonly host: Host;
-  readonly connection: Connection;
-  readonly path: Path;
-  readonly role: Role;
-  readonly initiatorSpi: bigint;
-  readonly responderSpi: bigint;
-}
+import { noProgress, type Transacting, type XauthProgress } from './transacting.ts';
 
 /** One ISAKMP SA: what is agreed, what is to be done, and when. Its messages are in `Exchanges`. */
-export class Ikev1Session implements Session, EmergingSa, Informed {
+export class Ikev1Session implements Session, EmergingSa, Informed, Transacting {
   readonly id: number;
   readonly version = 1;
   readonly host: Host;
   readonly role: Role;
   readonly peer: PeerFacts = noFacts();
+  readonly xauth: XauthProgress = noProgress();
   readonly initiatorSpi: bigint;
   responderSpi: bigint;
   connection: Connection;
@@ -170,14 +166,14 @@ export class Ikev1Session implements Session, EmergingSa, Informed {
   }
 
   terminate(reason?: Failure): void {
-    if (this.stage === 'PHASE_1') {
+    if (this.establishedAt === undefined) {
       this.broken(reason ?? STOPPED);
       return;
     }
     // What has begun on an SA that was replaced still comes to its end.
     this.#leaving = this.#heir !== undefined && this.#exchanges.busy && !this.#leaving;
     if (this.#leaving) return;
-    if (this.stage !== 'ENDED') for (const payloads of farewell(this)) this.inform(payloads);
+    if (this.stage !== 'ENDED') sayFarewell(this);
     this.close(reason);
   }
 
@@ -253,7 +249,7 @@ export class Ikev1Session implements Session, EmergingSa, Informed {
   }
 
   siblings(): readonly IsakmpSa[] {
-    const between = this.host.between(this.localId, this.remoteId);
+    const between = this.host.between(this.localId, this.xauth.user ?? this.remoteId);
     return between.filter((other): other is Ikev1Session => other instanceof Ikev1Session && other !== this);
   }
 
@@ -263,13 +259,23 @@ export class Ikev1Session implements Session, EmergingSa, Informed {
 
   establish(localId: Identity, peer: VerifiedPeer, keys: IsakmpKeys): void {
     const { host } = this;
-    this.#agreed = { keys, localId, remoteId: peer.identity, at: host.now };
+    this.#agreed = { keys, localId, remoteId: peer.identity, at: undefined };
     if (host.settings.saveKeys) host.event({ kind: 'ike-keys', keys: keys.record() });
-    this.stage = 'ESTABLISHED';
     this.heardAt = host.now;
+    const part = xauthRole(this.connection);
+    if (part === undefined) this.complete();
+    else this.#authenticateUser(part);
+  }
+
+  complete(user?: Identity): void {
+    const { host, peer } = this;
+    const { keys, localId, remoteId } = this.#proven;
+    this.#agreed = { keys, localId, remoteId, at: host.now };
+    this.xauth.user = user;
+    this.stage = 'ESTABLISHED';
     this.liveness.heard();
     this.#lifetime.established(this, keys);
-    host.established(this, { local: localId, remote: peer.identity }, this.peer.initialContact);
+    host.established(this, { local: localId, remote: user ?? remoteId }, peer.initialContact);
     host.event({ kind: 'ike-up', ike: this.status() });
   }
 
@@ -299,7 +305,9 @@ export class Ikev1Session implements Session, EmergingSa, Informed {
   }
 
   onlyContact(): void {
-    this.host.onlyContact(this);
+    // Not before it is known which user's.
+    if (this.establishedAt === undefined) this.peer.initialContact = true;
+    else this.host.onlyContact(this);
   }
 
   close(failure?: Failure): void {
@@ -325,14 +333,7 @@ export class Ikev1Session implements Session, EmergingSa, Informed {
   }
 
   tellFailed(failure: Failure, child?: string): void {
-    this.host.event({
-      kind: 'failed',
-      connection: this.connection.name,
-      ...(child === undefined ? {} : { child }),
-      role: this.role,
-      remote: `${formatIp(this.path.remote.address)}[${this.path.remote.port}]`,
-      failure,
-    });
+    this.host.event(negotiationFailed(this, failure, child));
   }
 
   // ── what Exchanges asks: Owner ──
@@ -348,16 +349,7 @@ export class Ikev1Session implements Session, EmergingSa, Informed {
   }
 
   serve(message: Message, reply: (payloads: readonly V1Payload[]) => void): Flow<void> | undefined {
-    switch (message.header.exchangeType) {
-      case V1ExchangeType.QUICK_MODE:
-        return serveQuickMode(this, message);
-      case V1ExchangeType.INFORMATIONAL:
-        serveInformational(this, message, reply);
-        return undefined;
-      default:
-        reply([notify(V1Notify.UNSUPPORTED_EXCHANGE_TYPE)]);
-        return undefined;
-    }
+    return serve(this, message, reply);
   }
 
   informedEarly(message: Message, authentic: boolean): void {
@@ -382,31 +374,35 @@ export class Ikev1Session implements Session, EmergingSa, Informed {
   }
 
   unanswered(failure: Failure): boolean {
+    if (this.establishedAt === undefined) return true;
     if (!this.peer.deadPeerDetection) this.silent(failure);
     else this.liveness.hinted();
     return !this.#gone;
   }
 
   silent(failure: Failure): void {
-    this.close({ ...failure, code: 'peer/dead' });
+    if (this.establishedAt === undefined) this.broken(failure);
+    else this.close({ ...failure, code: 'peer/dead' });
   }
 
   failed(failure: Failure, refusal: unknown): void {
     if (this.#gone) return;
     if (refusal instanceof Refused) this.inform([notify(refusal.notifyType, undefined, refusal.about)]);
-    if (this.stage === 'PHASE_1') this.broken(this.#explained(failure));
+    if (this.establishedAt === undefined) this.broken(this.#explained(failure));
     else this.tellFailed(failure, refusal instanceof Refused ? refusal.child : undefined);
   }
 
   suspect(failure: Failure): void {
-    if (this.#obstacle === undefined) this.#log(`${failure.summary}; nobody vouches for that yet`);
+    if (this.#obstacle === undefined)
+      this.host.event(warning(this, `${failure.summary}; nobody vouches for that yet`));
     this.#obstacle ??= failure;
     if (this.role === 'initiator') this.#exchanges.hurry();
   }
 
-  /** Phase 1 came to nothing. */
+  /** Phase 1 came to nothing, or XAUTH after it. */
   broken(failure: Failure): void {
     if (this.establishedAt === undefined) this.tellFailed(failure);
+    if (this.stage === 'TRANSACTIONS') sayFarewell(this);
     this.close(failure);
   }
 
@@ -437,19 +433,20 @@ export class Ikev1Session implements Session, EmergingSa, Informed {
   #taskFailed(task: Task, { failure, error }: Extract<Outcome<void>, { kind: 'failed' }>): void {
     if (this.#gone) return;
     if (error instanceof Refused) this.inform([notify(error.notifyType, undefined, error.about)]);
-    if (task.kind === 'establish') this.broken(this.#explained(failure));
+    if (this.establishedAt === undefined) this.broken(this.#explained(failure));
     else this.tellFailed(failure, task.child);
   }
 
   /** What was said while we waited in vain tells more than that nothing else came. */
   #explained(failure: Failure): Failure {
-    return failure.code === 'peer/silent' ? (this.#obstacle ?? failure) : failure;
+    const isVain = this.stage === 'PHASE_1' && failure.code === 'peer/silent';
+    return isVain ? (this.#obstacle ?? failure) : failure;
   }
 
   #elapsed(timer: TimerName): void {
     switch (timer) {
       case 'half-open':
-        this.broken(this.#obstacle ?? NEVER_WENT_ON);
+        this.broken(this.xauth.obstacle ?? this.#obstacle ?? NEVER_WENT_ON);
         return;
       case 'keepalive':
         this.host.keepalive(this.path);
@@ -476,13 +473,13 @@ export class Ikev1Session implements Session, EmergingSa, Informed {
    * taken them over, which we begin where we can.
    */
   deletedByPeer(): void {
-    if (this.#heir !== undefined) {
-      this.close();
-      return;
+    if (this.establishedAt === undefined) this.broken(this.xauth.obstacle ?? DELETED);
+    else if (this.#heir !== undefined) this.close();
+    else {
+      this.stage = 'ENDED';
+      this.#lifetime.ended(true);
+      this.liveness.stop();
     }
-    this.stage = 'ENDED';
-    this.#lifetime.ended(true);
-    this.liveness.stop();
   }
 
   /** The end that is behind no NAT follows the other to the address of its last authentic packet (RFC 3947 §7). */
@@ -493,8 +490,11 @@ export class Ikev1Session implements Session, EmergingSa, Informed {
     this.#children.follow(path);
   }
 
-  #log(text: string): void {
-    const { id, connection } = this;
-    this.host.event({ kind: 'log', level: 'warn', group: 'ike', ike: id, connection: connection.name, text });
+  /** The peer is who it says; now a user must be, before anything else. */
+  #authenticateUser(part: XauthRole): void {
+    this.stage = 'TRANSACTIONS';
+    this.#lifetime.begin(USERS_TIME);
+    if (part === 'server') this.#run(authenticateUser(this));
+    else this.xauth.obstacle = NEVER_ASKED;
   }
 }

@@ -12,7 +12,8 @@ export interface Agreed {
   readonly keys: IsakmpKeys;
   readonly localId: Identity;
   readonly remoteId: Identity;
-  readonly at: Instant;
+  /** Since when it is established; undefined while a user must still prove itself. */
+  readonly at: Instant | undefined;
 }
 
 interface Progress {
@@ -52,7 +53,7 @@ function detailsOf({ keys, localId, remoteId, at }: Agreed): Partial<IkeSaStatus
     localId: formatIdentity(localId),
     remoteId: formatIdentity(remoteId),
     proposal: keys.suite.text,
-    establishedAt: at,
+    ...(at === undefined ? {} : { establishedAt: at }),
   };
 }
 

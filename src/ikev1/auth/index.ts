@@ -3,8 +3,10 @@ import { knownName } from '../../iana/name.ts';
 import { Failed } from '../../policy/failure.ts';
 import type { AuthMethod, MethodAsk } from './method.ts';
 import { psk } from './psk.ts';
+import { signature } from './signature.ts';
+import { xauthPsk } from './xauth.ts';
 
-const METHODS: readonly AuthMethod[] = [psk];
+const METHODS: readonly AuthMethod[] = [psk, signature, xauthPsk];
 
 /** The Authentication Methods that a connection may use, best first. Throws Failed (`auth/no-key`, `local/unsupported`). */
 export function methodsFor(ask: MethodAsk): readonly number[] {

@@ -15,11 +15,16 @@ export function deleteChild(sa: IsakmpSa, child: ChildSa, reason?: Failure): voi
   dropChild(sa, child, reason);
 }
 
+/** Tells the peer that the SA is gone, with all its children. */
+export function sayFarewell(sa: IsakmpSa): void {
+  for (const payloads of farewell(sa)) sa.inform(payloads);
+}
+
 /**
  * The messages that tell the peer that the SA is gone, with all its children. The last one says everything again: each
  * may be lost, and many peers heed only the first Delete in a message.
  */
-export function farewell(sa: IsakmpSa): readonly (readonly V1DeletePayload[])[] {
+function farewell(sa: IsakmpSa): readonly (readonly V1DeletePayload[])[] {
   const { children } = sa;
   const ofChildren = [...new Set(children.map(({ protocol }) => protocol))].map(protocol =>
     deleteOf(

@@ -4,9 +4,16 @@ import type { Circumstances, Extension, Slot } from './extension.ts';
 import { fragmentation } from './fragmentation.ts';
 import { initialContact } from './initial-contact.ts';
 import { natTraversal } from './nat-traversal.ts';
+import { xauth } from './xauth.ts';
 
 /** All there are, in the order in which their payloads stand in a message. */
-const EXTENSIONS: readonly Extension[] = [deadPeerDetection, natTraversal, fragmentation, initialContact];
+const EXTENSIONS: readonly Extension[] = [
+  deadPeerDetection,
+  xauth,
+  natTraversal,
+  fragmentation,
+  initialContact,
+];
 
 /** What rides along in our message in `slot`. */
 export function offered(slot: Slot, circumstances: Circumstances): readonly V1Payload[] {

@@ -5,9 +5,10 @@ import type { LocalAuth, RemoteAuth } from '../policy/connection.ts';
 import type { AuthenticationMethod } from './authentication-method.ts';
 import { type BlobFolder, type BlobSource, namedCertificates, namedPublicKeys } from './blobs.ts';
 import type { Report } from './report.ts';
-import { CERTIFICATE, LOCAL, METHOD_SUPPORT, REMOTE, ROUNDS } from './schema/authentication.ts';
+import { CERTIFICATE, LOCAL, METHOD_SUPPORT, REMOTE } from './schema/authentication.ts';
 import { checkSections, type Item, itemsOf, placeIn, readSection } from './schema.ts';
 import type { Section, Setting } from './section.ts';
+import { isXauth } from './xauth.ts';
 
 /** What the sections of one configuration share while they are read. */
 export interface ReadingContext {
@@ -41,12 +42,13 @@ function rounds(
   }
   const roundOf = (section: Section): number => Number(section.settings.get('round')?.value ?? 0) || 0;
   sections.sort((a, b) => roundOf(a) - roundOf(b));
-  const [excess] = sections.slice(ROUNDS);
+  // What may follow is checked when both sides are known: `checkXauth`.
+  const [excess] = sections.slice(1).filter((section, i) => i > 0 || !isXauth(section));
   if (excess !== undefined) {
     report.fail(
       'local/unsupported',
       excess.at,
-      `more than ${ROUNDS} round of authentication is not supported here yet`,
+      'more than 1 round of authentication is not supported here yet',
       `leave one section "${prefix}"`,
     );
   }

@@ -5,6 +5,7 @@ import { CONNECTION, CONNECTION_SECTIONS } from './schema/connection.ts';
 import { checkSections, readSection } from './schema.ts';
 import type { Section } from './section.ts';
 import { time } from './value-types.ts';
+import { checkXauth } from './xauth.ts';
 
 /**
  * The connection that a section describes, wherever the section came from. What is wrong is reported to the
@@ -28,16 +29,20 @@ export function connectionFrom(section: Section, context: ReadingContext): Conne
   }
   const childSections = [...(children?.sections.values() ?? [])];
   for (const child of childSections) checkName(child, 'child', context);
+  const version = Number(values.version) as 0 | 1 | 2;
+  const local = localRounds(section, context);
+  const remote = remoteRounds(section, context);
+  checkXauth(section, { version, local, remote }, report);
   return {
     name: section.name,
-    version: Number(values.version) as 0 | 1 | 2,
+    version,
     localAddresses: values.local_addrs,
     remoteAddresses: values.remote_addrs,
     localPort: values.local_port,
     remotePort: values.remote_port,
     proposals,
-    local: localRounds(section, context),
-    remote: remoteRounds(section, context),
+    local,
+    remote,
     children: childSections.map(child => childFrom(child, report)),
     encap: values.encap,
     fragmentation: values.fragmentation,

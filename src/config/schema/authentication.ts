@@ -8,12 +8,8 @@ const round = one(integer(0, 0xffff), '0', 'Order of the round; equal ones go by
 /** Methods of authentication that are not there yet. */
 export const METHOD_SUPPORT: Readonly<Record<string, Exclude<Support, 'yes'>>> = {
   eap: 'refused',
-  xauth: 'refused',
   never: 'refused',
 };
-
-/** Rounds of authentication on one side that are gone through (RFC 4739 has more). */
-export const ROUNDS = 1;
 
 /** `connections.<name>.local<suffix>` */
 export const LOCAL = {
@@ -28,7 +24,7 @@ export const LOCAL = {
   pubkeys: list(text, '', 'Raw public keys to use: files, in pubkey unless with a path.'),
   eap_id: refused(maybe(identity, 'id', 'Identity for EAP.')),
   aaa_id: refused(maybe(identity, 'the peer’s id', 'Identity that the server proves within EAP.')),
-  xauth_id: ignored(maybe(text, 'id', 'User name for XAUTH.')),
+  xauth_id: maybe(text, 'id', 'User name for XAUTH, which is the second round of IKEv1: `auth = xauth`.'),
 };
 
 /** `connections.<name>.remote<suffix>` */

@@ -1,0 +1,112 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { nodeProvider } from '../crypto/node/provider.ts';
+import type { Connection } from '../policy/connection.ts';
+import { INLINE_BLOBS } from './blobs.ts';
+import { connectionFrom } from './connection.ts';
+import { openSection, parseInto } from './parser.ts';
+import { formatRemark, Report } from './report.ts';
+
+const provider = nodeProvider();
+
+/** Reads `body` as what stands between the braces of a connection. */
+function read(body: string): { readonly connection: Connection; readonly failures: readonly string[] } {
+  const report = new Report();
+  const root = openSection('', { file: 'f', line: 0, column: 0 });
+  parseInto(root, `gw {\n${body}\n}`, 'f', { report, include: () => undefined });
+  const section = root.sections.get('gw');
+  assert.ok(section !== undefined);
+  const context = { report, provider, blobs: INLINE_BLOBS, certificates: [], authorities: [] };
+  return { connection: connectionFrom(section, context), failures: report.failures.map(formatRemark) };
+}
+
+const PSK = 'local { auth = psk }\nremote { auth = psk }\n';
+
+test('a user as the second round of this side', () => {
+  const { connection, failures } = read(
+    `version = 1\n${PSK}local-2 { auth = xauth-generic\n xauth_id = carol }`,
+  );
+  assert.deepEqual(failures, []);
+  assert.deepEqual(
+    connection.local.map(({ method, xauthId }) => [method, xauthId]),
+    [
+      ['psk', undefined],
+      ['xauth', 'carol'],
+    ],
+  );
+  assert.equal(connection.remote.length, 1);
+});
+
+test('a user as the second round of the peer', () => {
+  const { connection, failures } = read(`version = 1\n${PSK}remote-2 { auth = xauth }`);
+  assert.deepEqual(failures, []);
+  assert.deepEqual(
+    connection.remote.map(({ method }) => method),
+    ['psk', 'xauth'],
+  );
+  assert.equal(connection.local.length, 1);
+});
+
+for (const [what, body, failure] of [
+  ['in IKEv2', `version = 2\n${PSK}remote-2 { auth = xauth }`, /^f:5:19: xauth belongs to IKEv1 alone/],
+  ['where IKEv2 may be meant', `${PSK}remote-2 { auth = xauth }`, /^f:4:19: xauth belongs to IKEv1 alone/],
+  [
+    'as the only round',
+    'version = 1\nlocal { auth = psk }\nremote { auth = xauth }',
+    /^f:4:17: xauth is supported as the second round/,
+  ],
+  [
+    'on both sides',
+    `version = 1\n${PSK}local-2 { auth = xauth }\nremote-2 { auth = xauth }`,
+    /^f:5:18: xauth is supported as the second round of one side/,
+  ],
+  [
+    'after a certificate',
+    'version = 1\nlocal { auth = pubkey }\nremote { auth = pubkey }\nremote-2 { auth = xauth }',
+    /^f:5:19: xauth is supported as the second round/,
+  ],
+  [
+    'before the shared key',
+    `version = 1\n${PSK}remote-0 { auth = xauth\n round = 0 }\nremote-1 { auth = psk\n round = 2 }`,
+    /more than 1 round of authentication is not supported/,
+  ],
+  [
+    'as a third round',
+    `version = 1\n${PSK}remote-2 { auth = xauth }\nremote-3 { auth = xauth }`,
+    /^f:6:1: more than 1 round of authentication is not supported/,
+  ],
+  [
+    'by a back end that is not there',
+    `version = 1\n${PSK}remote-2 { auth = xauth-pam }`,
+    /^f:5:19: users are known by secrets alone, and not by pam/,
+  ],
+  [
+    'with a demand that nobody would check',
+    `version = 1\n${PSK}remote-2 { auth = xauth\n id = carol }`,
+    /^f:6:2: id is not checked in a round of xauth/,
+  ],
+  [
+    'with a user that nobody would ask for',
+    `version = 1\n${PSK}remote-2 { auth = xauth\n xauth_id = carol }`,
+    /^f:6:2: xauth_id is not/,
+  ],
+  [
+    'with a certificate',
+    `version = 1\n${PSK}remote-2 { auth = xauth\n cert { handle = 01 } }`,
+    /section "cert" has no use in a round of xauth/,
+  ],
+] as const) {
+  test(`XAUTH ${what} is refused`, () => {
+    const { failures } = read(body);
+    assert.ok(
+      failures.some(line => failure.test(line)),
+      `${failure} in\n${failures.join('\n')}`,
+    );
+  });
+}
+
+test('a second round of anything else is refused in IKEv1 too', () => {
+  const { failures } = read(`version = 1\n${PSK}remote-2 { auth = pubkey }`);
+  assert.equal(failures.length, 1);
+  assert.match(failures[0] ?? '', /^f:5:1: more than 1 round/);
+});

@@ -1,10 +1,14 @@
 import { V1Notify, V1PayloadType, V1ProtocolId } from '../../iana/ikev1.ts';
 import { nameOf } from '../../iana/name.ts';
 import type { ChildSa } from '../../ike/child.ts';
+import { offerRefused } from '../../ike/failures.ts';
+import { proofRefused } from '../../policy/auth-failures.ts';
 import type { Failure } from '../../policy/failure.ts';
+import { addressIdentity } from '../../policy/identity.ts';
 import type { V1DeletePayload, V1NotifyPayload, V1Payload } from '../../wire/v1/payload.ts';
 import { all, findError, type Message } from '../flow.ts';
 import type { IsakmpSa } from '../isakmp-sa.ts';
+import { settingOf } from '../phase-one-proposal.ts';
 import { protocolNumber } from '../quick-proposal.ts';
 import { spiOf } from '../quick-transform.ts';
 import { carrierBeside, dropChild } from '../succession.ts';
@@ -49,7 +53,7 @@ export function serveInformational(
 export function informedEarly(sa: Informed, message: Message, authentic: boolean): void {
   const error = findError(message);
   if (error === undefined) return;
-  const failure = refusalOf(sa, error);
+  const failure = refusedEarly(sa, error);
   if (authentic) sa.refused(undefined, failure);
   else sa.suspect(failure);
 }
@@ -129,6 +133,25 @@ function retire(sa: IsakmpSa, child: ChildSa, failure: Failure, again: boolean):
     again && child.up === true && child.state !== 'REKEYING' && carrierBeside(sa, child) === undefined;
   dropChild(sa, child, failure);
   if (restart) for (const task of createChild(child.config)) sa.start(task);
+}
+
+/** What a peer's error says while phase 1 is under way: there only algorithms can be refused, and who we are. */
+function refusedEarly(sa: IsakmpSa, error: V1NotifyPayload): Failure {
+  const { connection, path } = sa;
+  const failure = refusalOf(sa, error);
+  switch (error.notifyType) {
+    case V1Notify.NO_PROPOSAL_CHOSEN: {
+      const { code, ours, remedy } = offerRefused(connection.proposals, settingOf(connection));
+      const summary = `${failure.summary}: it allows none of our proposals, or another authentication or mode`;
+      return { ...failure, code, summary, ...(ours && { ours }), ...(remedy && { remedy }) };
+    }
+    case V1Notify.AUTHENTICATION_FAILED: {
+      const localId = connection.local[0]?.id ?? addressIdentity(path.local.address);
+      return { ...failure, ...proofRefused(localId, undefined), summary: failure.summary };
+    }
+    default:
+      return failure;
+  }
 }
 
 /** What a peer's error says: a flow that waits may know more. */

@@ -1,10 +1,11 @@
 import { V1ExchangeType, V1Notify, V1PayloadType } from '../../iana/ikev1.ts';
 import { floated } from '../../ike/path.ts';
+import { Failed } from '../../policy/failure.ts';
 import { encodeV1Body } from '../../wire/v1/message.ts';
 import { certificateRequests, heedCertificateRequests } from '../auth/certificate-request.ts';
 import { methodOf, methodsFor } from '../auth/index.ts';
 import type { Authentication, Share } from '../auth/method.ts';
-import { begin, exchange, type Flow, first, type Message, Refused } from '../flow.ts';
+import { begin, exchange, type Flow, first, type Message, Refused, type Sending } from '../flow.ts';
 import type { EmergingSa } from '../isakmp-sa.ts';
 import {
   confirmPhaseOne,
@@ -43,6 +44,7 @@ export function* initiateMainMode(sa: EmergingSa): Flow<void> {
   const { host, connection } = sa;
   const methods = methodsFor({ host, connection, role: 'initiator', path: sa.path });
   const offer = phaseOneOffer(connection, methods);
+  if (offer.proposals.length === 0) throw nothingToOffer(connection);
   yield* begin(V1ExchangeType.MAIN_MODE);
   const { suite, saBody } = yield* agree(sa, offer);
   const method = methodOf(suite.method).begin({
@@ -134,7 +136,7 @@ function* prove(
 ): Flow<void> {
   const id = idPayload(method.localId);
   const proof = method.proof(hashOf(sa, 'initiator', transcript, keys, id, method.hash));
-  const answer = yield* exchange({
+  const answer = yield* answered(method, {
     payloads: [
       ...(method.identityWithShare === true ? [] : [id]),
       ...proof,
@@ -151,4 +153,20 @@ function* prove(
     remote,
   });
   sa.establish(method.localId, peer, keys);
+}
+
+/** Exchanges the proofs. A peer with another shared key has other keys: it can neither read ours nor say so. */
+function* answered(method: Authentication, sending: Sending): Flow<Message> {
+  try {
+    return yield* exchange(sending);
+  } catch (error) {
+    if (method.fits === undefined || !(error instanceof Failed) || error.failure.code !== 'peer/silent')
+      throw error;
+    const { summary, remedy } = error.failure;
+    throw new Failed({
+      ...error.failure,
+      summary: `${summary}: it cannot be read where the pre-shared key is another`,
+      remedy: `compare the secrets of both sides, octet by octet; if they are the same: ${remedy ?? ''}`,
+    });
+  }
 }

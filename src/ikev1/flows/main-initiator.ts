@@ -44,7 +44,6 @@ export function* initiateMainMode(sa: EmergingSa): Flow<void> {
   const { host, connection } = sa;
   const methods = methodsFor({ host, connection, role: 'initiator', path: sa.path });
   const offer = phaseOneOffer(connection, methods);
-  if (offer.proposals.length === 0) throw nothingToOffer(connection);
   yield* begin(V1ExchangeType.MAIN_MODE);
   const { suite, saBody } = yield* agree(sa, offer);
   const method = methodOf(suite.method).begin({

@@ -40,7 +40,7 @@ export class Charon {
     writeFileSync(
       join(directory, 'strongswan.conf'),
       `charon {
-  load = ${CRYPTO} ${options.plugins ?? ''} ${kernel} socket-default vici updown attr resolve counters
+  load = ${CRYPTO} ${options.plugins ?? ''} ${kernel} socket-default xauth-generic vici updown attr resolve counters
   threads = 16
   retransmit_timeout = 1.0
   retransmit_tries = 3

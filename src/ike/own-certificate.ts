@@ -34,7 +34,26 @@ const MAX_SENT = 6;
 
 /** The first configured certificate, then raw key, whose private key is at hand. Throws Failed (`auth/no-key`). */
 export function ownKey(ask: OwnKeyAsk): OwnKey {
-  const { host, local, path } = ask;
+  const { key, certificate, spki } = find(ask);
+  if (certificate !== undefined) {
+    const certificates = wanted(ask) ? chainOf(ask, certificate) : [];
+    return { key, identity: identityOf(ask, certificate), certificates };
+  }
+  const identity = ask.local.id ?? addressIdentity(ask.path.local.address);
+  return { key, identity, certificates: wanted(ask) ? [cert(CertEncoding.RAW_PUBLIC_KEY, spki)] : [] };
+}
+
+/** The key that `ownKey` takes, where nothing else of it matters. Throws Failed (`auth/no-key`). */
+export function ownPrivateKey(ask: OwnKeyAsk): PrivateKey {
+  return find(ask).key;
+}
+
+type Found =
+  | { readonly key: PrivateKey; readonly certificate: Certificate; readonly spki?: undefined }
+  | { readonly key: PrivateKey; readonly certificate?: undefined; readonly spki: Uint8Array };
+
+function find(ask: OwnKeyAsk): Found {
+  const { host, local } = ask;
   const own = host.trust.configured(local.certificates);
   const named =
     local.id === undefined
@@ -42,18 +61,11 @@ export function ownKey(ask: OwnKeyAsk): OwnKey {
       : host.trust.intermediates.filter(certificate => matches(local.id, certificate));
   for (const certificate of own.length > 0 ? own : named) {
     const key = findPrivateKey(host.credentials, certificate.publicKey);
-    if (key === undefined) continue;
-    return {
-      key,
-      identity: identityOf(ask, certificate),
-      certificates: wanted(ask) ? chainOf(ask, certificate) : [],
-    };
+    if (key !== undefined) return { key, certificate };
   }
   for (const spki of local.publicKeys) {
     const key = privateKeyOf(ask, spki);
-    if (key === undefined) continue;
-    const identity = local.id ?? addressIdentity(path.local.address);
-    return { key, identity, certificates: wanted(ask) ? [cert(CertEncoding.RAW_PUBLIC_KEY, spki)] : [] };
+    if (key !== undefined) return { key, spki };
   }
   const candidates = own.map(({ subject }) => subject.text);
   throw new Failed({

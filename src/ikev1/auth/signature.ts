@@ -1,7 +1,7 @@
 import { skeyidSignatures, v1Hash } from '../../crypto/keymat-v1.ts';
 import { V1CertEncoding, V1PayloadType } from '../../iana/ikev1.ts';
 import { nameOf } from '../../iana/name.ts';
-import { ownKey } from '../../ike/own-certificate.ts';
+import { type OwnKeyAsk, ownKey, ownPrivateKey } from '../../ike/own-certificate.ts';
 import { type CertificateData, peerKeys } from '../../ike/peer-key.ts';
 import { vouchFor } from '../../ike/verified-peer.ts';
 import { wrongKey } from '../../policy/auth-failures.ts';
@@ -21,7 +21,7 @@ export const signature: AuthMethod = {
 
   numbersFor(ask) {
     if (!onlyRound(ask.connection, 'pubkey')) return [];
-    const { key } = ownKeyOf(ask);
+    const key = ownPrivateKey(ownKeyAsk(ask));
     const number = signingFor(key);
     if (number !== undefined) return [number];
     throw new Failed({
@@ -37,9 +37,9 @@ export const signature: AuthMethod = {
     const { sa, connection, number } = run;
     const { host, path } = sa;
     const signing = signingOf(number);
-    const { key, identity } = ownKeyOf({ host, connection, path, role: sa.role });
+    const own = ownKey(ownKeyAsk({ host, connection, path }));
     return {
-      localId: identity,
+      localId: own.identity,
       ...(signing.hash === undefined ? {} : { hash: signing.hash }),
       share: plainShare,
       readShare: readPlainShare,
@@ -51,17 +51,11 @@ export const signature: AuthMethod = {
       },
 
       proof(hash) {
-        const { certificates } = ownKeyOf(
-          { host, connection, path, role: sa.role },
-          sa.peer.certificateAsked,
-        );
+        const isWanted = connection.sendCert === 'always' || sa.peer.certificateAsked;
+        const certificates = isWanted ? own.certificates.filter(isX509) : [];
         return [
-          ...certificates.filter(isX509).map(({ encoding, data }) => ({
-            type: V1PayloadType.CERT,
-            encoding,
-            data,
-          })),
-          { type: V1PayloadType.SIG, data: host.provider.sign(key, signing.scheme, hash) },
+          ...certificates.map(({ encoding, data }) => ({ type: V1PayloadType.CERT, encoding, data })),
+          { type: V1PayloadType.SIG, data: host.provider.sign(own.key, signing.scheme, hash) },
         ];
       },
 
@@ -70,9 +64,9 @@ export const signature: AuthMethod = {
   },
 };
 
-/** Throws Failed (`auth/no-key`). */
-function ownKeyOf({ host, connection, path }: MethodAsk, certificateAsked = false) {
-  return ownKey({ host, connection, local: firstLocal(connection), path, certificateAsked });
+/** The peer may ask for certificates until ours go out. */
+function ownKeyAsk({ host, connection, path }: Omit<MethodAsk, 'role'>): OwnKeyAsk {
+  return { host, connection, local: firstLocal(connection), path, certificateAsked: true };
 }
 
 function firstLocal({ name, local }: Connection): Connection['local'][number] {

@@ -38,7 +38,7 @@ export function* answerMainMode(sa: EmergingSa, opening: Opening): Flow<void> {
   });
   const method = authentication(sa, opening, sa.connection);
   const { transcript, found, fifth } = yield* exchangeKeys(sa, method, opening, third);
-  const proven = prove(sa, opening, transcript, found, fifth);
+  const proven = prove(sa, opening, method, transcript, found, fifth);
   const id = idPayload(proven.method.localId);
   const hash = hashOf(sa, 'responder', transcript, found.keys, id, proven.method.hash);
   yield* send({
@@ -127,17 +127,18 @@ interface Proven {
 function prove(
   sa: EmergingSa,
   opening: Opening,
+  provisional: Authentication,
   transcript: Transcript,
   { keys, shared }: Candidate,
   message: Message,
 ): Proven {
-  const provisional = authentication(sa, opening, sa.connection);
+  const first = sa.connection;
   const identity = identityIn(idOf(provisional, transcript.initiator, message));
   let refusal: Error | undefined;
   for (const connection of candidates(sa, opening.suite, identity)) {
     try {
       sa.connection = connection;
-      const method = authentication(sa, opening, connection);
+      const method = connection === first ? provisional : authentication(sa, opening, connection);
       const { remote } = firstRound(connection);
       const share = transcript.initiator;
       const peer = verifyPeer(sa, method, { transcript, keys, shared, share, message, remote });

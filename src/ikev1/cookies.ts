@@ -8,8 +8,7 @@ export function belongsTo(
   { initiatorSpi, responderSpi, exchangeType }: Header,
 ): boolean {
   if (initiatorSpi !== sa.initiatorSpi) return false;
-  if (responderSpi === sa.responderSpi) return responderSpi !== 0n;
-  if (sa.role !== 'initiator') return false;
-  // Who refuses at once may not have made a cookie for that.
-  return sa.responderSpi === 0n || (responderSpi === 0n && exchangeType === V1ExchangeType.INFORMATIONAL);
+  // Who refuses at once may not have made a cookie for that; what else has none is our own first message.
+  if (responderSpi === 0n) return sa.role === 'initiator' && exchangeType === V1ExchangeType.INFORMATIONAL;
+  return responderSpi === sa.responderSpi || (sa.role === 'initiator' && sa.responderSpi === 0n);
 }

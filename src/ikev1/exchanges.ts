@@ -1,14 +1,13 @@
-import { V1ExchangeType, V1PayloadType } from '../iana/ikev1.ts';
+import { V1ExchangeType } from '../iana/ikev1.ts';
 import { knownName } from '../iana/name.ts';
 import { noAnswer } from '../ike/failures.ts';
 import { type AskStep, Conversation, type Outcome } from '../ike/flow.ts';
 import type { Host } from '../ike/session.ts';
-import { EMPTY, equal, toHex } from '../lib/bytes.ts';
+import { equal, toHex } from '../lib/bytes.ts';
 import type { Instant } from '../lib/time.ts';
 import type { Failure } from '../policy/failure.ts';
 import type { Path } from '../policy/sa.ts';
 import { decodeHeader, type Header } from '../wire/header.ts';
-import { summarizeV1 } from '../wire/v1/describe.ts';
 import type { V1MessageFields } from '../wire/v1/message.ts';
 import type { V1Payload } from '../wire/v1/payload.ts';
 import { Exchange } from './exchange.ts';
@@ -27,6 +26,7 @@ import { Held } from './held.ts';
 import type { IsakmpKeys } from './isakmp-keys.ts';
 import { type Arrived, isEncrypted, type Opened, open, readClear, seal } from './protection.ts';
 import { type Stage, verdictOn } from './states.ts';
+import { messageInWords } from './trace.ts';
 
 /** What the exchanges ask of the ISAKMP SA they belong to. */
 export interface Owner {
@@ -105,6 +105,11 @@ export class Exchanges {
     return this.#runs.size > 0;
   }
 
+  /** Whether the peer has shown that it has our keys. */
+  get secured(): boolean {
+    return this.#keys.length === 1 && this.#table.phaseOne?.iv !== undefined;
+  }
+
   /** Runs a flow of ours. The returned function drops it. */
   run(flow: Flow<void>, settled: (outcome: Outcome<void>) => void): () => void {
     return this.#converse(flow, undefined, settled);
@@ -131,8 +136,7 @@ export class Exchanges {
     const { host } = this.#owner;
     const messageId = this.#table.newMessageId(host.provider);
     const exchange = new Exchange(V1ExchangeType.INFORMATIONAL, messageId, false, path);
-    const isEncryptedBothWays = this.#keys.length === 1 && this.#table.phaseOne?.iv !== undefined;
-    const early = this.#owner.stage === 'PHASE_1' && !isEncryptedBothWays;
+    const early = this.#owner.stage === 'PHASE_1' && !this.secured;
     this.#say(exchange, early ? { payloads, clear: true } : { payloads, hash: HASH_1 });
     return exchange.sent;
   }
@@ -476,18 +480,13 @@ export class Exchanges {
     for (const datagram of datagrams) this.#owner.host.transmit(datagram, path);
   }
 
-  #trace(direction: 'in' | 'out', { header, payloads }: Message, path: Path): void {
+  #trace(direction: 'in' | 'out', message: Message, path: Path): void {
     const { host, id, connectionName } = this.#owner;
     if (!host.settings.traceMessages) return;
-    const isHashed = header.messageId !== 0 && isEncrypted(header);
-    const all = isHashed ? [HASH_ALONE, ...payloads] : payloads;
-    const text = summarizeV1({ header, payloads: all, encrypted: false });
+    const text = messageInWords(message);
     host.event({ kind: 'message', direction, ike: id, connection: connectionName, text, path });
   }
 }
-
-/** Stands for the one in front, which flows do not see. */
-const HASH_ALONE: V1Payload = { type: V1PayloadType.HASH, data: EMPTY };
 
 function exchangeOf({ exchange }: Run): Exchange {
   if (exchange === undefined) throw new Error('a flow that sends outside of any exchange');

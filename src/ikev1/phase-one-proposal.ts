@@ -15,7 +15,7 @@ import type { Transform } from '../iana/transforms.ts';
 import { noCommonProposal } from '../ike/failures.ts';
 import { EMPTY } from '../lib/bytes.ts';
 import type { Connection } from '../policy/connection.ts';
-import type { Failure } from '../policy/failure.ts';
+import { Failed, type Failure } from '../policy/failure.ts';
 import type { V1Attribute, V1SaPayload, V1Transform } from '../wire/v1/payload.ts';
 import { encryptionToOakley, hashOfPrf, isSharedGroup } from './algorithm-numbers.ts';
 import { type Life, lifeAttributes, PHASE_ONE_LIFE, phaseOneLife } from './life.ts';
@@ -39,6 +39,8 @@ export interface PhaseOneOffer {
   readonly methods: readonly number[];
   /** What each transform stands for. */
   readonly proposals: readonly Proposal[];
+  /** Of the first transform; in aggressive mode of all. */
+  readonly group: number;
 }
 
 /** So many transforms still let the first message travel in one packet. */
@@ -46,29 +48,32 @@ const MOST_OFFERED = 24;
 
 /**
  * The SA payload of an initiator: every cipher, hash and group of the configured proposals that IKEv1 has a number
- * for, best first, by each of `methods`. In aggressive mode only `group`, which was decided beforehand. Empty where nothing is left.
+ * for, best first, by each of `methods`. In aggressive mode the group is fixed beforehand: that of the best proposal.
+ * Throws Failed where nothing is left.
  */
 export function phaseOneOffer(
   connection: Connection,
   methods: readonly number[],
-  group?: number,
+  mode: 'main' | 'aggressive',
 ): PhaseOneOffer {
-  const usable = usableProposals(connection).filter(
-    ({ transforms }) =>
-      group === undefined || transforms.some(({ type, id }) => isGroup(type) && id === group),
-  );
+  const sayable = usableProposals(connection);
+  const [best] = sayable;
+  if (best === undefined)
+    throw new Failed({
+      code: 'config/invalid-value',
+      summary: `${connection.name}: none of the proposals can be said in IKEv1`,
+      ours: connection.proposals.map(({ text }) => text),
+      remedy: 'add a proposal such as aes256-sha256-modp2048',
+    });
+  const group = groupOf(best);
+  const usable = mode === 'main' ? sayable : sayable.filter(proposal => groupOf(proposal) === group);
   const proposals = methods.flatMap(() => usable).slice(0, MOST_OFFERED);
   const life = phaseOneLife(connection);
   const transforms = methods
     .flatMap(method => usable.map(({ transforms }) => attributesOf(transforms, method, life)))
     .slice(0, MOST_OFFERED)
     .map((attributes, i): V1Transform => ({ number: i + 1, id: IsakmpTransform.KEY_IKE, attributes }));
-  return { payload: saPayload(1, transforms), methods, proposals };
-}
-
-/** The group of an aggressive mode, where it cannot be negotiated: that of the first usable proposal. */
-export function firstGroup(connection: Connection): number | undefined {
-  return usableProposals(connection)[0]?.transforms.find(({ type }) => isGroup(type))?.id;
+  return { payload: saPayload(1, transforms), methods, proposals, group };
 }
 
 /**
@@ -202,6 +207,6 @@ function breach({ name }: Connection, what: string): Failure {
   return { code: 'peer/malformed', summary: `${name}: the peer breaks the protocol: ${what}` };
 }
 
-function isGroup(type: number): boolean {
-  return type === TransformType.KE;
+function groupOf({ transforms }: Proposal): number {
+  return transforms.find(({ type }) => type === TransformType.KE)?.id ?? 0;
 }

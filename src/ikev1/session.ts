@@ -1,7 +1,6 @@
 import type { ChildSa } from '../ike/child.ts';
 import { announceDown } from '../ike/child-events.ts';
 import { Children } from '../ike/children.ts';
-import type { Outcome } from '../ike/flow.ts';
 import type { IkeSaStatus } from '../ike/output.ts';
 import { samePath } from '../ike/path.ts';
 import type { Host, Session } from '../ike/session.ts';
@@ -323,7 +322,8 @@ export class Ikev1Session implements Session, EmergingSa, Informed, Transacting 
     const configs = [...this.children.map(({ config }) => config), ...wanted];
     for (const child of this.children) announceDown(this, child, failure);
     this.#children.clear();
-    for (const { kind, child } of queued)
+    // Where there never was an SA, that is all there is to tell.
+    for (const { kind, child } of wasUp ? queued : [])
       if (kind === 'create-child') this.tellFailed(failure ?? STOPPED, child);
     this.#agreed?.keys.wipe();
     this.host.freeSpi(this.spi);
@@ -385,11 +385,12 @@ export class Ikev1Session implements Session, EmergingSa, Informed, Transacting 
     else this.close({ ...failure, code: 'peer/dead' });
   }
 
-  failed(failure: Failure, refusal: unknown): void {
+  failed(failure: Failure, refusal: unknown, child?: string): void {
     if (this.#gone) return;
-    if (refusal instanceof Refused) this.inform([notify(refusal.notifyType, undefined, refusal.about)]);
+    const refused = refusal instanceof Refused ? refusal : undefined;
+    if (refused !== undefined) this.inform([notify(refused.notifyType, undefined, refused.about)]);
     if (this.establishedAt === undefined) this.broken(this.#explained(failure));
-    else this.tellFailed(failure, refusal instanceof Refused ? refusal.child : undefined);
+    else this.tellFailed(failure, child ?? refused?.child);
   }
 
   suspect(failure: Failure): void {
@@ -402,7 +403,9 @@ export class Ikev1Session implements Session, EmergingSa, Informed, Transacting 
   /** Phase 1 came to nothing, or XAUTH after it. */
   broken(failure: Failure): void {
     if (this.establishedAt === undefined) this.tellFailed(failure);
-    if (this.stage === 'TRANSACTIONS') sayFarewell(this);
+    // A responder that has said its last word takes the SA for established, and may not heed a refusal.
+    const isTheirs = this.role === 'initiator' && this.#exchanges.secured;
+    if (this.stage === 'TRANSACTIONS' || isTheirs) sayFarewell(this);
     this.close(failure);
   }
 
@@ -426,15 +429,8 @@ export class Ikev1Session implements Session, EmergingSa, Informed, Transacting 
     this.#tasks.began(task, () => drop?.());
     drop = this.#exchanges.run(task.run(this), outcome => {
       this.#tasks.ended(task);
-      if (outcome.kind === 'failed') this.#taskFailed(task, outcome);
+      if (outcome.kind === 'failed') this.failed(outcome.failure, outcome.error, task.child);
     });
-  }
-
-  #taskFailed(task: Task, { failure, error }: Extract<Outcome<void>, { kind: 'failed' }>): void {
-    if (this.#gone) return;
-    if (error instanceof Refused) this.inform([notify(error.notifyType, undefined, error.about)]);
-    if (this.establishedAt === undefined) this.broken(this.#explained(failure));
-    else this.tellFailed(failure, task.child);
   }
 
   /** What was said while we waited in vain tells more than that nothing else came. */

@@ -1,5 +1,10 @@
+import { nodeProvider } from '../../src/crypto/node/provider.ts';
 import { parseProposals } from '../../src/crypto/proposal.ts';
-import type { ChildConfig, Connection } from '../../src/policy/connection.ts';
+import type { ChildConfig, Connection, LocalAuth, RemoteAuth } from '../../src/policy/connection.ts';
+import type { Credentials } from '../../src/policy/credentials.ts';
+import { parseIdentity } from '../../src/policy/identity.ts';
+import { parseIdentityPattern } from '../../src/policy/identity-match.ts';
+import { type Issued, issue, type KeyType, makeAuthority } from '../certificate-builder.ts';
 import { child } from './configuration.ts';
 import { connected, type Pair, type PairOptions, pair } from './pair.ts';
 
@@ -26,4 +31,69 @@ export function connectedV1(options: PairOptions = {}): Pair {
 
 function withV1(options: PairOptions): PairOptions {
   return { children: [childV1()], ...options, both: { ...V1, ...options.both } };
+}
+
+const provider = nodeProvider();
+let root: Issued | undefined;
+
+/** One authority for all tests of a process. */
+export function authority(): Issued {
+  root ??= makeAuthority();
+  return root;
+}
+
+/** One end with a certificate of its own. */
+export interface Certified {
+  readonly name: string;
+  readonly key?: KeyType;
+  readonly own?: Issued;
+  /** What it says it is; its name with `.example.org` where not said. */
+  readonly id?: string;
+  readonly remoteId?: string;
+  readonly local?: Partial<LocalAuth>;
+  readonly remote?: Partial<RemoteAuth>;
+  readonly credentials?: Partial<Credentials>;
+}
+
+/** Two ends that sign: what `pairV1` takes. */
+export function certified(a: Certified, b: Certified): Pick<PairOptions, 'a' | 'b' | 'credentials'> {
+  const [atA, atB] = [endOf(a, b), endOf(b, a)];
+  return { a: atA.auth, b: atB.auth, credentials: { a: atA.credentials, b: atB.credentials } };
+}
+
+function endOf(
+  end: Certified,
+  other: Certified,
+): { readonly auth: Pick<Connection, 'local' | 'remote'>; readonly credentials: Credentials } {
+  const { name, key = 'p256', id = `${name}.example.org`, remoteId = `${other.name}.example.org` } = end;
+  const own =
+    end.own ??
+    issue(authority(), { subject: `C=CH, O=Lab, CN=${name}`, names: [`dns:${name}.example.org`], key });
+  const local: LocalAuth = {
+    method: 'pubkey',
+    id: parseIdentity(id),
+    certificates: [own.der],
+    publicKeys: [],
+    schemes: [],
+    ...end.local,
+  };
+  const remote: RemoteAuth = {
+    method: 'pubkey',
+    id: parseIdentityPattern(remoteId),
+    certificates: [],
+    publicKeys: [],
+    authorities: [],
+    schemes: [],
+    revocation: 'relaxed',
+    ...end.remote,
+  };
+  const credentials: Credentials = {
+    shared: [],
+    privateKeys: [provider.importPrivateKey(own.pkcs8)],
+    authorities: [authority().der],
+    certificates: [],
+    crls: [],
+    ...end.credentials,
+  };
+  return { auth: { local: [local], remote: [remote] }, credentials };
 }

@@ -8,7 +8,7 @@ import { methodOf, methodsFor } from '../auth/index.ts';
 import type { Authentication, MethodRun, Share } from '../auth/method.ts';
 import { begin, exchange, type Flow, type Message, Refused, send } from '../flow.ts';
 import type { EmergingSa } from '../isakmp-sa.ts';
-import { firstGroup, type PhaseOneOffer, phaseOneOffer } from '../phase-one-proposal.ts';
+import { type PhaseOneOffer, phaseOneOffer } from '../phase-one-proposal.ts';
 import { heed, offered } from '../vendor-ids/index.ts';
 import { initialContactNotify, isFirst } from '../vendor-ids/initial-contact.ts';
 import { firstRound, verifyPeer } from './identity.ts';
@@ -47,15 +47,8 @@ interface Outcome {
 export function* initiateAggressiveMode(sa: EmergingSa): Flow<void> {
   const { host, connection } = sa;
   const [number] = methodsFor({ host, connection, role: 'initiator', path: sa.path });
-  const group = firstGroup(connection);
-  if (number === undefined || group === undefined)
-    throw new Failed({
-      code: 'config/invalid-value',
-      summary: `${connection.name}: none of the proposals can be said in IKEv1`,
-      ours: connection.proposals.map(({ text }) => text),
-      remedy: 'add a proposal such as aes256-sha256-modp2048',
-    });
-  const offer = phaseOneOffer(connection, [number], group);
+  if (number === undefined) throw new Error('no method to authenticate by');
+  const offer = phaseOneOffer(connection, [number], 'aggressive');
   const run: MethodRun = {
     sa,
     connection,
@@ -65,7 +58,7 @@ export function* initiateAggressiveMode(sa: EmergingSa): Flow<void> {
     remoteId: undefined,
   };
   const method = methodOf(number).begin(run);
-  const half = initiateExchange(sa, group);
+  const half = initiateExchange(sa, offer.group);
   const ours: Share = {
     publicValue: half.publicValue,
     nonce: host.provider.random(NONCE_LENGTH),

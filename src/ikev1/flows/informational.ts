@@ -80,6 +80,10 @@ function noted(
     case V1Notify.INVALID_SPI:
       lost(sa, payload);
       return;
+    case V1Notify.AUTHENTICATION_FAILED:
+      // The peer had our last word of phase 1 still to judge.
+      sa.close(refusalOf(sa, payload));
+      return;
     default:
       if (notifyType < V1Notify.CONNECTED) sa.refused(spiOf(payload.spi), refusalOf(sa, payload));
   }

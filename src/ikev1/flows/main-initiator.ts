@@ -43,7 +43,7 @@ import {
 export function* initiateMainMode(sa: EmergingSa): Flow<void> {
   const { host, connection } = sa;
   const methods = methodsFor({ host, connection, role: 'initiator', path: sa.path });
-  const offer = phaseOneOffer(connection, methods);
+  const offer = phaseOneOffer(connection, methods, 'main');
   yield* begin(V1ExchangeType.MAIN_MODE);
   const { suite, saBody } = yield* agree(sa, offer);
   const method = methodOf(suite.method).begin({

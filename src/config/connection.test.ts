@@ -170,10 +170,11 @@ test('a connection in full', () => {
 test('IKEv1 is there for connections that ask for it or leave it open', () => {
   for (const version of [0, 1, 2]) {
     const { connection, failures, warnings } = read(
-      `version = ${version}\nproposals = aes128-sha256-modp2048\ndpd_timeout = 90s`,
+      `version = ${version}\nproposals = aes128-sha256-modp2048\ndpd_timeout = 90s\naggressive = yes`,
     );
     assert.deepEqual([failures, warnings], [[], []]);
-    assert.deepEqual([connection.version, connection.dpdTimeout], [version, 90_000]);
+    const { dpdTimeout, aggressive } = connection;
+    assert.deepEqual([connection.version, dpdTimeout, aggressive], [version, 90_000, true]);
   }
 });
 
@@ -285,11 +286,6 @@ const WRONG: readonly (readonly [what: string, body: string, failures: readonly 
     'a constraint that nobody would check',
     'remote { groups = admins }',
     [/^f:2:10: groups is not supported/],
-  ],
-  [
-    'a mode that shows identities and is not there yet',
-    'version = 1\naggressive = yes',
-    [/^f:3:1: aggressive is not supported/],
   ],
   ['a token', 'local { cert { handle = 01 } }', [/^f:2:16: handle is not supported/]],
   [

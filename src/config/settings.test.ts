@@ -32,6 +32,7 @@ test('all knobs, in the units of the engine', t => {
   retransmit_base = 1.4
   retransmit_tries = 7
   half_open_timeout = 10
+  i_dont_care_about_security_and_use_aggressive_mode_psk = yes
   cookie_threshold = 0
   cookie_threshold_ip = 9
   block_threshold = 100
@@ -60,6 +61,7 @@ test('all knobs, in the units of the engine', t => {
       retransmitBase: 1.4,
       retransmitTries: 7,
       halfOpenTimeout: 10_000,
+      allowAggressivePsk: true,
       cookieThreshold: 0,
       cookieThresholdPerAddress: 9,
       blockThreshold: 100,

@@ -53,6 +53,7 @@ interface EngineKnobs {
   readonly fragmentSize?: number;
   readonly natKeepAlive?: number;
   readonly deleteRekeyedDelay?: number;
+  readonly allowAggressivePsk?: boolean;
 }
 
 /** Reads a strongswan.conf. Sections of other programs are not looked at. Throws ConfigurationFailure. */
@@ -100,6 +101,7 @@ function fromCharon(charon: Section, report: Report): Omit<Settings, 'warnings'>
       ...defined('fragmentSize', values.fragment_size === 0 ? undefined : values.fragment_size),
       ...defined('natKeepAlive', values.keep_alive),
       ...defined('deleteRekeyedDelay', values.delete_rekeyed_delay),
+      ...defined('allowAggressivePsk', values.i_dont_care_about_security_and_use_aggressive_mode_psk),
     },
     ...plugins,
     ...(logLevel === undefined ? {} : { logLevel }),

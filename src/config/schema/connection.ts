@@ -26,8 +26,10 @@ export const CONNECTION = {
   remote_port: one(port, '500', 'UDP port of the peer.'),
   proposals: list(proposal('ike'), 'default', 'Algorithms for the IKE SA, best first.'),
   vips: ignored(list(address, '', 'Virtual addresses to ask the peer for; 0.0.0.0 and :: ask for any.')),
-  aggressive: refused(
-    one(boolean, 'no', 'Begin IKEv1 with Aggressive Mode, which shows identities to all who listen.'),
+  aggressive: one(
+    boolean,
+    'no',
+    'IKEv1: Aggressive Mode in place of Main Mode, which shows identities to all who listen.',
   ),
   pull: ignored(one(boolean, 'yes', 'Whether the client asks for its virtual address (IKEv1 Mode Config).')),
   dscp: ignored(one(dscp, '000000', 'DSCP of IKE packets.')),

@@ -25,6 +25,11 @@ export const CHARON = {
   ),
   keep_alive: maybe(time, '20s', 'How often a NAT is reminded of an idle SA; 0 is off.'),
   delete_rekeyed_delay: maybe(time, '5s', 'How long a replaced inbound SA still receives.'),
+  i_dont_care_about_security_and_use_aggressive_mode_psk: maybe(
+    boolean,
+    'no',
+    'Answer Aggressive Mode with a shared key, which whoever asks can then guess off line.',
+  ),
 };
 
 /** `charon.plugins.vici` */
@@ -95,7 +100,7 @@ export const CHARON_IGNORED: readonly string[] = (
   'child_sa_half_open_timeout cisco_flexvpn cisco_unity close_ike_on_child_failure delete_rekeyed ' +
   'dh_exponent_ansi_x9_42 dlopen_use_rtld_now dns1 dns2 flush_auth_cfg follow_redirects ' +
   'force_eap_only_authentication group hash_and_url ' +
-  'i_dont_care_about_security_and_use_aggressive_mode_psk ignore_acquire_ts ignore_routing_tables ikesa_limit ' +
+  'ignore_acquire_ts ignore_routing_tables ikesa_limit ' +
   'ikesa_table_segments ikesa_table_size inactivity_close_ike init_limit_job_load initiator_only install_routes ' +
   'install_virtual_ip install_virtual_ip_on integrity_test interfaces_ignore interfaces_use ' +
   'keep_alive_dpd_margin load load_modular make_before_break max_ikev1_exchanges max_packet ' +

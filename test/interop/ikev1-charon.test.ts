@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
-import { describe, test } from 'node:test';
+import { after, before, describe, test } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
-import { until } from './lab.ts';
+import { type CertificateSet, certificates } from './certificates.ts';
+import { Lab, until } from './lab.ts';
 import { type PeerOptions, Scene } from './scene.ts';
 import { both, type Section, set } from './swanctl.ts';
 
@@ -29,7 +30,38 @@ function same(configuration: Section): Section {
   return configuration;
 }
 
+const keys = new Lab();
+const sets = new Map<string, CertificateSet>();
+before(async () => {
+  for (const kind of ['rsa', 'ecdsa'] as const) sets.set(kind, await certificates(keys.path(kind), kind));
+});
+after(() => keys.close());
+
+for (const kind of ['rsa', 'ecdsa'] as const) {
+  test(`main mode with signatures, ${kind}, cygnet as initiator`, async () => {
+    const issued = sets.get(kind);
+    assert.ok(issued);
+    await using there = await scene({ certificates: issued });
+    await there.up('initiator');
+    await there.pingBothWays();
+    await there.down('cygnet');
+  });
+}
+
 for (const role of ROLES) {
+  test(`aggressive mode, cygnet as ${role}`, async () => {
+    const allowed = 'i_dont_care_about_security_and_use_aggressive_mode_psk = yes';
+    await using there = await scene({
+      change: set('connections.lab.aggressive', 'yes'),
+      cygnetSettings: allowed,
+      bobSettings: allowed,
+    });
+    await there.up(role);
+    assert.match(there.charon.log, /AGGRESSIVE/);
+    await there.pingBothWays();
+    await there.down(role === 'initiator' ? 'cygnet' : 'charon');
+  });
+
   describe(`main mode, cygnet as ${role}`, () => {
     for (const [ike, esp] of [
       ['aes128-sha256-modp2048', 'aes128-sha256'],

@@ -15,7 +15,7 @@ export interface Keyword {
 }
 
 /** Transform types of additional key exchanges, by the number in `ke1_…` … `ke7_…` (RFC 9370 §2.2.1). */
-const ADDITIONAL: readonly number[] = [
+export const ADDITIONAL_KES: readonly number[] = [
   TransformType.ADDKE1,
   TransformType.ADDKE2,
   TransformType.ADDKE3,
@@ -27,7 +27,7 @@ const ADDITIONAL: readonly number[] = [
 
 /** Whether a transform type is one of ADDKE1 … ADDKE7. */
 export function isAdditionalKe(type: number): boolean {
-  return ADDITIONAL.includes(type);
+  return ADDITIONAL_KES.includes(type);
 }
 
 /** The meanings of a keyword in a protocol's proposals: `aes128gmac` is a cipher in ESP and integrity in AH. */
@@ -73,7 +73,7 @@ const TYPE_NAMES: ReadonlyMap<number, string> = new Map([
   [TransformType.INTEG, 'integ'],
   [TransformType.KE, 'ke'],
   [TransformType.SN, 'sn'],
-  ...ADDITIONAL.map((type, i) => [type, `ke${i + 1}`] as const),
+  ...ADDITIONAL_KES.map((type, i) => [type, `ke${i + 1}`] as const),
 ]);
 
 const IPSEC: readonly Protocol[] = ['esp', 'ah'];
@@ -99,12 +99,12 @@ const ALL: readonly Keyword[] = [
   ),
   ...KEY_EXCHANGES.flatMap(row => [
     ...row.keywords.map(text => keyword(text, row, { type: TransformType.KE, id: row.id })),
-    ...ADDITIONAL.flatMap((type, i) =>
+    ...ADDITIONAL_KES.flatMap((type, i) =>
       row.keywords.map(text => keyword(`ke${i + 1}_${text}`, row, { type, id: row.id })),
     ),
   ]),
   { text: 'none', transform: { type: TransformType.KE, id: KeMethod.NONE }, uses: IPSEC, status: 'allowed' },
-  ...ADDITIONAL.map(
+  ...ADDITIONAL_KES.map(
     (type, i): Keyword => ({
       text: `ke${i + 1}_none`,
       transform: { type, id: KeMethod.NONE },

@@ -3,7 +3,7 @@ import { nameOf } from '../iana/name.ts';
 import { Integ, KeMethod, SequenceNumbers, type Transform } from '../iana/transforms.ts';
 import type { Protocol } from './algorithm.ts';
 import { isAead } from './encr/registry.ts';
-import { isAdditionalKe, keywordOf } from './keyword.ts';
+import { ADDITIONAL_KES, isAdditionalKe, keywordOf } from './keyword.ts';
 import { formatTransforms, type Proposal } from './proposal-text.ts';
 
 /** A proposal as the peer sent it. */
@@ -159,20 +159,11 @@ function matchPair(ours: Proposal, theirs: OfferedProposal, options: SelectionOp
   const withKe = options.withoutKeyExchange !== true;
   const mayAdd = options.additionalKeyExchanges !== false;
   const isKe = (type: number): boolean => type === TransformType.KE || isAdditionalKe(type);
-  const mine = Map.groupBy(
-    ours.transforms.filter(({ type }) => withKe || !isKe(type)),
-    ({ type }) => type,
-  );
-  // A transform with an attribute that is not understood is unacceptable by itself (RFC 7296 §3.3.6)
-  const yours = Map.groupBy(
-    theirs.transforms.filter(({ type }) => withKe || !isKe(type)),
-    ({ type }) => type,
-  );
-  for (const type of yours.keys()) {
-    if (TYPES[protocol].includes(type) || (isAdditionalKe(type) && mayAdd)) continue;
+  for (const { type } of theirs.transforms) {
+    if (TYPES[protocol].includes(type) || (isKe(type) && (mayAdd || !withKe))) continue;
     const name = nameOf(TransformType, type);
     const reason = `the peer's proposal ${theirs.number} has a transform of type ${name}, which has no place here`;
-    return { agreed: 0, failed: mismatch(ours, theirs, [type], [], yours.get(type) ?? [], reason) };
+    return { agreed: 0, failed: mismatch(ours, theirs, [type], [], ofType(theirs, type), reason) };
   }
   const chosen: Transform[] = [];
   const exchanges: { readonly type: number; readonly common: readonly Transform[] }[] = [];
@@ -183,18 +174,19 @@ function matchPair(ours: Proposal, theirs: OfferedProposal, options: SelectionOp
   }[] = [];
   let agreed = 0;
   let ignored: ProposalMismatch | undefined;
-  const additional = [...mine.keys(), ...yours.keys()].filter(isAdditionalKe).sort((a, b) => a - b);
-  for (const type of [...TYPES[protocol], ...new Set(additional)]) {
+  const additional = ADDITIONAL_KES.filter(type => names(ours, type) || names(theirs, type));
+  for (const type of [...TYPES[protocol], ...additional]) {
     if (!withKe && isKe(type)) continue;
+    const [mine, yours] = [ofType(ours, type), ofType(theirs, type)];
     const aead = type === TransformType.INTEG && chosen.some(isAeadTransform);
     if (type === TransformType.INTEG && failed.length > 0) {
       // No common cipher: integrity is needless where both have an AEAD, and differs where one has
-      const aeads = [mine, yours].filter(side => side.get(TransformType.ENCR)?.some(isAeadTransform)).length;
-      if (aeads === 1) failed.push({ type, left: mine.get(type) ?? [], right: yours.get(type) ?? [] });
+      const aeads = [ours, theirs].filter(side => side.transforms.some(isAeadTransform)).length;
+      if (aeads === 1) failed.push({ type, left: mine, right: yours });
       if (aeads > 0) continue;
     }
-    const left = listOf(mine.get(type), type, aead, protocol);
-    const right = listOf(yours.get(type), type, aead, protocol);
+    const left = listOf(mine, type, aead, protocol);
+    const right = listOf(yours, type, aead, protocol);
     const common = options.preferOurs ? intersect(left, right) : intersect(right, left);
     if (common.length === 0 && aead) {
       // Some peers list integrity algorithms beside an AEAD, where they mean nothing (RFC 7296 §3.3.3)
@@ -225,21 +217,30 @@ function matchPair(ours: Proposal, theirs: OfferedProposal, options: SelectionOp
     return { agreed, failed: mismatch(ours, theirs, types, ours.transforms, theirs.transforms, reason) };
   }
   // Types that the peer left out are left out of the answer too
-  const answer = [...chosen, ...methods].filter(({ type }) => yours.has(type));
+  const answer = [...chosen, ...methods].filter(({ type }) => names(theirs, type));
   return ignored === undefined ? { agreed, chosen: answer } : { agreed, chosen: answer, ignored };
+}
+
+interface Alternatives {
+  readonly transforms: OfferedProposal['transforms'];
+}
+
+function names({ transforms }: Alternatives, type: number): boolean {
+  return transforms.some(transform => transform.type === type);
+}
+
+function ofType({ transforms }: Alternatives, type: number): OfferedProposal['transforms'] {
+  return transforms.filter(transform => transform.type === type);
 }
 
 /** The acceptable transforms of a type, the meaning of absence made visible. */
 function listOf(
-  given: readonly (Transform & { readonly attributes?: readonly unknown[] })[] | undefined,
+  given: OfferedProposal['transforms'],
   type: number,
   besideAead: boolean,
   protocol: Protocol,
 ): readonly Transform[] {
-  const understood = (given ?? []).filter(
-    ({ attributes }) => attributes === undefined || attributes.length === 0,
-  );
-  if (given === undefined) {
+  if (given.length === 0) {
     if (besideAead) return [{ type, id: Integ.NONE }];
     const absent = isAdditionalKe(type) ? KeMethod.NONE : WHEN_ABSENT[type];
     if (absent !== undefined && !(protocol === 'ike' && type === TransformType.KE))
@@ -251,7 +252,10 @@ function listOf(
     type === TransformType.SN ||
     isAdditionalKe(type) ||
     (type === TransformType.KE && protocol !== 'ike');
-  return understood.filter(({ id }) => id !== 0 || mayBeNone);
+  // A transform with an attribute that is not understood is unacceptable by itself (RFC 7296 §3.3.6)
+  return given.filter(
+    ({ id, attributes }) => (id !== 0 || mayBeNone) && (attributes === undefined || attributes.length === 0),
+  );
 }
 
 function intersect(preferred: readonly Transform[], other: readonly Transform[]): Transform[] {

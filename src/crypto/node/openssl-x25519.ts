@@ -36,12 +36,16 @@ export function opensslX25519(
     },
     respond(peer) {
       const { key, publicValue } = half();
-      return { publicValue, sharedSecret: key.agree(peer, scratch) };
+      try {
+        return { publicValue, sharedSecret: key.agree(peer, scratch) };
+      } finally {
+        key.free();
+      }
     },
   };
 }
 
-/** OpenSSL's key, for one agreement; freed after it, or when it is collected. */
+/** OpenSSL's key. An initiator may have to agree with several answers, so its key is freed when it is collected. */
 class PrivateHalf {
   readonly #openssl: Openssl;
   readonly #owned: { readonly openssl: Openssl; key: number };
@@ -63,6 +67,11 @@ class PrivateHalf {
     );
     if (done !== 1) throw new CryptoFailure('OpenSSL gave no public value');
     return bytes.slice(PUBLIC_AT, PUBLIC_AT + LENGTH);
+  }
+
+  free(): void {
+    forgotten.unregister(this);
+    release(this.#owned);
   }
 
   /** Throws CryptoFailure for a value of another length, or one that leads to a secret of nothing but zeros. */

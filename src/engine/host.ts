@@ -2,6 +2,7 @@ import type { CryptoProvider } from '../crypto/provider.ts';
 import type { Answer, Command, EngineSettings, IkeEvent, Output, Question } from '../ike/output.ts';
 import type { EventBody, Host, Session } from '../ike/session.ts';
 import { Trust } from '../ike/trust.ts';
+import { readU32, readU64 } from '../lib/bytes.ts';
 import { type IpAddress, parseIp } from '../lib/ip.ts';
 import type { Duration, Instant } from '../lib/time.ts';
 import type { ChildConfig, Connection } from '../policy/connection.ts';
@@ -143,8 +144,7 @@ export class EngineHost implements Host {
 
   reserveSpi(): bigint {
     for (;;) {
-      const octets = this.provider.random(8);
-      const spi = new DataView(octets.buffer, octets.byteOffset, 8).getBigUint64(0);
+      const spi = readU64(this.provider.random(8), 0);
       if (spi === 0n || this.#spis.has(spi)) continue;
       this.#spis.set(spi, undefined);
       return spi;
@@ -222,8 +222,7 @@ export class EngineHost implements Host {
   }
 
   jitter(limit: Duration): Duration {
-    const octets = this.provider.random(4);
-    return (limit * new DataView(octets.buffer, octets.byteOffset, 4).getUint32(0)) / 2 ** 32;
+    return (limit * readU32(this.provider.random(4), 0)) / 2 ** 32;
   }
 
   reqid(connection: Connection, child: ChildConfig, selectors: string): number {

@@ -9,7 +9,7 @@ const PARTS: Readonly<
   Record<string, { title: string; run: () => readonly Row[] | Promise<readonly Row[]> }>
 > = {
   wire: { title: 'Messages', run: benchWire },
-  setup: { title: 'Set-ups (responder, IKE_SA_INIT and IKE_AUTH, µs of CPU)', run: benchSetup },
+  setup: { title: 'Set-ups of an IKE SA with a child (responder, µs of CPU)', run: benchSetup },
   memory: { title: 'Memory of an established IKE SA with one child', run: benchMemory },
   esp: { title: 'ESP in user space', run: benchEsp },
 };

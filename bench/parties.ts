@@ -18,6 +18,11 @@ export interface Parties {
   readonly responder: Party;
 }
 
+export function must<T>(value: T | undefined): T {
+  if (value === undefined) throw new Error('the provider lacks a primitive');
+  return value;
+}
+
 /** More SAs than these are not measured. */
 const MOST = 10_100;
 

@@ -9,13 +9,15 @@ export interface Row {
   /** The bound the figure is held to; `met` says whether it is. */
   readonly target?: string;
   readonly met?: boolean;
+  /** Why nothing was measured; `value` is then of no meaning. */
+  readonly skipped?: string;
 }
 
 /** A table for a terminal. */
 export function render(title: string, rows: readonly Row[]): string {
   const cells = rows.map(row => [
     row.name,
-    `${round(row.value)} ${row.unit}`,
+    row.skipped === undefined ? `${round(row.value)} ${row.unit}` : `skipped: ${row.skipped}`,
     row.ratio === undefined ? '' : `${round(row.ratio)} × ${row.baseline ?? 'baseline'}`,
     row.target === undefined ? '' : `${row.met === true ? 'ok' : 'MISSED'} (target ${row.target})`,
   ]);

@@ -6,8 +6,9 @@ import { schemeByName } from '../src/crypto/sign/registry.ts';
 import { Encr, KeMethod, PrfId } from '../src/iana/transforms.ts';
 import { Secret } from '../src/lib/secret.ts';
 import { cpuSince, Pair } from './pair.ts';
-import { ecdsaParties, type Parties, pskParties } from './parties.ts';
+import { ecdsaParties, must, type Parties, pskParties } from './parties.ts';
 import type { Row } from './row.ts';
+import { bareCryptoV1, v1Parties } from './setup-v1.ts';
 
 const ROUNDS = 11;
 const WARM_UP = 3;
@@ -20,18 +21,19 @@ const ID = 13;
 const SEALED = 300;
 
 /**
- * What a responder spends on IKE_SA_INIT and IKE_AUTH, against what the crypto in them costs alone. Both are measured in
+ * What a responder spends on IKE_SA_INIT and IKE_AUTH, or on main mode and quick mode, against what the crypto in them costs alone. Both are measured in
  * turn, a few at a time, so that the machine's mood falls out of the ratio.
  */
 export function benchSetup(): Row[] {
   return [
-    measure('PSK, X25519, AES-128-GCM', pskParties()),
-    measure('ECDSA P-256, X25519, AES-128-GCM', ecdsaParties()),
+    measure('PSK, X25519, AES-128-GCM', pskParties(), bareCrypto),
+    measure('ECDSA P-256, X25519, AES-128-GCM', ecdsaParties(), bareCrypto),
+    measure('IKEv1, PSK, MODP-2048, AES-128-CBC', v1Parties(), bareCryptoV1),
   ].flat();
 }
 
-function measure(name: string, parties: Parties): Row[] {
-  const bare = bareCrypto(parties);
+function measure(name: string, parties: Parties, bareOf: (parties: Parties) => () => void): Row[] {
+  const bare = bareOf(parties);
   const times: number[] = [];
   const bares: number[] = [];
   for (let round = -WARM_UP; round < ROUNDS; round++) {
@@ -117,11 +119,6 @@ function bareCrypto({ provider, responder }: Parties): () => void {
     childKeys({ prf, skD: keys.skD, nonces, algorithms: suite });
     cipher().seal(new Uint8Array(SEALED), 32);
   };
-}
-
-function must<T>(value: T | undefined): T {
-  if (value === undefined) throw new Error('the provider lacks a primitive');
-  return value;
 }
 
 function median(values: readonly number[]): number {

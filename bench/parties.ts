@@ -6,7 +6,7 @@ import type { Credentials } from '../src/policy/credentials.ts';
 import { issue, makeAuthority } from '../test/certificate-builder.ts';
 import { child, connection, fqdn, mirrored, sharedKey } from '../test/sim/configuration.ts';
 
-interface Party {
+export interface Party {
   readonly connections: Connection[];
   readonly credentials: Credentials;
 }

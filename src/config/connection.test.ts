@@ -52,7 +52,7 @@ test('an empty connection has the defaults of the field', () => {
   const { local, remote, children, proposals, ...rest } = sound('');
   assert.deepEqual(rest, {
     name: 'gw',
-    version: 0,
+    version: 2,
     localAddresses: [],
     remoteAddresses: [],
     localPort: 500,

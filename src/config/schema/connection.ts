@@ -9,8 +9,8 @@ const YES_NO = { true: 'yes', enabled: 'yes', 1: 'yes', false: 'no', disabled: '
 export const CONNECTION = {
   version: one(
     choice(['0', '1', '2']),
-    '0',
-    'IKE version. 0 answers IKEv1 and IKEv2 and begins with IKEv2; where every connection says 2, IKEv1 is off.',
+    '2',
+    'IKE version. 1 is IKEv1; 0 answers both and begins with IKEv2. Where no connection says 1 or 0, IKEv1 is off.',
   ),
   local_addrs: list(
     host,

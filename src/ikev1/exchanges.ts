@@ -347,7 +347,7 @@ export class Exchanges {
       phaseOne !== exchange &&
       phaseOne.type === V1ExchangeType.AGGRESSIVE &&
       phaseOne.initiated &&
-      heardAt < phaseOne.sentAt
+      heardAt <= phaseOne.sentAt
     )
       this.#transmit(phaseOne.sent, path);
     this.#transmit(exchange.sent, exchange.initiated ? path : exchange.path);

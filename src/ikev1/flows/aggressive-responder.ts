@@ -57,7 +57,7 @@ export function* answerAggressiveMode(sa: EmergingSa, opening: Opening): Flow<vo
     },
   );
   if (peer === undefined) throw breach('a proof that was not looked at');
-  heed('initiator-share', third.payloads, circumstances(sa, suite));
+  heed('initiator-share', third.payloads, circumstances(sa, suite, third.path));
   sa.path = third.path;
   sa.establish(method.localId, peer, keys);
 }

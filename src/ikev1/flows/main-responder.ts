@@ -59,7 +59,9 @@ function* exchangeKeys(
 ): Flow<{ readonly transcript: Transcript; readonly found: Candidate; readonly fifth: Message }> {
   const theirs = method.readShare(third);
   heedCertificateRequests(sa, third);
-  heed('initiator-share', third.payloads, circumstances(sa, suite));
+  // It is answered on the way that it came by, which need not be that of the first message.
+  const around = circumstances(sa, suite, third.path);
+  heed('initiator-share', third.payloads, around);
   const { ours, secret } = respond(sa, method, suite.accepted.keyExchange, theirs);
   const cookies = { initiator: sa.initiatorSpi, responder: sa.responderSpi };
   const transcript: Transcript = { suite, cookies, saBody, initiator: theirs, responder: ours };
@@ -67,11 +69,7 @@ function* exchangeKeys(
   sa.agree(possible.map(({ keys }) => keys));
   const fifth = yield* exchange(
     {
-      payloads: [
-        ...method.share(ours),
-        ...certificateRequests(sa),
-        ...offered('responder-share', circumstances(sa, suite)),
-      ],
+      payloads: [...method.share(ours), ...certificateRequests(sa), ...offered('responder-share', around)],
       clear: true,
     },
     {

@@ -182,9 +182,9 @@ export function notAuthenticated(failure: Failure): Refused {
   return new Refused(V1Notify.AUTHENTICATION_FAILED, failure);
 }
 
-/** What vendor IDs look at. */
-export function circumstances(sa: EmergingSa, suite?: PhaseOneSuite): Circumstances {
-  const { host, connection, role, path, initiatorSpi, responderSpi, peer } = sa;
+/** What vendor IDs look at; `path` is that of the message, where it is not the SA's. */
+export function circumstances(sa: EmergingSa, suite?: PhaseOneSuite, path = sa.path): Circumstances {
+  const { host, connection, role, initiatorSpi, responderSpi, peer } = sa;
   const hash = suite === undefined ? {} : { hash: v1Hash(host.provider, suite.hash) };
   return { host, connection, role, path, initiatorSpi, responderSpi, peer, ...hash };
 }

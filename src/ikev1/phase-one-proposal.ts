@@ -133,7 +133,7 @@ export function settingOf({ name }: Connection): { readonly key: string; readonl
 }
 
 /** One proposal for each combination of what the configuration allows and IKEv1 can say. */
-export function usableProposals({ proposals }: Connection): readonly Proposal[] {
+function usableProposals({ proposals }: Connection): readonly Proposal[] {
   return singles(proposals, [TransformType.ENCR, TransformType.INTEG, TransformType.PRF, TransformType.KE])
     .filter(isSayable)
     .slice(0, MOST_TRANSFORMS);

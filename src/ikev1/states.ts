@@ -26,7 +26,7 @@ export type Verdict = 'serve' | 'hold' | 'drop';
 type Row = Readonly<Record<Stage, Verdict>>;
 
 /** Which exchange a peer may begin at which stage. What is not in the table is dropped. */
-export const EXCHANGES: Readonly<Record<number, Row>> = {
+const EXCHANGES: Readonly<Record<number, Row>> = {
   // Phase 1 begins before there is an SA; its retransmissions are told by their digest, in the engine.
   [V1ExchangeType.QUICK_MODE]: {
     PHASE_1: 'hold',

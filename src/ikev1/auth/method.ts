@@ -30,7 +30,7 @@ export interface MethodAsk {
   readonly path: Path;
 }
 
-export type Mode = 'main' | 'aggressive';
+type Mode = 'main' | 'aggressive';
 
 export interface MethodRun {
   readonly sa: EmergingSa;
@@ -53,7 +53,7 @@ export interface Share {
   readonly id: V1IdPayload | undefined;
 }
 
-export interface SkeyidInputs {
+interface SkeyidInputs {
   readonly nonces: Nonces;
   readonly sharedSecret: Uint8Array;
   /** As far as it is known when the keys are needed: a responder in main mode does not know it. */
@@ -61,7 +61,7 @@ export interface SkeyidInputs {
 }
 
 /** SKEYID, and the shared key that it was made with, if it was. */
-export interface Skeyid {
+interface Skeyid {
   readonly skeyid: Secret;
   readonly shared?: SharedKey;
 }

@@ -21,7 +21,7 @@ export function ip(text: string): IpAddress {
 
 /** The usual text form; IPv6 as RFC 5952 asks. */
 export function formatIp(address: IpAddress): string {
-  if (isV4(address)) return address.join('.');
+  if (isV4(address)) return `${address[0]}.${address[1]}.${address[2]}.${address[3]}`;
   const words = Array.from(
     { length: 8 },
     (_, i) => ((address[2 * i] as number) << 8) | (address[2 * i + 1] as number),

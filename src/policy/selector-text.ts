@@ -28,8 +28,15 @@ export function parseSelector(text: string): ConfiguredSelector {
 
 /** The text of a selector, which `parseSelector` reads back as the same: `10.1.0.0/16[tcp/80]`, `10.0.0.1..10.0.0.9`. */
 export function formatSelector(selector: ConfiguredSelector): string {
-  return `${'dynamic' in selector ? 'dynamic' : formatAddresses(selector)}${formatUpper(selector)}`;
+  const known = formatted.get(selector);
+  if (known !== undefined) return known;
+  const text = `${'dynamic' in selector ? 'dynamic' : formatAddresses(selector)}${formatUpper(selector)}`;
+  formatted.set(selector, text);
+  return text;
 }
+
+/** Status and events tell of the same selectors again and again. */
+const formatted = new WeakMap<ConfiguredSelector, string>();
 
 /** The number of an IP protocol from its name or number (0 … 255); undefined when it is none. */
 export function protocolNumber(text: string): number | undefined {

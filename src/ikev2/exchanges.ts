@@ -402,7 +402,8 @@ export class Exchanges {
       flags,
       messageId,
     };
-    this.#trace('out', { header: { ...fields, ...VERSION }, payloads, octets: EMPTY }, path);
+    if (host.settings.traceMessages)
+      this.#trace('out', { header: { ...fields, ...VERSION }, payloads, octets: EMPTY }, path);
     if (initial) return [encodeMessage(fields, payloads)];
     if (this.#protection === undefined) throw new Error('no keys to protect a message with');
     return this.#protection.seal(fields, payloads, fragments ? roomFor(path, host.settings) : undefined);

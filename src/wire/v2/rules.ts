@@ -179,6 +179,18 @@ function countTypes(payloads: readonly Payload[]): ReadonlyMap<KnownType, number
   return counts;
 }
 
+/** What must stand in a message of each form. */
+const required: ReadonlyMap<Form, readonly KnownType[]> = new Map(
+  Object.values(RULES)
+    .flatMap(({ request, response }) => [...request, ...response])
+    .map(form => [
+      form,
+      Object.entries(form.payloads)
+        .filter(([, occurrence]) => occurrence === '1' || occurrence === '+')
+        .map(([type]) => Number(type) as KnownType),
+    ]),
+);
+
 function violationsOf(
   form: Form,
   counts: ReadonlyMap<KnownType, number>,
@@ -196,10 +208,7 @@ function violationsOf(
       blame('repeated', type, `stands ${count} times`);
   }
   if (excused) return violations;
-  for (const [key, occurrence] of Object.entries(form.payloads)) {
-    const type = Number(key) as KnownType;
-    if ((occurrence === '1' || occurrence === '+') && !counts.has(type)) blame('missing', type, 'is missing');
-  }
+  for (const type of required.get(form) ?? []) if (!counts.has(type)) blame('missing', type, 'is missing');
   const together = form.together ?? [];
   const absent = together.filter(type => !counts.has(type));
   if (absent.length < together.length) {

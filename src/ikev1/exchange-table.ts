@@ -1,19 +1,14 @@
 import type { CryptoProvider } from '../crypto/provider.ts';
-import { V1ExchangeType } from '../iana/ikev1.ts';
 import { type Duration, type Instant, SECOND } from '../lib/time.ts';
 import type { Path } from '../policy/sa.ts';
 import type { Header } from '../wire/header.ts';
-import { Exchange } from './exchange.ts';
+import { Exchange, isPhaseOne } from './exchange.ts';
 
 /** Exchanges that are over and remembered, at most, and for how long they answer a peer that has not got their last message. */
 const MOST_REMEMBERED = 64;
 const REMEMBERED: Duration = 180 * SECOND;
 /** Message IDs that were used: as many as any honest peer needs while an ISAKMP SA lives. */
 const MOST_USED = 8192;
-
-export function isPhaseOne(exchange: number): boolean {
-  return exchange === V1ExchangeType.MAIN_MODE || exchange === V1ExchangeType.AGGRESSIVE;
-}
 
 /**
  * The exchanges of one ISAKMP SA: phase 1, and all others by Message ID. An ID is used once within an SA (RFC 2408

@@ -1,15 +1,23 @@
+import { V1ExchangeType } from '../iana/ikev1.ts';
 import type { Conversation } from '../ike/flow.ts';
 import type { EngineSettings } from '../ike/output.ts';
 import type { Instant } from '../lib/time.ts';
 import type { Path } from '../policy/sa.ts';
+import type { V1MessageFields } from '../wire/v1/message.ts';
 import type { Awaited, Step } from './flow.ts';
 
 type Schedule = Pick<EngineSettings, 'retransmitTimeout' | 'retransmitBase' | 'retransmitTries'>;
+
+type Cookies = Pick<V1MessageFields, 'initiatorSpi' | 'responderSpi'>;
 
 /** Who waits for the next message of an exchange, and for which. */
 export interface Waiting {
   readonly conversation: Conversation<Step, void>;
   readonly awaited: Awaited;
+}
+
+export function isPhaseOne(exchange: number): boolean {
+  return exchange === V1ExchangeType.MAIN_MODE || exchange === V1ExchangeType.AGGRESSIVE;
 }
 
 /**
@@ -45,6 +53,18 @@ export class Exchange {
     this.messageId = messageId;
     this.initiated = initiated;
     this.path = path;
+  }
+
+  /** The header of its next message. */
+  fieldsIn({ initiatorSpi, responderSpi }: Cookies): V1MessageFields {
+    const isFirst = isPhaseOne(this.type) && this.count === 0;
+    return {
+      initiatorSpi,
+      responderSpi: isFirst ? 0n : responderSpi,
+      exchangeType: this.type,
+      flags: 0,
+      messageId: this.messageId,
+    };
   }
 
   /** Whether a message of this digest is the one that was taken up last. */

@@ -2,16 +2,16 @@ import { V1ExchangeType } from '../iana/ikev1.ts';
 import { knownName } from '../iana/name.ts';
 import { noAnswer } from '../ike/failures.ts';
 import { type AskStep, Conversation, type Outcome } from '../ike/flow.ts';
+import { Rate } from '../ike/rate.ts';
 import type { Host } from '../ike/session.ts';
 import { equal, toHex } from '../lib/bytes.ts';
 import type { Instant } from '../lib/time.ts';
 import type { Failure } from '../policy/failure.ts';
 import type { Path } from '../policy/sa.ts';
 import { decodeHeader, type Header } from '../wire/header.ts';
-import type { V1MessageFields } from '../wire/v1/message.ts';
 import type { V1Payload } from '../wire/v1/payload.ts';
-import { Exchange } from './exchange.ts';
-import { ExchangeTable, isPhaseOne } from './exchange-table.ts';
+import { Exchange, isPhaseOne } from './exchange.ts';
+import { ExchangeTable } from './exchange-table.ts';
 import {
   type Awaited,
   type Flow,
@@ -66,7 +66,11 @@ interface Run {
 }
 
 /** Exchanges of the peer's that are under way at a time. */
-const MOST_SERVED = 16;
+const MOST_SERVED = 32;
+/** A peer may have us make children, but not without end (as RFC 8019 §5 says of IKEv2). */
+const CREATIONS_AT_ONCE = 256;
+const CREATIONS_PER_SECOND = 20;
+
 /**
  * The messages of one ISAKMP SA: exchanges by Message ID, each with its own chain of IVs; duplicates, retransmission,
  * and what may begin when. Nothing follows from a message before it is known to be the peer's.
@@ -78,6 +82,7 @@ export class Exchanges {
   #keys: readonly IsakmpKeys[] = [];
   readonly #runs = new Set<Run>();
   readonly #held = new Held();
+  #creations: Rate | undefined;
 
   constructor(owner: Owner) {
     this.#owner = owner;
@@ -287,7 +292,8 @@ export class Exchanges {
       )
         this.#owner.informedEarly(opened.message, true);
       else this.#held.add(arrived);
-    } else if (opened !== undefined && this.#served < MOST_SERVED) this.#begin(opened, digest);
+    } else if (opened !== undefined && this.#served < MOST_SERVED && !this.#isFlood(exchangeType))
+      this.#begin(opened, digest);
   }
 
   /** The peer begins an exchange. */
@@ -308,6 +314,12 @@ export class Exchanges {
     if (flow === undefined) this.#table.ended(exchange, this.#owner.host.now);
     else this.#serve(flow, exchange);
     this.#owner.settle();
+  }
+
+  #isFlood(exchange: number): boolean {
+    if (exchange !== V1ExchangeType.QUICK_MODE) return false;
+    this.#creations ??= new Rate(CREATIONS_PER_SECOND, CREATIONS_AT_ONCE);
+    return !this.#creations.allows(this.#owner.host.now);
   }
 
   get #served(): number {
@@ -440,7 +452,7 @@ export class Exchanges {
     const { host, path: current } = this.#owner;
     const path = exchange.initiated ? current : exchange.path;
     const [keys] = this.#keys;
-    const { datagram, nextIv } = seal(this.#fieldsOf(exchange), sending, keys, () =>
+    const { datagram, nextIv } = seal(exchange.fieldsIn(this.#owner), sending, keys, () =>
       this.#ivOf(exchange, keys as IsakmpKeys),
     );
     const { payloads } = sending;
@@ -448,18 +460,6 @@ export class Exchanges {
     const datagrams = this.#owner.split(datagram, path);
     exchange.wasSent(datagrams, nextIv, host.now);
     this.#transmit(datagrams, path);
-  }
-
-  #fieldsOf({ type, messageId, count }: Exchange): V1MessageFields {
-    const { initiatorSpi, responderSpi } = this.#owner;
-    const isFirst = isPhaseOne(type) && count === 0;
-    return {
-      initiatorSpi,
-      responderSpi: isFirst ? 0n : responderSpi,
-      exchangeType: type,
-      flags: 0,
-      messageId,
-    };
   }
 
   #ivOf(exchange: Exchange, keys: IsakmpKeys): Uint8Array {

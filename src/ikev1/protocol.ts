@@ -5,7 +5,7 @@ import type { Duration } from '../lib/time.ts';
 import type { Path } from '../policy/sa.ts';
 import type { Header } from '../wire/header.ts';
 import { encodeV1Message } from '../wire/v1/message.ts';
-import { isPhaseOne } from './exchange-table.ts';
+import { isPhaseOne } from './exchange.ts';
 import { type Message, notify } from './flow.ts';
 import { answerAggressiveMode } from './flows/aggressive-responder.ts';
 import { considerPhaseOne } from './flows/consider.ts';

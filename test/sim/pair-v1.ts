@@ -1,12 +1,16 @@
 import { nodeProvider } from '../../src/crypto/node/provider.ts';
 import { parseProposals } from '../../src/crypto/proposal.ts';
+import type { Engine } from '../../src/engine/engine.ts';
 import type { ChildConfig, Connection, LocalAuth, RemoteAuth } from '../../src/policy/connection.ts';
 import type { Credentials } from '../../src/policy/credentials.ts';
 import { parseIdentity } from '../../src/policy/identity.ts';
 import { parseIdentityPattern } from '../../src/policy/identity-match.ts';
 import { type Issued, issue, type KeyType, makeAuthority } from '../certificate-builder.ts';
-import { child } from './configuration.ts';
-import { connected, type Pair, type PairOptions, pair } from './pair.ts';
+import { child, connection } from './configuration.ts';
+import type { Host } from './host.ts';
+import { ADDRESS_A, ADDRESS_B, addEngine, connected, type Pair, type PairOptions, pair } from './pair.ts';
+import { V1ScriptedPeer } from './scripted-peer-v1.ts';
+import { Simulation } from './simulation.ts';
 
 /** What a connection of IKEv1 has that differs: the version, and algorithms that it has numbers for. */
 export const V1: Partial<Connection> = {
@@ -96,4 +100,25 @@ function endOf(
     ...end.credentials,
   };
   return { auth: { local: [local], remote: [remote] }, credentials };
+}
+
+/** An engine on host a and a scripted peer of IKEv1 on host b; nothing is begun. */
+export function withScriptedPeerV1(options: PairOptions = {}): {
+  readonly sim: Simulation;
+  readonly a: Host<Engine>;
+  readonly peer: V1ScriptedPeer;
+} {
+  const sim = new Simulation(options.seed);
+  const one = { address: ADDRESS_A, port: 500 };
+  const other = { address: ADDRESS_B, port: 500 };
+  const { both, a: ours, children, settings } = withV1(options);
+  const a = addEngine(sim, 'a', ADDRESS_A, {
+    connections: [
+      connection('a', 'b', { ...(children === undefined ? {} : { children }), ...both, ...ours }),
+    ],
+    path: { local: one, remote: other },
+    ...(settings === undefined ? {} : { settings }),
+  });
+  const peer = new V1ScriptedPeer(sim, { name: 'b', address: ADDRESS_B, id: 'b', remote: one });
+  return { sim, a, peer };
 }

@@ -6,11 +6,13 @@ import type { Connection } from '../policy/connection.ts';
 import type { Failure } from '../policy/failure.ts';
 import type { V1NotifyPayload, V1Payload } from '../wire/v1/payload.ts';
 import { type About, notify } from './flow.ts';
+import type { PeerFacts } from './isakmp-sa.ts';
 
 /** What dead peer detection asks of its ISAKMP SA. */
 export interface Watched {
   readonly host: Host;
   readonly connection: Connection;
+  readonly peer: Pick<PeerFacts, 'deadPeerDetection'>;
   readonly initiatorSpi: bigint;
   readonly responderSpi: bigint;
   inform(payloads: readonly V1Payload[]): void;
@@ -48,15 +50,18 @@ export class Liveness {
 
   /** The peer is alive as of now. */
   heard(): void {
-    const { host, connection } = this.#watched;
+    const { host, connection, peer } = this.#watched;
     this.#asked = undefined;
-    this.#due = connection.dpdDelay > 0 ? host.now + connection.dpdDelay : undefined;
+    // Who has not said that it knows the question would not answer it (RFC 3706 §5).
+    const isAsked = connection.dpdDelay > 0 && peer.deadPeerDetection;
+    this.#due = isAsked ? host.now + connection.dpdDelay : undefined;
   }
 
   /** Somebody without our keys says that something is amiss: no reason to give the SA up, but one to ask, now and then. */
   hinted(): void {
-    const { now } = this.#watched.host;
-    if (this.#asked !== undefined || now < this.#heedHintsFrom) return;
+    const { host, peer } = this.#watched;
+    const { now } = host;
+    if (!peer.deadPeerDetection || this.#asked !== undefined || now < this.#heedHintsFrom) return;
     this.#heedHintsFrom = now + MINUTE;
     this.#question();
   }

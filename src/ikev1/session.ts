@@ -370,7 +370,7 @@ export class Ikev1Session implements Session, EmergingSa, Informed, Transacting 
   }
 
   hinted(): void {
-    if (this.peer.deadPeerDetection) this.liveness.hinted();
+    this.liveness.hinted();
   }
 
   unanswered(failure: Failure): boolean {

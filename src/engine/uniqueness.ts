@@ -1,12 +1,10 @@
+import { crossed } from '../ike/crossing.ts';
 import type { Session } from '../ike/session.ts';
 import { toHex } from '../lib/bytes.ts';
-import { type Duration, type Instant, SECOND } from '../lib/time.ts';
+import type { Instant } from '../lib/time.ts';
 import type { Connection } from '../policy/connection.ts';
 import type { Failure } from '../policy/failure.ts';
 import type { Identity } from '../policy/identity.ts';
-
-/** Two SAs that were begun from both ends within this time came about by accident. */
-const SIMULTANEOUS: Duration = 30 * SECOND;
 
 const REPLACED: Failure = {
   code: 'local/superseded',
@@ -40,9 +38,9 @@ export class Uniqueness {
     const isKept = unique === 'never' || (unique !== 'replace' && !initialContact);
     // Those that go take themselves out of the map while it is walked.
     for (const [other, since] of isKept ? [] : [...sessions]) {
-      const crossed = other.role !== session.role && now - since < SIMULTANEOUS;
+      const surplus = initialContact ? undefined : crossed(session, other, since, now);
       if (initialContact) other.close(REPLACED);
-      else if (crossed) lesser(session, other).terminate(REPLACED);
+      else if (surplus !== undefined) surplus.terminate(REPLACED);
       // Only who answers decides: an initiator that makes a second SA has its reasons.
       else if (session.role === 'responder') other.terminate(REPLACED);
     }
@@ -83,11 +81,6 @@ export class Uniqueness {
     sessions?.delete(session);
     if (sessions?.size === 0) this.#byPair.delete(pair);
   }
-}
-
-/** Of two SAs that both ends began at the same time the one that goes: both ends must think of the same. */
-function lesser(one: Session, other: Session): Session {
-  return one.status().initiatorSpi < other.status().initiatorSpi ? one : other;
 }
 
 function pairOf(local: Identity, remote: Identity): string {

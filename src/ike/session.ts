@@ -22,6 +22,8 @@ export interface Session {
   readonly state: IkeSaStatus['state'];
   /** Undefined until the peer has proved itself. */
   readonly establishedAt: Instant | undefined;
+  /** When its first message was made or came, where that is known. */
+  readonly begunAt?: Instant;
   readonly connection: Connection;
   /** The SPI (IKEv1: cookie) we chose: datagrams find their session by it. */
   readonly spi: bigint;

@@ -11,6 +11,11 @@ export const EXPIRED: Failure = {
 
 export const DELETED: Failure = { code: 'peer/deleted', summary: 'the peer deleted the ISAKMP SA' };
 
+export const BEGUN_ANEW: Failure = {
+  code: 'local/superseded',
+  summary: 'the peer has begun anew, and knows nothing of it any more',
+};
+
 export const NEVER_WENT_ON: Failure = {
   code: 'peer/silent',
   summary: 'the peer began phase 1 and did not go on',

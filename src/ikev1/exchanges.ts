@@ -6,6 +6,7 @@ import { Rate } from '../ike/rate.ts';
 import type { Host } from '../ike/session.ts';
 import { equal, toHex } from '../lib/bytes.ts';
 import type { Instant } from '../lib/time.ts';
+import type { Connection } from '../policy/connection.ts';
 import type { Failure } from '../policy/failure.ts';
 import type { Path } from '../policy/sa.ts';
 import { decodeHeader, type Header } from '../wire/header.ts';
@@ -36,7 +37,7 @@ export interface Owner {
   readonly path: Path;
   readonly initiatorSpi: bigint;
   readonly responderSpi: bigint;
-  readonly connectionName: string;
+  readonly connection: Connection;
   /** When an authentic message came last. */
   readonly heardAt: Instant;
   /** The datagrams of a message: fragments where it is too large for the path and the peer takes them. */
@@ -481,10 +482,10 @@ export class Exchanges {
   }
 
   #trace(direction: 'in' | 'out', message: Message, path: Path): void {
-    const { host, id, connectionName } = this.#owner;
+    const { host, id, connection } = this.#owner;
     if (!host.settings.traceMessages) return;
     const text = messageInWords(message);
-    host.event({ kind: 'message', direction, ike: id, connection: connectionName, text, path });
+    host.event({ kind: 'message', direction, ike: id, connection: connection.name, text, path });
   }
 }
 

@@ -102,8 +102,10 @@ export function phaseOneTimes(
   fraction: number,
 ): { readonly reauth: Duration; readonly expire: Duration } {
   const { rekeyTime, reauthTime, randTime } = connection;
-  const expire = (life.seconds ?? DEFAULT_PHASE_ONE_SECONDS) * SECOND;
   const renewed = [rekeyTime, reauthTime].filter(time => time > 0);
+  // A responder takes what it is offered, and still ends the SA when it is meant to.
+  const { seconds } = shorter(life, renewed.length === 0 ? {} : phaseOneLife(connection));
+  const expire = (seconds ?? DEFAULT_PHASE_ONE_SECONDS) * SECOND;
   const wanted = renewed.length === 0 ? expire * RENEWED_AFTER : Math.min(...renewed) - randTime * fraction;
   return { reauth: Math.max(SECOND, Math.min(wanted, expire * RENEWED_AFTER)), expire };
 }

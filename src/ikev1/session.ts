@@ -1,11 +1,11 @@
 import type { ChildSa } from '../ike/child.ts';
 import { announceDown } from '../ike/child-events.ts';
 import { Children } from '../ike/children.ts';
+import { crossed } from '../ike/crossing.ts';
 import type { IkeSaStatus } from '../ike/output.ts';
 import { samePath } from '../ike/path.ts';
 import type { Host, Session } from '../ike/session.ts';
 import type { VerifiedPeer } from '../ike/verified-peer.ts';
-import { equal } from '../lib/bytes.ts';
 import type { Duration, Instant } from '../lib/time.ts';
 import type { ChildConfig, Connection } from '../policy/connection.ts';
 import type { Failure } from '../policy/failure.ts';
@@ -28,6 +28,7 @@ import { serve } from './flows/serve.ts';
 import { NEVER_ASKED } from './flows/xauth-client.ts';
 import { authenticateUser } from './flows/xauth-server.ts';
 import { Fragments } from './fragments.ts';
+import { isFor } from './inheritance.ts';
 import type { IsakmpKeys } from './isakmp-keys.ts';
 import {
   type Beginning,
@@ -54,6 +55,7 @@ export class Ikev1Session implements Session, EmergingSa, Informed, Transacting 
   readonly role: Role;
   readonly peer: PeerFacts = noFacts();
   readonly xauth: XauthProgress = noProgress();
+  readonly begunAt: Instant;
   readonly initiatorSpi: bigint;
   responderSpi: bigint;
   connection: Connection;
@@ -78,6 +80,7 @@ export class Ikev1Session implements Session, EmergingSa, Informed, Transacting 
   constructor({ host, connection, path, role, initiatorSpi, responderSpi }: Beginning) {
     this.host = host;
     this.id = host.newId();
+    this.begunAt = host.now;
     this.connection = connection;
     this.path = path;
     this.role = role;
@@ -105,12 +108,9 @@ export class Ikev1Session implements Session, EmergingSa, Informed, Transacting 
   }
 
   get deadline(): Instant | undefined {
-    const soonest = Math.min(
-      ...[this.#lifetime, this.#exchanges, this.#fragments, this.liveness, this.#children].map(
-        ({ deadline }) => deadline ?? Number.POSITIVE_INFINITY,
-      ),
-      (this.#mayBegin ? this.#tasks.deadline : undefined) ?? Number.POSITIVE_INFINITY,
-    );
+    const parts = [this.#lifetime, this.#exchanges, this.#fragments, this.liveness, this.#children];
+    const all = [...parts, ...(this.#mayBegin ? [this.#tasks] : [])];
+    const soonest = Math.min(...all.map(({ deadline }) => deadline ?? Number.POSITIVE_INFINITY));
     return Number.isFinite(soonest) ? soonest : undefined;
   }
 
@@ -190,18 +190,16 @@ export class Ikev1Session implements Session, EmergingSa, Informed, Transacting 
   }
 
   adopt(other: Session): void {
-    if (!(other instanceof Ikev1Session) || other === this || other.#heir !== undefined) return;
-    const sameEnd =
-      other.path.remote.port === this.path.remote.port &&
-      equal(other.path.remote.address, this.path.remote.address);
-    if (other.connection.name !== this.connection.name || !sameEnd) return;
-    other.#heir = this;
-    other.stage = 'REPLACED';
-    other.#lifetime.ended(false);
-    other.liveness.stop();
-    other.#children.moveTo(this.#children);
-    for (const task of other.#tasks.clear()) this.start(task);
-    this.host.reschedule(other);
+    if (!(other instanceof Ikev1Session) || other === this) return;
+    if (
+      other.#heir !== undefined ||
+      this.#heir !== undefined ||
+      !isFor(other.status(), this.connection, this.path)
+    )
+      return;
+    const { now } = this.host;
+    if (crossed(this, other, other.establishedAt ?? now, now) === this) this.#leaveTo(other);
+    else other.#leaveTo(this);
   }
 
   /** Every way in ends here: what waits begins if it can, and the engine learns when to come back. */
@@ -313,18 +311,18 @@ export class Ikev1Session implements Session, EmergingSa, Informed, Transacting 
     if (this.#gone) return;
     this.#gone = true;
     const wasUp = this.establishedAt !== undefined;
-    const queued = [...this.#tasks.running, ...this.#tasks.clear()];
+    const { wanted } = this.#tasks;
+    this.#tasks.clear();
     this.#exchanges.close();
     this.liveness.stop();
-    const wanted = this.connection.children.filter(({ name }) =>
-      queued.some(({ kind, child }) => kind === 'create-child' && child === name),
-    );
-    const configs = [...this.children.map(({ config }) => config), ...wanted];
+    const configs = [
+      ...this.children.map(({ config }) => config),
+      ...this.connection.children.filter(({ name }) => wanted.includes(name)),
+    ];
     for (const child of this.children) announceDown(this, child, failure);
     this.#children.clear();
     // Where there never was an SA, that is all there is to tell.
-    for (const { kind, child } of wasUp ? queued : [])
-      if (kind === 'create-child') this.tellFailed(failure ?? STOPPED, child);
+    for (const child of wasUp ? wanted : []) this.tellFailed(failure ?? STOPPED, child);
     this.#agreed?.keys.wipe();
     this.host.freeSpi(this.spi);
     this.host.remove(this, configs, failure);
@@ -337,10 +335,6 @@ export class Ikev1Session implements Session, EmergingSa, Informed, Transacting 
   }
 
   // ── what Exchanges asks: Owner ──
-
-  get connectionName(): string {
-    return this.connection.name;
-  }
 
   split(datagram: Uint8Array, path: Path): readonly Uint8Array[] {
     const { fragmentation } = this.connection;
@@ -411,6 +405,16 @@ export class Ikev1Session implements Session, EmergingSa, Informed, Transacting 
 
   // ── inside ──
 
+  #leaveTo(heir: Ikev1Session): void {
+    this.#heir = heir;
+    this.stage = 'REPLACED';
+    this.#lifetime.ended(false);
+    this.liveness.stop();
+    this.#children.moveTo(heir.#children);
+    for (const task of this.#tasks.clear()) heir.start(task);
+    for (const session of [this, heir]) this.host.reschedule(session);
+  }
+
   get #proven(): Agreed {
     if (this.#agreed === undefined) throw new Error('an ISAKMP SA whose peer has not proved itself');
     return this.#agreed;
@@ -449,14 +453,12 @@ export class Ikev1Session implements Session, EmergingSa, Informed, Transacting 
         this.#lifetime.keepAlive();
         return;
       case 'reauth':
+      case 'bereft':
         this.#lifetime.reauthAgain();
         this.host.reauthenticate(this);
         return;
       case 'expire':
         this.terminate(EXPIRED);
-        return;
-      case 'bereft':
-        this.host.reauthenticate(this);
         return;
       case 'orphaned':
         if (this.#heir === undefined) this.close(DELETED);

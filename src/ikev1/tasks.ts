@@ -55,6 +55,13 @@ export class Tasks {
     return this.#running.map(({ task }) => task);
   }
 
+  /** The children that are to be made. */
+  get wanted(): readonly string[] {
+    return [...this.running, ...this.queued].flatMap(({ kind, child }) =>
+      kind === 'create-child' && child !== undefined ? [child] : [],
+    );
+  }
+
   has(which: (task: Task) => boolean): boolean {
     return this.running.some(which) || this.queued.some(which);
   }

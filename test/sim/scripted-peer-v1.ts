@@ -135,7 +135,8 @@ export class V1ScriptedPeer {
     | { readonly publicValue: Uint8Array; readonly nonce: Uint8Array; readonly sa: V1SaPayload }
     | undefined;
   #cookies = { initiator: 0n, responder: 0n };
-  #initiates = false;
+  /** The cookie of the last main mode that it began. */
+  #begunBy = 0n;
   #spis = 0x6000_0000;
   readonly #nonces = new Map<number, { readonly ni: Uint8Array; nr: Uint8Array }>();
   /** Message IDs of quick modes that it began, or has answered. */
@@ -157,8 +158,8 @@ export class V1ScriptedPeer {
   /** Message 1, and its answer if one comes. */
   offer(oddity: V1Oddity = {}): V1Received | undefined {
     this.sa = undefined;
-    this.#initiates = true;
-    this.#cookies = { initiator: this.#newCookie(), responder: 0n };
+    this.#begunBy = this.#newCookie();
+    this.#cookies = { initiator: this.#begunBy, responder: 0n };
     const sa = phaseOneSa();
     this.#half = { publicValue: EMPTY, nonce: EMPTY, sa };
     this.#clear([sa], oddity);
@@ -327,7 +328,7 @@ export class V1ScriptedPeer {
     const { header, payloads } = message;
     switch (header.exchangeType) {
       case V1ExchangeType.MAIN_MODE:
-        if (!this.#initiates) this.#answerMain(message);
+        if (header.initiatorSpi !== this.#begunBy) this.#answerMain(message);
         return;
       case V1ExchangeType.QUICK_MODE:
         this.#answerQuick(message);

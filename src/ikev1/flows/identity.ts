@@ -10,6 +10,7 @@ import { matchConnections, type PeerQuery } from '../../policy/peer-match.ts';
 import { methodsFor } from '../auth/index.ts';
 import type { Authentication, Share } from '../auth/method.ts';
 import type { Message } from '../flow.ts';
+import { isFor } from '../inheritance.ts';
 import type { IsakmpKeys } from '../isakmp-keys.ts';
 import type { EmergingSa, Role } from '../isakmp-sa.ts';
 import { isAccepted, type PhaseOneSuite } from '../phase-one-proposal.ts';
@@ -64,14 +65,16 @@ export function candidates(sa: EmergingSa, suite: PhaseOneSuite, remoteId: Ident
   throw notAuthenticated(noConnection(host.connections, query));
 }
 
-/** Throws Refused where `unique` keeps the SA that is there. */
+/** Throws Refused where `unique` keeps the SA that is there. The end that has it may make it anew. */
 export function admit(
   sa: EmergingSa,
   connection: Connection,
   localId: Identity,
   { identity }: VerifiedPeer,
 ): void {
-  if (sa.host.admits(connection, localId, identity, sa.peer.initialContact)) return;
+  const { host, path, peer } = sa;
+  if (host.admits(connection, localId, identity, peer.initialContact)) return;
+  if (host.between(localId, identity).some(other => isFor(other.status(), connection, path))) return;
   throw notAuthenticated({
     code: 'local/superseded',
     summary: `${formatIdentity(identity)} has an ISAKMP SA already, and ${connection.name} keeps the first`,

@@ -2,11 +2,14 @@ import { V1Notify, V1PayloadType, V1ProtocolId } from '../../iana/ikev1.ts';
 import { nameOf } from '../../iana/name.ts';
 import type { ChildSa } from '../../ike/child.ts';
 import { offerRefused } from '../../ike/failures.ts';
+import type { Instant } from '../../lib/time.ts';
 import { proofRefused } from '../../policy/auth-failures.ts';
 import type { Failure } from '../../policy/failure.ts';
 import { addressIdentity } from '../../policy/identity.ts';
 import type { V1DeletePayload, V1NotifyPayload, V1Payload } from '../../wire/v1/payload.ts';
+import { BEGUN_ANEW } from '../endings.ts';
 import { all, findError, type Message } from '../flow.ts';
+import { isUntouched } from '../inheritance.ts';
 import type { IsakmpSa } from '../isakmp-sa.ts';
 import { settingOf } from '../phase-one-proposal.ts';
 import { protocolNumber } from '../quick-proposal.ts';
@@ -21,6 +24,7 @@ import { createChild } from './quick-initiator.ts';
 
 /** What the session can do about what a peer says. */
 export interface Informed extends IsakmpSa {
+  readonly establishedAt: Instant | undefined;
   readonly liveness: {
     answerTo(question: V1NotifyPayload): V1NotifyPayload | undefined;
     answered(answer: V1NotifyPayload): void;
@@ -75,7 +79,7 @@ function noted(
       return;
     case V1Notify.INITIAL_CONTACT:
       // Later it would be a lever to pull other SAs down with.
-      if (sa.role === 'responder' && sa.children.length === 0) sa.onlyContact();
+      if (sa.role === 'responder' && isUntouched(sa)) begunAnew(sa);
       return;
     case V1Notify.INVALID_SPI:
       lost(sa, payload);
@@ -87,6 +91,12 @@ function noted(
     default:
       if (notifyType < V1Notify.CONNECTED) sa.refused(spiOf(payload.spi), refusalOf(sa, payload));
   }
+}
+
+/** The peer has this SA with us, and nothing that was before. */
+function begunAnew(sa: Informed): void {
+  if (sa.connection.unique !== 'never') for (const child of sa.children) dropChild(sa, child, BEGUN_ANEW);
+  sa.onlyContact();
 }
 
 /** The peer does not know the SA that we send by: it is of no use any more. */

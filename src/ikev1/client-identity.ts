@@ -11,11 +11,15 @@ import type { V1IdPayload } from '../wire/v1/payload.ts';
  * address, a subnet or a range, with one protocol or any, and one port or any.
  */
 
+/** Whether IKEv1 has words for a selector. */
+export function isSayable(selector: TrafficSelector): boolean {
+  return isAnyPort(selector) || selector.startPort === selector.endPort;
+}
+
 /** The identity of a selector. Throws Failed where IKEv1 has no words for it. */
 export function clientIdentity(selector: TrafficSelector): V1IdPayload {
-  const { start, end, protocol, startPort, endPort } = selector;
-  const anyPort = isAnyPort(selector);
-  if (!anyPort && startPort !== endPort)
+  const { start, end, protocol, startPort } = selector;
+  if (!isSayable(selector))
     throw new Failed({
       code: 'config/invalid-value',
       summary: `${formatSelector(selector)} has a range of ports, which IKEv1 cannot say`,
@@ -23,7 +27,7 @@ export function clientIdentity(selector: TrafficSelector): V1IdPayload {
       remedy: 'name one port or any, or use IKEv2',
     });
   const v4 = start.length === 4;
-  const port = anyPort ? 0 : startPort;
+  const port = isAnyPort(selector) ? 0 : startPort;
   const prefix = prefixLength(selector);
   const [idType, data] = equal(start, end)
     ? [v4 ? V1IdType.ID_IPV4_ADDR : V1IdType.ID_IPV6_ADDR, start]

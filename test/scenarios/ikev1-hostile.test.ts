@@ -786,10 +786,12 @@ const OFFERS: readonly (readonly [
     V1Notify.INVALID_ID_INFORMATION,
   ],
   [
-    'more traffic than is configured',
+    'other traffic than is configured',
     all =>
       all.map(payload =>
-        payload.type === V1PayloadType.ID ? { ...payload, data: new Uint8Array(8) } : payload,
+        payload.type === V1PayloadType.ID
+          ? { ...payload, data: Uint8Array.of(10, 77, 0, 0, 255, 255, 0, 0) }
+          : payload,
       ),
     V1Notify.INVALID_ID_INFORMATION,
   ],

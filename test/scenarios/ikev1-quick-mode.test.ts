@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { parseProposals } from '../../src/crypto/proposal.ts';
+import { V1PayloadType } from '../../src/iana/ikev1.ts';
 import { HOUR, MINUTE, SECOND } from '../../src/lib/time.ts';
 import type { ChildConfig } from '../../src/policy/connection.ts';
 import { mirrored, subnet } from '../sim/configuration.ts';
@@ -14,7 +15,7 @@ import {
 } from '../sim/ends.ts';
 import { CALM } from '../sim/network.ts';
 import type { PairOptions } from '../sim/pair.ts';
-import { childV1, connectedV1, pairV1 } from '../sim/pair-v1.ts';
+import { childV1, connectedV1, pairV1, withScriptedPeerV1 } from '../sim/pair-v1.ts';
 
 /* IPsec SAs of IKEv1: how they come to be, are renewed and go, whatever the network does meanwhile. */
 
@@ -101,7 +102,7 @@ test('every pair of selectors has a quick mode of its own', () => {
   assertEnds(sim, a);
 });
 
-test('a responder takes a part of its networks, and no more than they are', () => {
+test('a responder takes a part of its networks, and says so where it was asked for more', () => {
   const narrow = { remoteTs: [subnet('10.2.7.0/24')] };
   const { sim, a, b } = pairV1({
     a: { children: [childV1(narrow)] },
@@ -116,13 +117,72 @@ test('a responder takes a part of its networks, and no more than they are', () =
     b: { children: [mirrored(childV1())] },
   });
   wide.a.initiate('site', 'net');
+  assertSettles(wide.sim, wide.a, wide.b);
+  for (const [host, side] of [
+    [wide.a, 'remoteTs'],
+    [wide.b, 'localTs'],
+  ] as const)
+    assert.deepEqual(onlyChild(host)[side], ['10.2.0.0/16']);
+  wide.a.rekey({ child: 'net' });
   wide.sim.quiet();
-  const [told] = wide.a.eventsOf('failed');
-  assert.equal(told?.failure.code, 'peer/ts-unacceptable');
-  assert.equal(told?.child, 'net');
-  const [known] = wide.b.eventsOf('failed');
-  assert.match(known?.failure.summary ?? '', /10\.0\.0\.0\/8 .*10\.2\.0\.0\/16/);
-  assertChildless(wide.sim, wide.a, wide.b);
+  wide.sim.run(MINUTE);
+  assertSettled(wide.sim, wide.a, wide.b);
+  assert.deepEqual(onlyChild(wide.a).remoteTs, ['10.2.0.0/16']);
+});
+
+test('a child that has all that is asked for comes before one that has a part of it', () => {
+  const { sim, a, b } = pairV1({
+    a: { children: [childV1()] },
+    b: {
+      children: [
+        mirrored(childV1({ name: 'part', remoteTs: [subnet('10.2.7.0/24')] })),
+        mirrored(childV1({ name: 'all' })),
+      ],
+    },
+  });
+  a.initiate('site', 'net');
+  sim.quiet();
+  assert.equal(onlyChild(b, 'all').state, 'INSTALLED');
+});
+
+for (const [what, networks] of [
+  ['none', ['10.9.0.0/16']],
+  ['several parts', ['10.2.1.0/24', '10.2.3.0/24']],
+] as const) {
+  test(`a responder that has ${what} of what it is asked for refuses, twice in a row`, () => {
+    const theirs = mirrored(childV1({ remoteTs: networks.map(subnet) }));
+    const { sim, a, b } = pairV1({ a: { children: [childV1()] }, b: { children: [theirs] } });
+    for (let time = 0; time < 2; time++) {
+      a.events.length = 0;
+      b.events.length = 0;
+      a.initiate('site', 'net');
+      sim.quiet();
+      const [told] = a.eventsOf('failed');
+      assert.equal(told?.failure.code, 'peer/ts-unacceptable');
+      assert.equal(told?.child, 'net');
+      const [known] = b.eventsOf('failed');
+      assert.match(known?.failure.summary ?? '', /10\.2\.0\.0\/16/);
+      assertChildless(sim, a, b);
+    }
+  });
+}
+
+test('an answer with more than was asked for is no answer', () => {
+  const { sim, a, peer } = withScriptedPeerV1({ children: [childV1({ remoteTs: [subnet('10.2.7.0/24')] })] });
+  const wide = { type: V1PayloadType.ID, idType: 4, protocol: 0, port: 0 } as const;
+  peer.odd.quick = {
+    2: {
+      payloads: all => [
+        ...all.filter(({ type }) => type !== V1PayloadType.ID),
+        { ...wide, data: Uint8Array.of(10, 1, 0, 0, 255, 255, 0, 0) },
+        { ...wide, data: Uint8Array.of(10, 2, 0, 0, 255, 255, 0, 0) },
+      ],
+    },
+  };
+  a.initiate('site', 'net');
+  sim.run(10 * SECOND);
+  assert.equal(a.eventsOf('failed')[0]?.failure.code, 'peer/ts-unacceptable');
+  assert.equal(onlyIke(a).children.length, 0);
 });
 
 for (const begunBy of ['a', 'b'] as const) {

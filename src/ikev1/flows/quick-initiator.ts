@@ -4,8 +4,9 @@ import { offerRefused, selectorsRefused } from '../../ike/failures.ts';
 import type { Secret } from '../../lib/secret.ts';
 import type { ChildConfig } from '../../policy/connection.ts';
 import { Failed, type Failure } from '../../policy/failure.ts';
-import { clientIdentity } from '../client-identity.ts';
-import { begin, exchange, type Flow, first, type Message, Refused, send } from '../flow.ts';
+import { contains } from '../../policy/traffic-selector.ts';
+import { clientIdentity, selectorOf } from '../client-identity.ts';
+import { all, begin, exchange, type Flow, first, type Message, Refused, send } from '../flow.ts';
 import { HASH_1 } from '../hash-rule.ts';
 import type { IsakmpSa, Task } from '../isakmp-sa.ts';
 import { childLimits, type Life, shorter } from '../life.ts';
@@ -122,9 +123,9 @@ function* attempt(
     );
     const nr = nonceOf(answer);
     const { suite, secret } = judge(config, offer, answer, half);
-    checkIds(config, answer, ids);
+    const agreed = agreedSelectors(sa, config, mode, selectors, answer);
     const keys = keysOf(sa, config, suite, spiIn, { initiator: ni, responder: nr }, secret);
-    const child = makeChild(sa, config, suite, spiIn, selectors, old);
+    const child = makeChild(sa, config, suite, spiIn, agreed, old);
     const said: Life = shorter(suite.life, responderLifetime(answer));
     spiIsOurs = false;
     yield* installOurs(sa, child, keys, childLimits(config, said), old);
@@ -154,27 +155,28 @@ function judge(
   return { suite, secret: endExchange(half, answer, aboutSpi(config, suite.spiOut)) };
 }
 
-/** The identities must come back as they went: IKEv1 does not narrow (RFC 2409 §5.5). Throws Refused. */
-function checkIds(
+/**
+ * The identities come back as they went, or as a part of that: RFC 2409 knows no narrowing, and some do it. Throws
+ * Refused.
+ */
+function agreedSelectors(
+  sa: IsakmpSa,
   config: ChildConfig,
+  mode: 'tunnel' | 'transport',
+  asked: Selectors,
   answer: Message,
-  ids: readonly ReturnType<typeof clientIdentity>[],
-): void {
-  const answered = answer.payloads.filter(({ type }) => type === V1PayloadType.ID);
-  if (answered.length === 0) return;
-  const same = answered.every((payload, i) => {
-    const sent = ids[i];
-    return (
-      payload.type === V1PayloadType.ID &&
-      sent !== undefined &&
-      payload.idType === sent.idType &&
-      payload.protocol === sent.protocol &&
-      payload.port === sent.port &&
-      payload.data.every((octet, at) => octet === sent.data[at]) &&
-      payload.data.length === sent.data.length
-    );
-  });
-  if (same) return;
+): Selectors {
+  const [initiators, responders] = all(answer, V1PayloadType.ID).map(selectorOf);
+  // What a NAT makes of addresses we know better.
+  const isTheirs = answer.payloads.some(({ type }) => type === V1PayloadType.ID);
+  if (!isTheirs || (mode === 'transport' && sa.peer.encapsulate)) return asked;
+  if (
+    initiators !== undefined &&
+    responders !== undefined &&
+    contains(asked.local, initiators) &&
+    contains(asked.remote, responders)
+  )
+    return { local: initiators, remote: responders };
   throw new Refused(
     V1Notify.INVALID_ID_INFORMATION,
     {

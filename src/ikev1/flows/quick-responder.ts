@@ -6,7 +6,7 @@ import { Failed, type Failure } from '../../policy/failure.ts';
 import { narrow, type SelectorMismatch } from '../../policy/narrowing.ts';
 import { contains, selectorForHost, type TrafficSelector } from '../../policy/traffic-selector.ts';
 import type { V1IdPayload, V1Payload, V1SaPayload } from '../../wire/v1/payload.ts';
-import { hostIdentity, selectorOf } from '../client-identity.ts';
+import { clientIdentity, hostIdentity, isSayable, selectorOf } from '../client-identity.ts';
 import { all, exchangeOrTraffic, type Flow, first, type Message, Refused } from '../flow.ts';
 import type { IsakmpSa } from '../isakmp-sa.ts';
 import { childLife, childLimits, endsBefore } from '../life.ts';
@@ -34,6 +34,8 @@ const MOST_CHILDREN = 1024;
 interface Agreement {
   readonly config: ChildConfig;
   readonly selectors: Selectors;
+  /** It is less than the peer asked for. */
+  readonly narrowed: boolean;
   readonly suite: QuickSuite;
   readonly answer: (spi: Uint8Array) => V1SaPayload;
 }
@@ -71,7 +73,7 @@ export function* serveQuickMode(sa: IsakmpSa, message: Message): Flow<void> {
           ...(exchange === undefined
             ? []
             : [{ type: V1PayloadType.KE, data: exchange.publicValue } as const]),
-          ...ids.map(echo),
+          ...(agreement.narrowed ? saying(selectors) : ids.map(echo)),
           ...notices(sa, config, suite, spiIn),
         ],
         hash: { number: 2, ni },
@@ -140,7 +142,10 @@ function isSame(a: TrafficSelector, b: TrafficSelector): boolean {
   return contains(a, b) && contains(b, a);
 }
 
-/** The child that the peer asks for: one whose selectors hold all that it names, since IKEv1 does not narrow. Throws Refused. */
+/**
+ * The child that the peer asks for: one whose selectors hold all that it names, or else one that has part of it: it is
+ * told which part. RFC 2409 knows no narrowing, and who does not takes the answer for none. Throws Refused.
+ */
 function agree(sa: IsakmpSa, message: Message, ids: readonly V1IdPayload[]): Agreement {
   const payload = first(message, V1PayloadType.SA);
   const { path, connection } = sa;
@@ -150,17 +155,20 @@ function agree(sa: IsakmpSa, message: Message, ids: readonly V1IdPayload[]): Agr
     throw new Failed({ code: 'peer/malformed', summary: 'quick mode without an SA' });
   let nearest: Refused | undefined;
   let furthest: Refused | undefined;
+  let less: Agreement | undefined;
   for (const config of connection.children) {
     if (config.mode === 'pass' || config.mode === 'drop') continue;
     const chosen = chooseQuick(config, sa.host.features, sa.peer, payload);
     const transport = 'suite' in chosen ? chosen.suite.mode === 'transport' : config.mode === 'transport';
-    const fitting = fit(sa, config, localId, remoteId, transport);
+    const fitting = fit(sa, config, localId, remoteId, transport, ids.length > 0);
     if (fitting instanceof Refused) nearest ??= fitting;
     else if ('code' in chosen) furthest ??= refused(config, payload, chosen);
     else if (!canDo(sa, config, chosen.suite))
       furthest ??= refused(config, payload, unsupported(config, chosen.suite));
-    else return { config, selectors: fitting, ...chosen };
+    else if (fitting.narrowed) less ??= { config, ...fitting, ...chosen };
+    else return { config, ...fitting, ...chosen };
   }
+  if (less !== undefined) return less;
   throw (
     furthest ??
     nearest ??
@@ -174,7 +182,8 @@ function fit(
   localId: V1IdPayload,
   remoteId: V1IdPayload,
   transport: boolean,
-): Selectors | Refused {
+  named: boolean,
+): Pick<Agreement, 'selectors' | 'narrowed'> | Refused {
   const { path, peer } = sa;
   const configured = configuredSelectors(sa, config);
   const seen = (id: V1IdPayload, behindNat: boolean, address: Uint8Array): TrafficSelector | undefined => {
@@ -194,17 +203,37 @@ function fit(
       code: 'peer/ts-unacceptable',
       summary: `${config.name}: the peer names traffic by something else than addresses`,
     });
-  for (const [side, ours, asked] of [
-    ['local', configured.local, local],
-    ['remote', configured.remote, remote],
-  ] as const) {
-    if (ours.some(one => contains(one, asked))) continue;
-    const narrowed = narrow(ours, [asked]);
-    const mismatch: SelectorMismatch =
-      narrowed.kind === 'mismatch' ? narrowed : { kind: 'mismatch', ours, offered: [asked] };
-    return refuse(noCommonSelectors(mismatch, side, config.name));
+  // What a NAT changes, or was not said, cannot be said back.
+  const mayNarrow = named && !transport;
+  const selectors = {
+    local: common(configured.local, local, mayNarrow),
+    remote: common(configured.remote, remote, mayNarrow),
+  };
+  if (selectors.local !== undefined && selectors.remote !== undefined) {
+    const narrowed = selectors.local !== local || selectors.remote !== remote;
+    return { selectors: { local: selectors.local, remote: selectors.remote }, narrowed };
   }
-  return { local, remote };
+  const [side, ours, asked] =
+    selectors.local === undefined
+      ? (['local', configured.local, local] as const)
+      : (['remote', configured.remote, remote] as const);
+  const narrowed = narrow(ours, [asked]);
+  const mismatch: SelectorMismatch =
+    narrowed.kind === 'mismatch' ? narrowed : { kind: 'mismatch', ours, offered: [asked] };
+  return refuse(noCommonSelectors(mismatch, side, config.name));
+}
+
+/** What of `asked` is configured, where that can be said: quick mode has room for one selector a side. */
+function common(
+  ours: readonly TrafficSelector[],
+  asked: TrafficSelector,
+  mayNarrow: boolean,
+): TrafficSelector | undefined {
+  if (ours.some(one => contains(one, asked))) return asked;
+  const shared = narrow(ours, [asked]);
+  if (!mayNarrow || shared.kind === 'mismatch') return undefined;
+  const [only, ...others] = shared.selectors;
+  return only !== undefined && others.length === 0 && isSayable(only) ? only : undefined;
 }
 
 function canDo({ host }: IsakmpSa, { protocol }: ChildConfig, { mode }: QuickSuite): boolean {
@@ -235,6 +264,11 @@ const NO_CHILD: Failure = {
   code: 'peer/ts-unacceptable',
   summary: 'the connection has no child that a peer may ask for',
 };
+
+/** IDci, which is the peer's side, and IDcr. */
+function saying({ local, remote }: Selectors): readonly V1IdPayload[] {
+  return [clientIdentity(remote), clientIdentity(local)];
+}
 
 /** Identities go back as they came. */
 function echo({ type, idType, protocol, port, data, body }: V1IdPayload): V1IdPayload {

@@ -1,4 +1,4 @@
-import { type AcceptedProposal, type Proposal, selectProposal } from '../crypto/proposal.ts';
+import type { AcceptedProposal, Proposal } from '../crypto/proposal.ts';
 import type { HashName } from '../crypto/provider.ts';
 import {
   Doi,
@@ -20,7 +20,8 @@ import type { V1Attribute, V1SaPayload, V1Transform } from '../wire/v1/payload.t
 import { encryptionToOakley, hashOfPrf, isSharedGroup } from './algorithm-numbers.ts';
 import { type Life, lifeAttributes, PHASE_ONE_LIFE, phaseOneLife } from './life.ts';
 import { MOST_TRANSFORMS, type PhaseOneTransform, readPhaseOne } from './phase-one-transform.ts';
-import { inWordsOfV1, keywordsOfV1, singles } from './proposal-words.ts';
+import { inWordsOfV1, keywordsOfV1, once, singles } from './proposal-words.ts';
+import { choose } from './selection.ts';
 
 /** What both ends agreed upon for the ISAKMP SA. */
 export interface PhaseOneSuite {
@@ -56,7 +57,7 @@ export function phaseOneOffer(
   methods: readonly number[],
   mode: 'main' | 'aggressive',
 ): PhaseOneOffer {
-  const sayable = usableProposals(connection);
+  const sayable = usableProposals(connection.proposals);
   const [best] = sayable;
   if (best === undefined)
     throw new Failed({
@@ -88,11 +89,8 @@ export function choosePhaseOne(
   const offered = readPhaseOne(payload);
   const fitting = offered.filter(({ method }) => methods.includes(method));
   if (offered.length > 0 && fitting.length === 0) return otherMethod(connection, offered, methods);
-  const accepted = selectProposal(
-    usableProposals(connection),
-    fitting.map(({ proposal }) => proposal),
-    { preferOurs: true, additionalKeyExchanges: false },
-  );
+  const proposals = fitting.map(({ proposal }) => proposal);
+  const accepted = choose(connection.proposals, usableProposals(connection.proposals), proposals);
   if (accepted.kind === 'mismatch') return noCommonProposal(inWordsOfV1(accepted), settingOf(connection));
   const chosen = fitting.find(({ proposal }) => proposal.number === accepted.number) as PhaseOneTransform;
   return {
@@ -115,29 +113,26 @@ export function confirmPhaseOne(
   if (chosen === undefined || answered.length !== 1)
     return breach(connection, `it answered with ${answered.length} transforms`);
   if (!offer.methods.includes(chosen.method)) return otherMethod(connection, answered, offer.methods);
-  const accepted = selectProposal(offer.proposals, [chosen.proposal], {
-    preferOurs: true,
-    additionalKeyExchanges: false,
-  });
+  const accepted = choose(offer.proposals, offer.proposals, [chosen.proposal]);
   if (accepted.kind === 'mismatch') return noCommonProposal(inWordsOfV1(accepted), settingOf(connection));
   return suiteOf(accepted, chosen);
 }
 
 /** Whether a connection would have agreed to this too. */
 export function isAccepted(connection: Connection, { accepted }: PhaseOneSuite): boolean {
-  return usableProposals(connection).some(({ text }) => text === accepted.text);
+  return usableProposals(connection.proposals).some(({ text }) => text === accepted.text);
 }
 
 export function settingOf({ name }: Connection): { readonly key: string; readonly of: string } {
   return { key: 'proposals', of: name };
 }
 
-/** One proposal for each combination of what the configuration allows and IKEv1 can say. */
-function usableProposals({ proposals }: Connection): readonly Proposal[] {
-  return singles(proposals, [TransformType.ENCR, TransformType.INTEG, TransformType.PRF, TransformType.KE])
-    .filter(isSayable)
-    .slice(0, MOST_TRANSFORMS);
-}
+const TYPES = [TransformType.ENCR, TransformType.INTEG, TransformType.PRF, TransformType.KE] as const;
+
+/** One proposal for each combination of what a configuration allows and IKEv1 can say. */
+const usableProposals = once(proposals =>
+  singles(proposals, TYPES).filter(isSayable).slice(0, MOST_TRANSFORMS),
+);
 
 /** A cipher with a number, integrity and prf of one hash, a group. */
 function isSayable({ transforms }: Proposal): boolean {

@@ -24,6 +24,18 @@ export function singles(proposals: readonly Proposal[], types: readonly number[]
   });
 }
 
+/** As `make`, done once for each list: a stranger's first message must not have us do it again. */
+export function once<Result extends object>(
+  make: (proposals: readonly Proposal[]) => Result,
+): (proposals: readonly Proposal[]) => Result {
+  const made = new WeakMap<readonly Proposal[], Result>();
+  return proposals => {
+    const result = made.get(proposals) ?? make(proposals);
+    made.set(proposals, result);
+    return result;
+  };
+}
+
 interface Combination {
   readonly chosen: readonly Transform[];
   /** The sum of the places in all lists but the last. */

@@ -1,4 +1,4 @@
-import { type AcceptedProposal, type Proposal, selectProposal } from '../crypto/proposal.ts';
+import type { AcceptedProposal, Proposal } from '../crypto/proposal.ts';
 import { Doi, EncapMode, IpsecAttribute, Situation, V1PayloadType, V1ProtocolId } from '../iana/ikev1.ts';
 import { TransformType } from '../iana/ikev2.ts';
 import { nameOf } from '../iana/name.ts';
@@ -11,8 +11,9 @@ import type { V1Attribute, V1SaPayload, V1Transform } from '../wire/v1/payload.t
 import { encryptionToEsp, integrityToIpsec, isSharedGroup } from './algorithm-numbers.ts';
 import type { PeerFacts } from './isakmp-sa.ts';
 import { childLife, type Life, lifeAttributes, PHASE_TWO_LIFE } from './life.ts';
-import { singles } from './proposal-words.ts';
+import { once, singles } from './proposal-words.ts';
 import { type QuickTransform, readQuick, SHA2_256_96 } from './quick-transform.ts';
+import { choose } from './selection.ts';
 
 /** What both ends agreed upon for an IPsec SA; the SPI is the peer's. */
 export interface QuickSuite {
@@ -77,7 +78,7 @@ export function chooseQuick(
   const wanted = wantedModes(config, peer);
   const fitting = offered.filter(({ encapsulation }) => wanted.includes(encapsulation));
   if (offered.length > 0 && fitting.length === 0) return otherMode(config, offered, wanted);
-  const accepted = select(usableProposals(config, features), fitting);
+  const accepted = select(config, usableProposals(config, features), fitting);
   if (accepted.kind === 'mismatch') return noCommonProposal(accepted, settingOf(config));
   const chosen = fitting.find(({ proposal }) => proposal.number === accepted.number) as QuickTransform;
   return {
@@ -100,7 +101,7 @@ export function confirmQuick(
       summary: `${config.name}: the peer answered with ${answered.length} transforms`,
     };
   if (chosen.encapsulation !== offer.encapsulation) return otherMode(config, answered, [offer.encapsulation]);
-  const accepted = select(offer.proposals, [chosen]);
+  const accepted = select(config, offer.proposals, [chosen]);
   if (accepted.kind === 'mismatch') return noCommonProposal(accepted, settingOf(config));
   return suiteOf(accepted, chosen);
 }
@@ -110,21 +111,34 @@ export function settingOf({ name, protocol }: ChildConfig): Setting {
 }
 
 function select(
+  { proposals }: ChildConfig,
   ours: readonly Proposal[],
   theirs: readonly QuickTransform[],
-): ReturnType<typeof selectProposal> {
-  const offered = theirs.map(({ proposal }) => proposal);
-  return selectProposal(ours, offered, { preferOurs: true, additionalKeyExchanges: false });
+): ReturnType<typeof choose> {
+  return choose(
+    proposals,
+    ours,
+    theirs.map(({ proposal }) => proposal),
+  );
 }
+
+const TYPES = [TransformType.ENCR, TransformType.INTEG, TransformType.KE, TransformType.SN] as const;
 
 /** One proposal for each combination that IKEv1 can say and the back end can do. */
-function usableProposals(config: ChildConfig, features: BackendFeatures): readonly Proposal[] {
-  const types = [TransformType.ENCR, TransformType.INTEG, TransformType.KE, TransformType.SN];
-  return singles(config.proposals, types).filter(proposal => isSayable(proposal, features));
+function usableProposals({ proposals }: ChildConfig, { esn }: BackendFeatures): readonly Proposal[] {
+  const sayable = sayableProposals(proposals);
+  return esn ? sayable : sayable.filter(({ transforms }) => !transforms.some(isExtended));
 }
 
-function isSayable({ protocol, transforms }: Proposal, { esn }: BackendFeatures): boolean {
-  return transforms.every(({ type, id }) => {
+const sayableProposals = once(proposals => singles(proposals, TYPES).filter(isSayable));
+
+function isExtended({ type, id }: Transform): boolean {
+  return type === TransformType.SN && id === SequenceNumbers.PARTIAL_64;
+}
+
+function isSayable({ protocol, transforms }: Proposal): boolean {
+  return transforms.every(transform => {
+    const { type, id } = transform;
     switch (type) {
       case TransformType.ENCR:
         return protocol === 'esp' && encryptionToEsp(id) !== undefined;
@@ -137,7 +151,7 @@ function isSayable({ protocol, transforms }: Proposal, { esn }: BackendFeatures)
       case TransformType.KE:
         return id === KeMethod.NONE || isSharedGroup(id);
       case TransformType.SN:
-        return id === SequenceNumbers.SEQUENTIAL_32 || (id === SequenceNumbers.PARTIAL_64 && esn);
+        return id === SequenceNumbers.SEQUENTIAL_32 || isExtended(transform);
       default:
         return false;
     }

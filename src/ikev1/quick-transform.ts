@@ -79,17 +79,13 @@ function proposalOf(
   shortSha2: boolean,
 ): OfferedProposal {
   const said = numberOf(attributes, IpsecAttribute.AUTHENTICATION_ALGORITHM) ?? 0;
-  const integrity = shortened(integrityFromIpsec(said), shortSha2);
+  // A transform of AH and an algorithm that contradict each other are none.
+  const fits = protocol === V1ProtocolId.PROTO_IPSEC_ESP || isAhOf(id, said);
+  const integrity = fits ? shortened(integrityFromIpsec(said), shortSha2) : Integ.NONE;
   const group = numberOf(attributes, IpsecAttribute.GROUP_DESCRIPTION);
   const extended = numberOf(attributes, IpsecAttribute.EXTENDED_SEQUENCE_NUMBER) === 1;
   const foreign = attributes.filter((attribute, i) => !isUnderstood(attribute) || isRepeated(attributes, i));
-  const main: readonly Transform[] =
-    protocol === V1ProtocolId.PROTO_IPSEC_ESP
-      ? cipherOf(id, attributes)
-      : isAhOf(id, said)
-        ? []
-        : // The transform and the algorithm contradict each other.
-          [{ type: TransformType.INTEG, id: Integ.NONE }];
+  const main = protocol === V1ProtocolId.PROTO_IPSEC_ESP ? cipherOf(id, attributes) : [];
   const transforms: readonly Transform[] = [
     ...main,
     ...(integrity === undefined ? [] : [{ type: TransformType.INTEG, id: integrity }]),

@@ -1,70 +1,25 @@
 import { V1ExchangeType } from '../iana/ikev1.ts';
 import { knownName } from '../iana/name.ts';
 import { noAnswer } from '../ike/failures.ts';
-import { type AskStep, Conversation, type Outcome } from '../ike/flow.ts';
+import type { Outcome } from '../ike/flow.ts';
 import { Rate } from '../ike/rate.ts';
-import type { Host } from '../ike/session.ts';
 import { equal, toHex } from '../lib/bytes.ts';
 import type { Instant } from '../lib/time.ts';
-import type { Connection } from '../policy/connection.ts';
 import type { Failure } from '../policy/failure.ts';
 import type { Path } from '../policy/sa.ts';
 import { decodeHeader, type Header } from '../wire/header.ts';
 import type { V1Payload } from '../wire/v1/payload.ts';
+import { Conversations } from './conversations.ts';
 import { Exchange, isPhaseOne } from './exchange.ts';
 import { ExchangeTable } from './exchange-table.ts';
-import {
-  type Awaited,
-  type Flow,
-  type Message,
-  notify,
-  type Refused,
-  type Sending,
-  type Step,
-} from './flow.ts';
+import { type Awaited, type Flow, type Message, notify, type Refused, type Sending } from './flow.ts';
 import { HASH_1 } from './hash-rule.ts';
 import { Held } from './held.ts';
 import type { IsakmpKeys } from './isakmp-keys.ts';
+import type { Owner } from './owner.ts';
 import { type Arrived, isEncrypted, type Opened, open, readClear, seal } from './protection.ts';
-import { type Stage, verdictOn } from './states.ts';
+import { verdictOn } from './states.ts';
 import { messageInWords } from './trace.ts';
-
-/** What the exchanges ask of the ISAKMP SA they belong to. */
-export interface Owner {
-  readonly id: number;
-  readonly host: Host;
-  readonly stage: Stage;
-  readonly path: Path;
-  readonly initiatorSpi: bigint;
-  readonly responderSpi: bigint;
-  readonly connection: Connection;
-  /** When an authentic message came last. */
-  readonly heardAt: Instant;
-  /** The datagrams of a message: fragments where it is too large for the path and the peer takes them. */
-  split(datagram: Uint8Array, path: Path): readonly Uint8Array[];
-  /** The flow that goes on from a peer's first message; undefined where `reply`, which answers in an exchange of its own, is all. */
-  serve(message: Message, reply: (payloads: readonly V1Payload[]) => void): Flow<void> | undefined;
-  /** An Informational message before phase 1 is done; `authentic`: it came under the keys that phase 1 has made. */
-  informedEarly(message: Message, authentic: boolean): void;
-  /** Something came to an end: what waits may begin. */
-  settle(): void;
-  /** An authentic message came by `path`; `proves`: it answers one of ours, so that it was not made before. */
-  heard(path: Path, proves: boolean): void;
-  /** Somebody without our keys says that something is amiss. */
-  hinted(): void;
-  /** A negotiation of ours goes unanswered for good, and nothing else came meanwhile; false where that is the SA's end. */
-  unanswered(failure: Failure): boolean;
-  /** A negotiation that the peer began came to nothing; `refusal` is what it is told. */
-  failed(failure: Failure, refusal: unknown): void;
-  /** Most likely this is why phase 1 does not go on, should it not. */
-  suspect(failure: Failure): void;
-}
-
-/** A running flow, and the exchange it is in. */
-interface Run {
-  readonly conversation: Conversation<Step, void>;
-  exchange: Exchange | undefined;
-}
 
 /** Exchanges of the peer's that are under way at a time. */
 const MOST_SERVED = 32;
@@ -81,12 +36,15 @@ export class Exchanges {
   readonly #table = new ExchangeTable();
   /** All that may be meant; one, once the peer has shown which. */
   #keys: readonly IsakmpKeys[] = [];
-  readonly #runs = new Set<Run>();
+  readonly #conversations: Conversations;
   readonly #held = new Held();
   #creations: Rate | undefined;
 
   constructor(owner: Owner) {
     this.#owner = owner;
+    this.#conversations = new Conversations(owner, this.#table, (exchange, sending) =>
+      this.#say(exchange, sending),
+    );
   }
 
   /** From now on messages are encrypted. Of several candidates that one is kept by which the peer's next message is accepted. */
@@ -108,7 +66,7 @@ export class Exchanges {
 
   /** Whether a conversation is under way. */
   get busy(): boolean {
-    return this.#runs.size > 0;
+    return this.#conversations.busy;
   }
 
   /** Whether the peer has shown that it has our keys. */
@@ -118,7 +76,7 @@ export class Exchanges {
 
   /** Runs a flow of ours. The returned function drops it. */
   run(flow: Flow<void>, settled: (outcome: Outcome<void>) => void): () => void {
-    return this.#converse(flow, undefined, settled);
+    return this.#conversations.run(flow, settled);
   }
 
   /** Takes up the message that made this SA. */
@@ -128,7 +86,7 @@ export class Exchanges {
     exchange.taken(this.#digestOf(datagram), undefined, path);
     this.#trace('in', message, path);
     this.#table.phaseOne = exchange;
-    this.#serve(flow, exchange);
+    this.#conversations.serve(flow, exchange);
   }
 
   /** The first message came again, octet by octet. */
@@ -204,8 +162,7 @@ export class Exchanges {
 
   /** Ends all conversations, forgets all exchanges and wipes the keys. */
   close(): void {
-    for (const { conversation } of [...this.#runs]) conversation.drop();
-    this.#runs.clear();
+    this.#conversations.drop();
     this.#table.clear();
     this.#held.take();
     for (const keys of this.#keys) keys.wipe();
@@ -293,7 +250,11 @@ export class Exchanges {
       )
         this.#owner.informedEarly(opened.message, true);
       else this.#held.add(arrived);
-    } else if (opened !== undefined && this.#served < MOST_SERVED && !this.#isFlood(exchangeType))
+    } else if (
+      opened !== undefined &&
+      this.#conversations.served < MOST_SERVED &&
+      !this.#isFlood(exchangeType)
+    )
       this.#begin(opened, digest);
   }
 
@@ -313,7 +274,7 @@ export class Exchanges {
       exchange.sent = this.inform(payloads, message.path);
     });
     if (flow === undefined) this.#table.ended(exchange, this.#owner.host.now);
-    else this.#serve(flow, exchange);
+    else this.#conversations.serve(flow, exchange);
     this.#owner.settle();
   }
 
@@ -321,10 +282,6 @@ export class Exchanges {
     if (exchange !== V1ExchangeType.QUICK_MODE) return false;
     this.#creations ??= new Rate(CREATIONS_PER_SECOND, CREATIONS_AT_ONCE);
     return !this.#creations.allows(this.#owner.host.now);
-  }
-
-  get #served(): number {
-    return [...this.#runs].filter(({ exchange }) => exchange?.initiated === false).length;
   }
 
   /** Nobody vouches for a message in the clear: at best it explains why phase 1 does not go on. */
@@ -384,70 +341,6 @@ export class Exchanges {
     waiting?.conversation.fail(failure);
   }
 
-  #serve(flow: Flow<void>, exchange: Exchange): void {
-    this.#converse(flow, exchange, outcome => {
-      if (outcome.kind === 'failed') this.#owner.failed(outcome.failure, outcome.error);
-    });
-  }
-
-  #converse(
-    flow: Flow<void>,
-    exchange: Exchange | undefined,
-    settled: (outcome: Outcome<void>) => void,
-  ): () => void {
-    const conversation: Conversation<Step, void> = new Conversation<Step, void>(
-      flow,
-      step => this.#perform(step, run),
-      outcome => {
-        this.#end(run);
-        settled(outcome);
-      },
-    );
-    const run: Run = { conversation, exchange };
-    this.#runs.add(run);
-    conversation.resume();
-    return () => {
-      conversation.drop();
-      this.#end(run);
-    };
-  }
-
-  #end(run: Run): void {
-    if (!this.#runs.delete(run)) return;
-    if (run.exchange !== undefined) this.#table.ended(run.exchange, this.#owner.host.now);
-  }
-
-  #perform(step: Step | AskStep, run: Run): void {
-    const { conversation } = run;
-    const { host, path } = this.#owner;
-    switch (step.kind) {
-      case 'ask':
-        conversation.whenDropped(
-          host.ask(step.question, answer => {
-            conversation.resume(answer);
-            this.#owner.settle();
-          }),
-        );
-        return;
-      case 'begin':
-        if (run.exchange !== undefined) this.#table.ended(run.exchange, host.now);
-        run.exchange = this.#table.begin(step.exchange, host.provider, path);
-        conversation.resume();
-        return;
-      case 'send':
-        this.#say(exchangeOf(run), step.sending);
-        conversation.resume();
-        return;
-      case 'exchange': {
-        const exchange = exchangeOf(run);
-        this.#say(exchange, step.sending);
-        exchange.waiting = { conversation, awaited: step.awaited };
-        // Only who begins sends again by itself, and who knows whom it speaks to (VU#419128).
-        if (exchange.initiated || !isPhaseOne(exchange.type)) exchange.resend(host.settings, host.now);
-      }
-    }
-  }
-
   /** Makes the next message of `exchange` and sends it for the first time. */
   #say(exchange: Exchange, sending: Sending): void {
     const { host, path: current } = this.#owner;
@@ -487,11 +380,6 @@ export class Exchanges {
     const text = messageInWords(message);
     host.event({ kind: 'message', direction, ike: id, connection: connection.name, text, path });
   }
-}
-
-function exchangeOf({ exchange }: Run): Exchange {
-  if (exchange === undefined) throw new Error('a flow that sends outside of any exchange');
-  return exchange;
 }
 
 function malformed(exchange: number, breach: string): Failure {

@@ -13,7 +13,7 @@ import type { Identity } from '../policy/identity.ts';
 import type { BackendEvent, Path } from '../policy/sa.ts';
 import type { Header } from '../wire/header.ts';
 import type { V1Payload } from '../wire/v1/payload.ts';
-import { type XauthRole, xauthRole } from './auth/xauth-role.ts';
+import { Admission } from './admission.ts';
 import { belongsTo } from './cookies.ts';
 import { DELETED, EXPIRED, NEVER_WENT_ON, STOPPED } from './endings.ts';
 import { negotiationFailed, warning } from './events.ts';
@@ -25,8 +25,6 @@ import { type Informed, informedEarly } from './flows/informational.ts';
 import { createChild } from './flows/quick-initiator.ts';
 import { rekeyChild } from './flows/rekey-child.ts';
 import { serve } from './flows/serve.ts';
-import { NEVER_ASKED } from './flows/xauth-client.ts';
-import { authenticateUser } from './flows/xauth-server.ts';
 import { Fragments } from './fragments.ts';
 import { isFor } from './inheritance.ts';
 import type { IsakmpKeys } from './isakmp-keys.ts';
@@ -39,13 +37,14 @@ import {
   type Role,
   type Task,
 } from './isakmp-sa.ts';
-import { Lifetime, type TimerName, USERS_TIME } from './lifetime.ts';
+import { Lifetime, type TimerName } from './lifetime.ts';
 import { Liveness } from './liveness.ts';
+import { Obstacle } from './obstacle.ts';
 import { STATES, type Stage } from './states.ts';
-import { type Agreed, statusOf } from './status.ts';
+import { statusOf } from './status.ts';
 import { confirmed } from './succession.ts';
 import { isSame, Tasks } from './tasks.ts';
-import { noProgress, type Transacting, type XauthProgress } from './transacting.ts';
+import type { Transacting, XauthProgress } from './transacting.ts';
 
 /** One ISAKMP SA: what is agreed, what is to be done, and when. Its messages are in `Exchanges`. */
 export class Ikev1Session implements Session, EmergingSa, Informed, Transacting {
@@ -54,7 +53,6 @@ export class Ikev1Session implements Session, EmergingSa, Informed, Transacting 
   readonly host: Host;
   readonly role: Role;
   readonly peer: PeerFacts = noFacts();
-  readonly xauth: XauthProgress = noProgress();
   readonly begunAt: Instant;
   readonly initiatorSpi: bigint;
   responderSpi: bigint;
@@ -68,11 +66,10 @@ export class Ikev1Session implements Session, EmergingSa, Informed, Transacting 
   readonly #children: Children;
   readonly #tasks = new Tasks();
   readonly #lifetime: Lifetime;
-  #agreed: Agreed | undefined;
+  readonly #admission: Admission;
+  readonly #obstacle = new Obstacle();
   /** The SA that has taken the children over. */
   #heir: Ikev1Session | undefined;
-  /** Most likely this is why phase 1 does not go on. */
-  #obstacle: Failure | undefined;
   /** To be deleted as soon as nothing is under way. */
   #leaving = false;
   #gone = false;
@@ -91,6 +88,7 @@ export class Ikev1Session implements Session, EmergingSa, Informed, Transacting 
     this.#fragments = new Fragments(host);
     this.#lifetime = new Lifetime(host);
     this.#children = new Children(host, this);
+    this.#admission = new Admission(this, this.#lifetime, task => this.#run(task));
   }
 
   // ── what the engine does with it ──
@@ -100,7 +98,7 @@ export class Ikev1Session implements Session, EmergingSa, Informed, Transacting 
   }
 
   get establishedAt(): Instant | undefined {
-    return this.#agreed?.at;
+    return this.#admission.agreed?.at;
   }
 
   get state(): IkeSaStatus['state'] {
@@ -220,21 +218,21 @@ export class Ikev1Session implements Session, EmergingSa, Informed, Transacting 
   status(): IkeSaStatus {
     const { phase } = this.#exchanges;
     const { reauthAt } = this.#lifetime;
-    return statusOf(this, { phase, agreed: this.#agreed, reauthAt, tasks: this.#tasks });
+    return statusOf(this, { phase, agreed: this.#admission.agreed, reauthAt, tasks: this.#tasks });
   }
 
   // ── what flows see: IsakmpSa and EmergingSa ──
 
   get keys(): IsakmpKeys {
-    return this.#proven.keys;
+    return this.#admission.proven.keys;
   }
 
   get localId(): Identity {
-    return this.#proven.localId;
+    return this.#admission.proven.localId;
   }
 
   get remoteId(): Identity {
-    return this.#proven.remoteId;
+    return this.#admission.proven.remoteId;
   }
 
   get children(): readonly ChildSa[] {
@@ -254,26 +252,16 @@ export class Ikev1Session implements Session, EmergingSa, Informed, Transacting 
     this.#exchanges.protect(candidates);
   }
 
+  get xauth(): XauthProgress {
+    return this.#admission.xauth;
+  }
+
   establish(localId: Identity, peer: VerifiedPeer, keys: IsakmpKeys): void {
-    const { host } = this;
-    this.#agreed = { keys, localId, remoteId: peer.identity, at: undefined };
-    if (host.settings.saveKeys) host.event({ kind: 'ike-keys', keys: keys.record() });
-    this.heardAt = host.now;
-    const part = xauthRole(this.connection);
-    if (part === undefined) this.complete();
-    else this.#authenticateUser(part);
+    this.#admission.proved(localId, peer, keys);
   }
 
   complete(user?: Identity): void {
-    const { host, peer } = this;
-    const { keys, localId, remoteId } = this.#proven;
-    this.#agreed = { keys, localId, remoteId, at: host.now };
-    this.xauth.user = user;
-    this.stage = 'ESTABLISHED';
-    this.liveness.heard();
-    this.#lifetime.established(this, keys);
-    host.established(this, { local: localId, remote: user ?? remoteId }, peer.initialContact);
-    host.event({ kind: 'ike-up', ike: this.status() });
+    this.#admission.complete(user);
   }
 
   start(task: Task, delay: Duration = 0): void {
@@ -323,7 +311,7 @@ export class Ikev1Session implements Session, EmergingSa, Informed, Transacting 
     this.#children.clear();
     // Where there never was an SA, that is all there is to tell.
     for (const child of wasUp ? wanted : []) this.tellFailed(failure ?? STOPPED, child);
-    this.#agreed?.keys.wipe();
+    this.#admission.agreed?.keys.wipe();
     this.host.freeSpi(this.spi);
     this.host.remove(this, configs, failure);
     const because = failure === undefined ? {} : { failure };
@@ -383,14 +371,14 @@ export class Ikev1Session implements Session, EmergingSa, Informed, Transacting 
     if (this.#gone) return;
     const refused = refusal instanceof Refused ? refusal : undefined;
     if (refused !== undefined) this.inform([notify(refused.notifyType, undefined, refused.about)]);
-    if (this.establishedAt === undefined) this.broken(this.#explained(failure));
+    if (this.establishedAt === undefined)
+      this.broken(this.stage === 'PHASE_1' ? this.#obstacle.explain(failure) : failure);
     else this.tellFailed(failure, child ?? refused?.child);
   }
 
   suspect(failure: Failure): void {
-    if (this.#obstacle === undefined)
+    if (this.#obstacle.note(failure))
       this.host.event(warning(this, `${failure.summary}; nobody vouches for that yet`));
-    this.#obstacle ??= failure;
     if (this.role === 'initiator') this.#exchanges.hurry();
   }
 
@@ -415,11 +403,6 @@ export class Ikev1Session implements Session, EmergingSa, Informed, Transacting 
     for (const session of [this, heir]) this.host.reschedule(session);
   }
 
-  get #proven(): Agreed {
-    if (this.#agreed === undefined) throw new Error('an ISAKMP SA whose peer has not proved itself');
-    return this.#agreed;
-  }
-
   get #mayBegin(): boolean {
     if (this.#gone || this.#heir !== undefined) return false;
     return (
@@ -437,16 +420,10 @@ export class Ikev1Session implements Session, EmergingSa, Informed, Transacting 
     });
   }
 
-  /** What was said while we waited in vain tells more than that nothing else came. */
-  #explained(failure: Failure): Failure {
-    const isVain = this.stage === 'PHASE_1' && failure.code === 'peer/silent';
-    return isVain ? (this.#obstacle ?? failure) : failure;
-  }
-
   #elapsed(timer: TimerName): void {
     switch (timer) {
       case 'half-open':
-        this.broken(this.xauth.obstacle ?? this.#obstacle ?? NEVER_WENT_ON);
+        this.broken(this.xauth.obstacle ?? this.#obstacle.failure ?? NEVER_WENT_ON);
         return;
       case 'keepalive':
         this.host.keepalive(this.path);
@@ -486,13 +463,5 @@ export class Ikev1Session implements Session, EmergingSa, Informed, Transacting 
     if (!natRemote || natLocal || samePath(path, this.path)) return;
     this.path = path;
     this.#children.follow(path);
-  }
-
-  /** The peer is who it says; now a user must be, before anything else. */
-  #authenticateUser(part: XauthRole): void {
-    this.stage = 'TRANSACTIONS';
-    this.#lifetime.begin(USERS_TIME);
-    if (part === 'server') this.#run(authenticateUser(this));
-    else this.xauth.obstacle = NEVER_ASKED;
   }
 }

@@ -54,6 +54,7 @@ interface EngineKnobs {
   readonly natKeepAlive?: number;
   readonly deleteRekeyedDelay?: number;
   readonly allowAggressivePsk?: boolean;
+  readonly signatureAuthentication?: boolean;
 }
 
 /** Reads a strongswan.conf. Sections of other programs are not looked at. Throws ConfigurationFailure. */
@@ -102,6 +103,7 @@ function fromCharon(charon: Section, report: Report): Omit<Settings, 'warnings'>
       ...defined('natKeepAlive', values.keep_alive),
       ...defined('deleteRekeyedDelay', values.delete_rekeyed_delay),
       ...defined('allowAggressivePsk', values.i_dont_care_about_security_and_use_aggressive_mode_psk),
+      ...defined('signatureAuthentication', values.signature_authentication),
     },
     ...plugins,
     ...(logLevel === undefined ? {} : { logLevel }),

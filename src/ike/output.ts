@@ -168,6 +168,8 @@ export interface EngineSettings {
   readonly natKeepAlive: Duration;
   /** Answer aggressive mode of IKEv1 with a shared key: whoever asks gets what the key can be guessed from off line. */
   readonly allowAggressivePsk: boolean;
+  /** Speak RFC 7427: announce hash algorithms, heed the peer's, sign by method 14. */
+  readonly signatureAuthentication: boolean;
   /** How long a replaced inbound SA still receives. */
   readonly deleteRekeyedDelay: Duration;
   /** Emit `message` events (for ladders) and key events (for decryption tables). */

@@ -16,6 +16,7 @@ export const DEFAULT_SETTINGS: EngineSettings = {
   fragmentSize: 1280,
   natKeepAlive: 20 * SECOND,
   allowAggressivePsk: false,
+  signatureAuthentication: true,
   deleteRekeyedDelay: 5 * SECOND,
   traceMessages: false,
   saveKeys: false,

@@ -53,6 +53,14 @@ for (const role of ROLES) {
       }
     }
 
+    for (const authentication of ['rsa', 'ecdsa'] as const) {
+      test(`${authentication} with a peer that does not speak RFC 7427`, async () => {
+        await using there = await scene({ authentication, bobSettings: 'signature_authentication = no' });
+        await there.up(role);
+        await there.pingBothWays();
+      });
+    }
+
     test('a second child on the same IKE SA', async () => {
       await using there = await scene({ secondChild: true });
       await there.up(role);

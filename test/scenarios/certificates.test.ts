@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { nodeProvider } from '../../src/crypto/node/provider.ts';
+import type { EngineSettings } from '../../src/ike/output.ts';
 import { Secret } from '../../src/lib/secret.ts';
 import { utf8 } from '../../src/lib/text.ts';
 import { MINUTE } from '../../src/lib/time.ts';
@@ -85,12 +86,17 @@ function authOf({ own, id, local, remoteId, remote }: Side): Pick<Connection, 'l
 const MOON: Side = { own: leaf('moon'), id: 'moon.example.org', remoteId: 'sun.example.org' };
 const SUN: Side = { own: leaf('sun'), id: 'sun.example.org', remoteId: 'moon.example.org' };
 
-function between(a: Side, b: Side): Pair {
-  return pair({ a: authOf(a), b: authOf(b), credentials: { a: credentialsOf(a), b: credentialsOf(b) } });
+function between(a: Side, b: Side, settings: Partial<EngineSettings> = {}): Pair {
+  return pair({
+    a: authOf(a),
+    b: authOf(b),
+    credentials: { a: credentialsOf(a), b: credentialsOf(b) },
+    settings,
+  });
 }
 
-function works(a: Side, b: Side): Pair {
-  const made = between(a, b);
+function works(a: Side, b: Side, settings?: Partial<EngineSettings>): Pair {
+  const made = between(a, b, settings);
   made.a.initiate('site', 'net');
   assertSettles(made.sim, made.a, made.b);
   return made;
@@ -103,8 +109,14 @@ function failure(host: Host): Failure {
 }
 
 /** The responder refuses the initiator: twice, with nothing left, and the initiator learns no more than that. */
-function refuses(a: Side, b: Side, code: Failure['code'], summary: RegExp): void {
-  const { sim, a: hostA, b: hostB } = between(a, b);
+function refuses(
+  a: Side,
+  b: Side,
+  code: Failure['code'],
+  summary: RegExp,
+  settings?: Partial<EngineSettings>,
+): void {
+  const { sim, a: hostA, b: hostB } = between(a, b, settings);
   for (let time = 0; time < 2; time++) {
     for (const host of [hostA, hostB]) host.events.length = 0;
     hostA.initiate('site', 'net');
@@ -167,6 +179,29 @@ test('a scheme that the other side does not name is refused', () => {
   assert.equal(failure(a).code, 'auth/method');
   sim.run(MINUTE);
   assert.equal(b.eventsOf('ike-up').length, 0);
+});
+
+const BEFORE_RFC_7427 = { signatureAuthentication: false };
+
+for (const key of ['rsa2048', 'p256', 'p384', 'p521'] as const) {
+  test(`${key} keys without RFC 7427`, () => {
+    const { a } = works(
+      { ...MOON, own: leaf('moon', { key }) },
+      { ...SUN, own: leaf('sun', { key }) },
+      BEFORE_RFC_7427,
+    );
+    assert.equal(onlyIke(a).remoteId, 'sun.example.org');
+  });
+}
+
+test('SHA-1 is no way out where other schemes are named, nor for a key without a method of its own', () => {
+  const own = leaf('moon', { key: 'rsa2048' });
+  const strict = { ...SUN, own: leaf('sun', { key: 'rsa2048' }), remote: { schemes: ['rsa-sha256'] } };
+  refuses({ ...MOON, own }, strict, 'auth/method', /rsa-sha1/, BEFORE_RFC_7427);
+  const { sim, a } = between({ ...MOON, own: leaf('moon', { key: 'ed25519' }) }, SUN, BEFORE_RFC_7427);
+  a.initiate('site', 'net');
+  sim.quiet();
+  assert.equal(failure(a).code, 'auth/method');
 });
 
 test('a chain with an authority between, sent along', () => {

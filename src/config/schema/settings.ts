@@ -30,6 +30,11 @@ export const CHARON = {
     'no',
     'Answer Aggressive Mode with a shared key, which whoever asks can then guess off line.',
   ),
+  signature_authentication: maybe(
+    boolean,
+    'yes',
+    'Speak RFC 7427 in IKEv2, without which RSA signs with SHA-1.',
+  ),
 };
 
 /** `charon.plugins.vici` */
@@ -109,6 +114,6 @@ export const CHARON_IGNORED: readonly string[] = (
   'receive_delay receive_delay_request receive_delay_response receive_delay_type replay_window reqid_base ' +
   'retransmit_jitter retransmit_limit retry_initiate_interval reuse_ikesa routing_table routing_table_prio ' +
   'rsa_pss rsa_pss_trailerfield send_delay send_delay_request send_delay_response send_delay_type ' +
-  'send_vendor_id signature_authentication signature_authentication_constraints spi_label spi_mask spi_max ' +
+  'send_vendor_id signature_authentication_constraints spi_label spi_mask spi_max ' +
   'spi_min ssh_agent threads user'
 ).split(' ');

@@ -49,6 +49,8 @@ export interface Claim {
   readonly prf: Prf;
   readonly identity: Identity;
   readonly localId: Identity;
+  /** Hash algorithms that the peer takes in signatures; empty where it does not speak RFC 7427. */
+  readonly peerHashes: readonly number[];
   readonly certificates: readonly CertPayload[];
   readonly auth: AuthPayload;
   readonly octets: Uint8Array;

@@ -74,7 +74,7 @@ function chooseScheme(
   if (scheme !== undefined) return { method: AuthNumber.DIGITAL_SIGNATURE, scheme };
   for (const method of peerHashes.length === 0 ? OLD_METHODS : []) {
     const old = schemeByMethod(method, key);
-    if (old !== undefined && isAllowed(old, local.schemes)) return { method, scheme: old };
+    if (old !== undefined && isAllowed(old, local.schemes, peerHashes)) return { method, scheme: old };
   }
   throw new Failed({
     code: 'auth/method',
@@ -90,7 +90,7 @@ function chooseScheme(
 
 /** The signature in an AUTH payload with the scheme it claims; refuses what policy does, before any arithmetic. */
 function readSignature(
-  { auth, remote, identity }: Claim,
+  { auth, remote, identity, peerHashes }: Claim,
   key: PublicKey,
 ): { readonly scheme: SignatureScheme; readonly value: Uint8Array } {
   const { method, data } = auth;
@@ -99,7 +99,7 @@ function readSignature(
     method === AuthNumber.DIGITAL_SIGNATURE
       ? ([schemeByIdentifier(data.subarray(1, 1 + length)), data.subarray(1 + length)] as const)
       : ([schemeByMethod(method, key), data] as const);
-  if (scheme !== undefined && scheme.keyType === key.type && isAllowed(scheme, remote.schemes))
+  if (scheme !== undefined && scheme.keyType === key.type && isAllowed(scheme, remote.schemes, peerHashes))
     return { scheme, value };
   throw new Failed({
     code: 'auth/method',
@@ -112,8 +112,17 @@ function readSignature(
   });
 }
 
-function isAllowed(scheme: SignatureScheme, schemes: readonly string[]): boolean {
-  return schemes.length === 0 ? !isWeakScheme(scheme) : schemes.includes(scheme.name);
+/**
+ * A peer that does not speak RFC 7427 has nothing but SHA-1 for an RSA key, and is not turned away (RFC 8247 §3): a
+ * collision would have to be found during the negotiation. Who speaks it has better, and SHA-1 must be named.
+ */
+function isAllowed(
+  scheme: SignatureScheme,
+  schemes: readonly string[],
+  peerHashes: readonly number[],
+): boolean {
+  if (schemes.length > 0) return schemes.includes(scheme.name);
+  return !isWeakScheme(scheme) || (scheme.name === 'rsa-sha1' && peerHashes.length === 0);
 }
 
 /** ASN.1 length octet and AlgorithmIdentifier, before the signature (RFC 7427 §3). */

@@ -8,16 +8,18 @@ export const signatureHashes: Extension = {
   name: 'signature hashes',
   rfc: 'RFC 7427',
 
-  offer(slot, { connection }) {
+  offer(slot, { connection, host }) {
     if (slot !== 'init-request' && slot !== 'init-response') return [];
+    if (!host.settings.signatureAuthentication) return [];
     const rounds = connection.remote.filter(({ method }) => method === 'pubkey');
     const hashes = new Set(rounds.flatMap(({ schemes }) => announcedHashes(schemes)));
     if (hashes.size === 0) return [];
     return [notify(NotifyStatus.SIGNATURE_HASH_ALGORITHMS, numbers([...hashes]))];
   },
 
-  heed(slot, payloads, { peer }) {
+  heed(slot, payloads, { peer, host }) {
     if (slot !== 'init-request' && slot !== 'init-response') return;
+    if (!host.settings.signatureAuthentication) return;
     const data = findNotify({ payloads }, NotifyStatus.SIGNATURE_HASH_ALGORITHMS)?.data;
     peer.signatureHashes =
       data === undefined

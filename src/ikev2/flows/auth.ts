@@ -114,6 +114,7 @@ export function verifyPeer(
     prf: init.prf,
     identity,
     localId,
+    peerHashes: sa.peer.signatureHashes,
     certificates: all(message, PayloadType.CERT),
     auth,
     octets: octetsOf(init, signer, id),

@@ -57,7 +57,7 @@ export class Cygnet {
 
   /** The unmodified swanctl, on our socket. */
   swanctl(...args: string[]): Promise<Run> {
-    return run('swanctl', [...args, '--uri', `unix://${this.socket}`], { timeout: 30_000 });
+    return run('swanctl', [...args, '--uri', this.uri], { timeout: 30_000 });
   }
 
   /** `cygnet ARGS --control …`. */
@@ -87,6 +87,10 @@ export class Cygnet {
 
   get socket(): string {
     return join(this.directory, 'control.sock');
+  }
+
+  get uri(): string {
+    return `unix://${this.socket}`;
   }
 }
 

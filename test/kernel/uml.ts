@@ -1,12 +1,13 @@
 /**
  * A Linux kernel with IPsec for a test, whatever the host's kernel has: user-mode Linux (Debian's `user-mode-linux`)
  * on the host's own files. `npm run kernel [FILE…]` boots it, runs the test files of this folder (or those named) in
- * it and ends with their result. Nothing of it needs a privilege.
+ * it and ends with their result. Such a kernel has one processor, so that two of them share the files. Nothing of it
+ * needs a privilege.
  */
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { chmodSync, existsSync, globSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { availableParallelism, tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 
 const root = resolve(import.meta.dirname, '../..');
@@ -16,7 +17,8 @@ const MODULES = [
   'sha512_generic rng jitterentropy_rng drbg ghash-generic gf128mul cmac crypto_null authenc authencesn',
   'echainiv seqiv gcm ccm ctr cbc hmac sha256_generic sha1_generic md5 des_generic xcbc chacha_generic',
   'poly1305_generic chacha20poly1305 camellia_generic deflate xfrm_algo xfrm_user esp4 esp6 ah4 ah6 ipcomp',
-  'veth tunnel4 xfrm4_tunnel xfrm6_tunnel tun sch_ingress cls_matchall act_nat',
+  'veth af_key tunnel4 xfrm4_tunnel xfrm6_tunnel ip_vti tun sch_ingress cls_matchall act_nat',
+  'ip_tables nf_conntrack nf_nat iptable_nat iptable_mangle xt_nat xt_MASQUERADE xt_tcpudp',
 ].join(' ');
 
 const LIMIT_MS = 1_200_000;
@@ -35,24 +37,39 @@ async function run(tests: readonly string[]): Promise<number> {
   const folder = mkdtempSync(join(tmpdir(), 'cygnet-kernel-'));
   try {
     const init = join(folder, 'init.sh');
-    writeFileSync(init, script(folder, tests));
+    const kernels = Math.min(2, tests.length, availableParallelism());
+    writeFileSync(init, script(folder, tests, kernels === 1));
     chmodSync(init, 0o755);
     const environment = shim(folder);
     if (environment === undefined) return 1;
-    const console_ = await boot(init, environment);
-    const result = join(folder, 'result');
-    if (!existsSync(result)) {
-      console.error(`the kernel did not get as far as the tests:\n${console_.slice(-4000)}`);
-      return 1;
-    }
-    return Number(readFileSync(result, 'utf8'));
+    const consoles = await Promise.all(Array.from({ length: kernels }, () => boot(init, environment)));
+    const failed = tests.filter((test, i) => !passed(test, join(folder, `${i}`)));
+    if (failed.length === tests.length) console.error(consoles.map(text => text.slice(-4000)).join('\n'));
+    for (const test of failed) console.error(`failed: ${test}`);
+    return failed.length === 0 ? 0 : 1;
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
 }
 
-/** Runs as the first process inside. The host's files are its files: only `folder` is written to. */
-function script(folder: string, tests: readonly string[]): string {
+/** What became of a file; what it printed before its kernel ended is printed here. */
+function passed(test: string, place: string): boolean {
+  if (existsSync(join(place, 'result'))) return readFileSync(join(place, 'result'), 'utf8').trim() === '0';
+  const printed = existsSync(join(place, 'out')) ? readFileSync(join(place, 'out'), 'utf8') : 'nothing';
+  console.error(`${test} did not come to its end; it printed\n${printed}`);
+  return false;
+}
+
+/**
+ * Runs as the first process inside. The host's files are its files: only `folder` is written to. A test file belongs
+ * to the kernel that makes its folder first.
+ */
+function script(folder: string, tests: readonly string[], alone: boolean): string {
+  const reporter = '--test --test-isolation=none --test-reporter=spec';
+  const quoted = options.map(option => `'${option}'`).join(' ');
+  // Two that print at the same time print a file's lines together, when it has ended.
+  const [into, after] = alone ? ['| tee', ':'] : ['>', 'cat $place/out'];
+  const color = process.stdout.isTTY ? '' : 'NO_COLOR=1 ';
   return `#!/bin/bash
 export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LANG=C
 mount -t proc proc /proc; mount -t sysfs sys /sys; mount -t tmpfs run /run; mount -t tmpfs tmp /mnt
@@ -60,8 +77,16 @@ mkdir -p /run/lib /run/netns; ln -s /usr/lib/uml/modules /run/lib/modules
 for module in ${MODULES}; do modprobe -d /run $module 2>/dev/null; done
 ip link set lo up
 cd ${root}
-${process.stdout.isTTY ? '' : 'NO_COLOR=1 '}CYGNET_KERNEL=uml TMPDIR=/mnt ${process.execPath} --test --test-isolation=none --test-reporter=spec ${options.map(option => `'${option}'`).join(' ')} ${tests.join(' ')} 2>&1
-echo $? > ${folder}/result
+number=0
+for file in ${tests.join(' ')}; do
+  place=${folder}/$number
+  number=$((number + 1))
+  mkdir $place 2>/dev/null || continue
+  ${color}CYGNET_KERNEL=uml TMPDIR=/mnt ${process.execPath} ${reporter} ${quoted} $file 2>&1 ${into} $place/out
+  code=\${PIPESTATUS[0]}
+  ${after}
+  echo $code > $place/result
+done
 sync
 echo o > /proc/sysrq-trigger
 sleep 5

@@ -15,22 +15,24 @@ export type Mirror = readonly (readonly [string, string])[];
  * addresses, so that the one end can be compared with the other.
  */
 export async function kernelView(lab: Lab, namespace: string, mirror: Mirror = []): Promise<KernelView> {
-  const read = async (...command: string[]): Promise<string> =>
-    (await lab.run(namespace, ['ip', ...command])).stdout;
+  // One shell for all of it: to start a program from here takes its time in user-mode Linux.
+  const { stdout } = await lab.run(namespace, ['sh', '-c', SHOWN.join(`; echo ${BETWEEN}; `)]);
+  const [states = '', policies = '', routes = ''] = stdout.split(`${BETWEEN}\n`);
   const show = (text: string): readonly string[] =>
     text
       .split(/\n(?=\S)/)
       .map(block => exchanged(general(block), mirror))
       .filter(block => block !== '')
       .sort();
-  return {
-    states: show(await read('xfrm', 'state')),
-    policies: show(await read('xfrm', 'policy', 'list', 'nosock')),
-    routes: show(
-      (await read('route', 'show', 'table', '220')) + (await read('-6', 'route', 'show', 'table', '220')),
-    ),
-  };
+  return { states: show(states), policies: show(policies), routes: show(routes) };
 }
+
+const SHOWN = [
+  'ip xfrm state',
+  'ip xfrm policy list nosock',
+  'ip route show table 220; ip -6 route show table 220',
+];
+const BETWEEN = '----';
 
 /** Packets that the SAs of `namespace` have carried, by SPI. */
 export async function packetsBySpi(namespace: string): Promise<ReadonlyMap<string, number>> {

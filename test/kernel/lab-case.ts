@@ -1,0 +1,135 @@
+import assert from 'node:assert/strict';
+import { mustRun, until } from '../interop/lab.ts';
+import { Scene } from '../interop/scene.ts';
+import type { Section } from '../interop/swanctl.ts';
+import { Steering } from './steering.ts';
+import { kernelView, type Mirror, NOTHING } from './view.ts';
+
+/** A child as alice has it; bob has the same with the two sides exchanged. */
+export interface Case {
+  readonly settings: Section;
+  /** On alice's side alone. */
+  readonly own?: Section;
+  readonly local?: string;
+  readonly remote?: string;
+  /** Of the connection, on both sides. */
+  readonly connection?: Section;
+  /** What is pinged, from where. */
+  readonly ping: readonly [from: string, to: string];
+  /** Of the pings; `outer`: the protected packets would have to bear one, so none are sent. */
+  readonly mark?: number | 'outer';
+}
+
+export const NET = { local: '10.1.0.0/16', remote: '10.2.0.0/16', ping: ['10.1.0.1', '10.2.0.1'] } as const;
+export const HOST = { ping: ['10.9.0.1', '10.9.0.2'] } as const;
+export const GCM = { esp_proposals: 'aes128gcm16' };
+
+/** alice is cygnet and bob charon, both with the IPsec of the kernel, and a connection for each case. */
+export class KernelScene implements AsyncDisposable {
+  readonly scene: Scene;
+
+  private constructor(scene: Scene) {
+    this.scene = scene;
+  }
+
+  static async open(
+    cases: Readonly<Record<string, Case>>,
+    options: Partial<Parameters<typeof Scene.open>[0]> = {},
+  ): Promise<KernelScene> {
+    return new KernelScene(
+      await Scene.open({
+        backend: 'kernel',
+        alice: configuration => configured(cases, 'alice', configuration),
+        bob: configuration => configured(cases, 'bob', configuration),
+        ...options,
+      }),
+    );
+  }
+
+  /** Of the daemon that runs now: it may have been started again. */
+  get cygnet(): Steering {
+    return new Steering(this.scene.cygnet);
+  }
+
+  get charon(): Steering {
+    return new Steering(this.scene.charon);
+  }
+
+  /** cygnet's kernel has what charon's has, apart from what is different in every run. */
+  async sameOnBothEnds(): Promise<void> {
+    const { lab, alice, bob } = this.scene;
+    const [ours, theirs] = [await kernelView(lab, alice), await kernelView(lab, bob, MIRROR)];
+    assert.deepEqual(ours, theirs);
+  }
+
+  /** Ends the IKE SA of a case, from cygnet, and waits until nothing of it is left anywhere. */
+  async terminate(child: string): Promise<void> {
+    await this.cygnet.terminate(`ike-${child}`);
+    await this.nothingLeft();
+  }
+
+  async nothingLeft(): Promise<void> {
+    await until('charon has no SA left', () => this.charon.isEmpty());
+    assert.deepEqual(await kernelView(this.scene.lab, this.scene.alice), NOTHING);
+  }
+
+  /** What ping says in the end. */
+  async pings([from, to]: Case['ping'], ...options: string[]): Promise<string> {
+    const { lab, alice } = this.scene;
+    const command = ['ping', '-q', '-i', '0.05', '-W', '2', ...options, '-I', from, to];
+    return (await lab.run(alice, command)).stdout;
+  }
+
+  /** Whether a packet comes back within a second. */
+  async passes(way: Case['ping']): Promise<boolean> {
+    return (await this.pings(way, '-c', '1', '-W', '1')).includes(' 0% packet loss');
+  }
+
+  /** `ip` in alice's namespace. */
+  ip(...command: string[]): Promise<string> {
+    return mustRun('ip', ['-n', this.scene.alice, ...command]);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.scene[Symbol.asyncDispose]();
+  }
+}
+
+const MIRROR: Mirror = [
+  ['10.9.0.1', '10.9.0.2'],
+  ['10.1.', '10.2.'],
+  [' sport ', ' dport '],
+];
+
+/** A connection for each case, told apart by their identities, each with the one child. */
+function configured(
+  cases: Readonly<Record<string, Case>>,
+  who: 'alice' | 'bob',
+  { connections }: Section,
+): Section {
+  const { lab } = connections as { lab: Section };
+  const peer = who === 'alice' ? 'bob' : 'alice';
+  const all = Object.entries(cases).map(([name, { settings, own: extra, local, remote, connection }]) => {
+    const [own, other] = who === 'alice' ? [local, remote] : [remote, local];
+    const child = {
+      // The same on both sides, since the defaults differ.
+      replay_window: '64',
+      ...settings,
+      ...(who === 'alice' ? extra : {}),
+      ...(own && { local_ts: own }),
+      ...(other && { remote_ts: other }),
+    };
+    const section = {
+      ...lab,
+      ...connection,
+      local: { auth: 'psk', id: `${name}.${who}.lab` },
+      remote: { auth: 'psk', id: `${name}.${peer}.lab` },
+      children: { [name]: child },
+    };
+    return [`ike-${name}`, section] as const;
+  });
+  return {
+    connections: Object.fromEntries(all),
+    secrets: { 'ike-1': { secret: '"correct horse battery"' } },
+  };
+}

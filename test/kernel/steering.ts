@@ -1,0 +1,102 @@
+import assert from 'node:assert/strict';
+import { type Message, sectionOf, sectionsOf, textOf, ViciClient } from '../../src/control/index.ts';
+import { until } from '../interop/lab.ts';
+
+/** A child SA as `list-sas` tells of it. */
+export interface ChildView {
+  readonly name: string;
+  readonly state: string;
+  readonly spiIn: string;
+}
+
+/**
+ * Orders to a daemon, cygnet or charon, on its VICI socket; to start swanctl for each takes a third of a second in
+ * user-mode Linux. What swanctl itself makes of them is the matter of `test/interop`.
+ */
+export class Steering {
+  readonly #uri: string;
+
+  constructor({ uri }: { readonly uri: string }) {
+    this.#uri = uri;
+  }
+
+  initiate(child: string): Promise<void> {
+    return this.#order('initiate', { child, timeout: '20000' });
+  }
+
+  rekey(child: string): Promise<void> {
+    return this.#order('rekey', { child });
+  }
+
+  install(child: string): Promise<void> {
+    return this.#order('install', { child });
+  }
+
+  uninstall(child: string): Promise<void> {
+    return this.#order('uninstall', { child });
+  }
+
+  /** Whether there was one. */
+  async terminate(ike: string): Promise<boolean> {
+    return textOf(await this.#request('terminate', { ike, timeout: '20000' }), 'success') === 'yes';
+  }
+
+  /** All child SAs there are. */
+  async children(): Promise<readonly ChildView[]> {
+    return (await this.#sas()).flatMap(sa =>
+      sectionsOf(sectionOf(sa, 'child-sas')).map(([, child]) => ({
+        name: textOf(child, 'name') ?? '',
+        state: textOf(child, 'state') ?? '',
+        spiIn: textOf(child, 'spi-in') ?? '',
+      })),
+    );
+  }
+
+  /** SPIs of the SAs of a child that are in use. */
+  async spis(child: string): Promise<readonly string[]> {
+    const found = (await this.children()).filter(
+      ({ name, state }) => name === child && state === 'INSTALLED',
+    );
+    return found.map(({ spiIn }) => spiIn);
+  }
+
+  async isEmpty(): Promise<boolean> {
+    return (await this.#sas()).length === 0;
+  }
+
+  /** Waits until none of the SAs that `child` had is there, but another. */
+  renewed(child: string, old: readonly string[]): Promise<readonly string[]> {
+    return until('another SA', async () => {
+      const now = await this.spis(child);
+      return now.length > 0 && !now.some(spi => old.includes(spi)) && now;
+    });
+  }
+
+  async #sas(): Promise<readonly Message[]> {
+    const sas: Message[] = [];
+    await this.#with(client =>
+      client.stream('list-sas', 'list-sa', {}, message => {
+        for (const [, sa] of sectionsOf(message)) sas.push(sa);
+      }),
+    );
+    return sas;
+  }
+
+  async #order(command: string, message: Message): Promise<void> {
+    const answer = await this.#request(command, message);
+    assert.equal(textOf(answer, 'success'), 'yes', `${command}: ${textOf(answer, 'errmsg')}`);
+  }
+
+  #request(command: string, message: Message): Promise<Message> {
+    return this.#with(client => client.request(command, message, { timeout: 120_000 }));
+  }
+
+  async #with<T>(use: (client: ViciClient) => Promise<T>): Promise<T> {
+    const client = await ViciClient.connect(this.#uri);
+    try {
+      return await use(client);
+    } finally {
+      client.close();
+    }
+  }
+}

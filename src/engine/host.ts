@@ -47,6 +47,7 @@ export class EngineHost implements Host {
   readonly #later: (() => void)[] = [];
   #outputs: Output[] = [];
   #lastId = 0;
+  #lastChildId = 0;
 
   constructor(options: {
     readonly provider: CryptoProvider;
@@ -140,6 +141,10 @@ export class EngineHost implements Host {
 
   newId(): number {
     return ++this.#lastId;
+  }
+
+  newChildId(): number {
+    return ++this.#lastChildId;
   }
 
   reserveSpi(): bigint {

@@ -70,8 +70,9 @@ export interface Host {
   keepalive(path: Path): void;
   /** The returned function withdraws the question: its answer will be undone instead of delivered. */
   ask(question: Question, answered: (answer: Answer) => void): () => void;
-  /** Numbers for IKE SAs and Child SAs. */
+  /** Numbers of IKE SAs, and of Child SAs: each counted for itself, as people read them. */
   newId(): number;
+  newChildId(): number;
   /** An unused SPI of ours, not zero; datagrams that name it are ignored until a session takes it or it is freed. */
   reserveSpi(): bigint;
   freeSpi(spi: bigint): void;

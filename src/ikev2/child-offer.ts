@@ -161,7 +161,7 @@ export function makeChild(sa: IkeSa, agreement: ChildAgreement, spiIn: number, r
   const { config, chosen, spiOut, mode, localTs, remoteTs, tfcPadding } = agreement;
   const { host, connection, peer } = sa;
   return {
-    id: host.newId(),
+    id: host.newChildId(),
     config,
     reqid: reqid ?? host.reqid(connection, config, selectorText(localTs, remoteTs)),
     protocol: config.protocol,

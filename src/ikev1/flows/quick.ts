@@ -107,7 +107,7 @@ export function makeChild(
   const { host, connection } = sa;
   const text = `${formatSelector(local)} === ${formatSelector(remote)}`;
   return {
-    id: host.newId(),
+    id: host.newChildId(),
     config,
     reqid: old?.reqid ?? host.reqid(connection, config, text),
     protocol: config.protocol,

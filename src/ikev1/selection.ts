@@ -32,7 +32,7 @@ export function choose(
   }
   if (best !== undefined)
     return selectProposal(ours.slice(best.place, best.place + 1), [best.theirs], OPTIONS);
-  const nearest = selectProposal(configured, offered.slice(0, MOST_COMPARED), OPTIONS);
+  const nearest = selectProposal(configured, likeliest(configured, offered), OPTIONS);
   if (nearest.kind === 'mismatch') return nearest;
   // What says more than it must, such as an AEAD with an integrity algorithm beside it.
   return selectProposal(
@@ -41,6 +41,24 @@ export function choose(
     OPTIONS,
   );
 }
+
+/** Those of a long list that have most algorithms in common with what is configured, whichever these are. */
+function likeliest(
+  configured: readonly Proposal[],
+  offered: readonly OfferedProposal[],
+): readonly OfferedProposal[] {
+  if (offered.length <= MOST_COMPARED) return offered;
+  const known = algorithmsIn(configured);
+  return offered
+    .map(one => ({ one, common: one.transforms.filter(transform => known.has(nameOf([transform]))).length }))
+    .sort((a, b) => b.common - a.common)
+    .slice(0, MOST_COMPARED)
+    .map(({ one }) => one);
+}
+
+const algorithmsIn = once(
+  proposals => new Set(proposals.flatMap(({ transforms }) => transforms.map(one => nameOf([one])))),
+);
 
 const placesIn = once(
   proposals => new Map(proposals.map(({ transforms }, place) => [nameOf(transforms), place])),

@@ -36,9 +36,11 @@ import {
 import { Encr, KeMethod } from '../../src/iana/transforms.ts';
 import { concat, EMPTY, equal, u64 } from '../../src/lib/bytes.ts';
 import { ip } from '../../src/lib/ip.ts';
+import { Malformed } from '../../src/lib/reader.ts';
 import { utf8 } from '../../src/lib/text.ts';
 import { SECOND } from '../../src/lib/time.ts';
 import type { Path } from '../../src/policy/sa.ts';
+import type { PayloadChain } from '../../src/wire/chain.ts';
 import { decodeHeader, type Header } from '../../src/wire/header.ts';
 import {
   decodeV1Message,
@@ -46,6 +48,7 @@ import {
   encodeV1Body,
   encodeV1Message,
   encodeV1Payloads,
+  prependHash,
 } from '../../src/wire/v1/message.ts';
 import type {
   V1DeletePayload,
@@ -85,6 +88,8 @@ export interface V1Received {
 /** How a message is made to differ from what it should be. */
 export interface V1Oddity {
   readonly payloads?: (payloads: readonly V1Payload[]) => readonly V1Payload[];
+  /** Done to the octets of the payloads behind the HASH, before it is made of them. */
+  readonly covered?: (octets: Uint8Array) => Uint8Array;
   /** Done to the HASH in front, or to that in the proof. */
   readonly hash?: (hash: Uint8Array) => Uint8Array;
   readonly messageId?: number;
@@ -212,12 +217,7 @@ export class V1ScriptedPeer {
     this.#known.add(messageId);
     const spiIn = this.newSpi();
     const ni = this.provider.random(32);
-    const payloads: readonly V1Payload[] = [
-      espSa(spiIn),
-      { type: V1PayloadType.NONCE, data: ni },
-      this.#network('10.2.0.0'),
-      this.#network('10.1.0.0'),
-    ];
+    const payloads = this.quickPayloads(spiIn, ni);
     const datagram = this.seal(
       V1ExchangeType.QUICK_MODE,
       messageId,
@@ -226,6 +226,16 @@ export class V1ScriptedPeer {
     );
     if (!unsent) this.transmit(datagram);
     return { messageId, spiIn, ni, datagram };
+  }
+
+  /** What the first message of its quick mode says behind the HASH. */
+  quickPayloads(spiIn: number, ni: Uint8Array): readonly V1Payload[] {
+    return [
+      espSa(spiIn),
+      { type: V1PayloadType.NONCE, data: ni },
+      this.#network('10.2.0.0'),
+      this.#network('10.1.0.0'),
+    ];
   }
 
   /** Waits for the answer to a quick mode; undefined where none comes. */
@@ -277,12 +287,13 @@ export class V1ScriptedPeer {
       flags: oddity.flags ?? 0,
       messageId,
     };
-    const all =
-      messageId === 0 ? payloads : [this.#hashOf(exchange, messageId, payloads, oddity), ...payloads];
-    if (oddity.clear === true)
+    const chain = this.#chainOf(exchange, messageId, payloads, oddity);
+    if (oddity.clear === true) {
+      const all = decodeV1Payloads(chain.first, chain.bytes).payloads;
       return oddity.mangle?.(encodeV1Message(fields, all)) ?? encodeV1Message(fields, all);
+    }
     const iv = oddity.iv ?? this.#ivOf(sa, messageId);
-    const { datagram, nextIv } = sealV1Message(fields, encodeV1Payloads(all), sa.cipher, iv);
+    const { datagram, nextIv } = sealV1Message(fields, chain, sa.cipher, iv);
     if (oddity.iv === undefined) sa.ivs.set(messageId, nextIv);
     return oddity.mangle?.(datagram) ?? datagram;
   }
@@ -396,22 +407,25 @@ export class V1ScriptedPeer {
     this.#send(V1ExchangeType.QUICK_MODE, messageId, oddity.payloads?.(all) ?? all, oddity);
   }
 
-  #hashOf(
+  /** The payloads of a message, after phase 1 with the HASH in front that covers them. */
+  #chainOf(
     exchange: number,
     messageId: number,
     payloads: readonly V1Payload[],
-    { hash }: V1Oddity,
-  ): V1Payload {
+    { covered, hash }: V1Oddity,
+  ): PayloadChain {
+    const { first, bytes } = encodeV1Payloads(payloads);
+    const rest = { first, bytes: covered?.(bytes) ?? bytes };
+    if (messageId === 0) return rest;
     const { skeyidA } = this.current.keys;
-    const rest = encodeV1Payloads(payloads).bytes;
     const nonces = this.#nonces.get(messageId);
     const isFirst = exchange !== V1ExchangeType.QUICK_MODE || nonces === undefined;
     const data = isFirst
-      ? hash1(this.#hash, skeyidA, messageId, rest)
+      ? hash1(this.#hash, skeyidA, messageId, rest.bytes)
       : has(payloads, V1PayloadType.SA)
-        ? hash2(this.#hash, skeyidA, messageId, nonces.ni, rest)
+        ? hash2(this.#hash, skeyidA, messageId, nonces.ni, rest.bytes)
         : hash3(this.#hash, skeyidA, messageId, { initiator: nonces.ni, responder: nonces.nr });
-    return { type: V1PayloadType.HASH, data: hash?.(data) ?? data };
+    return prependHash(hash?.(data) ?? data, rest);
   }
 
   #send(exchange: number, messageId: number, payloads: readonly V1Payload[], oddity: V1Oddity): void {
@@ -499,9 +513,15 @@ export class V1ScriptedPeer {
     if (sa === undefined || sa.initiatorSpi !== header.initiatorSpi) return undefined;
     const opened = openV1Message(datagram, sa.cipher, this.#ivOf(sa, header.messageId));
     if (opened === undefined) return undefined;
-    const { payloads } = decodeV1Payloads(header.nextPayload, opened.bytes);
-    sa.ivs.set(header.messageId, opened.nextIv);
-    return payloads;
+    try {
+      const { payloads } = decodeV1Payloads(header.nextPayload, opened.bytes);
+      sa.ivs.set(header.messageId, opened.nextIv);
+      return payloads;
+    } catch (error) {
+      // Keys of another main mode.
+      if (error instanceof Malformed) return undefined;
+      throw error;
+    }
   }
 
   get #begun() {

@@ -132,14 +132,13 @@ export class Exchanges {
     }
   }
 
-  /** The peer refuses the SA of this SPI of ours; without an SPI that is known, the only negotiation there is. */
+  /** The peer refuses the SA of this SPI of ours; without an SPI that is known, the only negotiation of ours there is. */
   refuse(spi: number | undefined, failure: Failure): boolean {
-    const waiting = [...this.#table.all()].filter(
-      exchange => exchange.initiated && exchange.waiting !== undefined,
-    );
+    const waiting = [...this.#table.all()].filter(exchange => exchange.waiting !== undefined);
+    const [ours, ...others] = waiting.filter(({ initiated }) => initiated);
     const meant =
       waiting.find(exchange => spi !== undefined && exchange.waiting?.awaited.spi === spi) ??
-      (waiting.length === 1 ? waiting[0] : undefined);
+      (others.length === 0 ? ours : undefined);
     if (meant !== undefined) this.#failWaiting(meant, failure);
     return meant !== undefined;
   }

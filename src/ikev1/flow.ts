@@ -39,7 +39,7 @@ export interface Awaited {
   readonly reject?: (message: Message) => Refused | undefined;
   /** What it most likely means that a message cannot be read. */
   readonly otherwise?: Refused;
-  /** A refusal that names this SPI of ours is the answer. */
+  /** A refusal that names this SPI of ours is the answer, or the end of it. */
   readonly spi?: number;
   /** A packet by this Child SA says as much as the message: the flow goes on with undefined. */
   readonly child?: number;

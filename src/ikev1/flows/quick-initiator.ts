@@ -22,6 +22,7 @@ import { spiOctets } from '../quick-transform.ts';
 import { prepare, takeOver } from '../succession.ts';
 import { responderLifetime } from './lifetime-notify.ts';
 import {
+  aboutOffer,
   aboutSpi,
   configuredSelectors,
   endExchange,
@@ -123,7 +124,7 @@ function* attempt(
     );
     const nr = nonceOf(answer);
     const { suite, secret } = judge(config, offer, answer, half);
-    const agreed = agreedSelectors(sa, config, mode, selectors, answer);
+    const agreed = agreedSelectors(sa, config, suite, selectors, answer);
     const keys = keysOf(sa, config, suite, spiIn, { initiator: ni, responder: nr }, secret);
     const child = makeChild(sa, config, suite, spiIn, agreed, old);
     const said: Life = shorter(suite.life, responderLifetime(answer));
@@ -151,7 +152,10 @@ function judge(
     payload === undefined
       ? { code: 'peer/malformed' as const, summary: `${config.name}: an answer without an SA` }
       : confirmQuick(config, offer, payload);
-  if ('code' in suite) throw new Refused(V1Notify.BAD_PROPOSAL_SYNTAX, suite, { child: config.name });
+  if ('code' in suite) {
+    const about = payload === undefined ? {} : { about: aboutOffer(payload) };
+    throw new Refused(V1Notify.BAD_PROPOSAL_SYNTAX, suite, { ...about, child: config.name });
+  }
   return { suite, secret: endExchange(half, answer, aboutSpi(config, suite.spiOut)) };
 }
 
@@ -162,7 +166,7 @@ function judge(
 function agreedSelectors(
   sa: IsakmpSa,
   config: ChildConfig,
-  mode: 'tunnel' | 'transport',
+  { mode, spiOut }: QuickSuite,
   asked: Selectors,
   answer: Message,
 ): Selectors {
@@ -183,7 +187,7 @@ function agreedSelectors(
       code: 'peer/ts-unacceptable',
       summary: `${config.name}: the peer answered with other selectors than it was asked for`,
     },
-    { child: config.name },
+    { about: aboutSpi(config, spiOut), child: config.name },
   );
 }
 
@@ -205,8 +209,9 @@ function* installOurs(
   } catch (error) {
     ours = true;
     // The peer waits for the third message, and would have an SA that leads nowhere.
+    const about = aboutSpi(child.config, child.spiOut);
     if (error instanceof Failed)
-      throw new Refused(V1Notify.NO_PROPOSAL_CHOSEN, error.failure, { child: child.config.name });
+      throw new Refused(V1Notify.NO_PROPOSAL_CHOSEN, error.failure, { about, child: child.config.name });
     throw error;
   } finally {
     if (ours) releaseSpi(sa, child.config, child.spiIn);

@@ -15,6 +15,7 @@ import { spiOctets } from '../quick-transform.ts';
 import { takeOver, twinsOf } from '../succession.ts';
 import { lifetimeNotify } from './lifetime-notify.ts';
 import {
+  aboutOffer,
   aboutSpi,
   answerExchange,
   configuredSelectors,
@@ -78,7 +79,7 @@ export function* serveQuickMode(sa: IsakmpSa, message: Message): Flow<void> {
         ],
         hash: { number: 2, ni },
       },
-      { hash: { number: 3, ni, nr }, child: child.id },
+      { hash: { number: 3, ni, nr }, child: child.id, spi: spiIn },
     );
     confirmed = sa.current.children.includes(child);
   } finally {
@@ -252,12 +253,6 @@ function refused(config: ChildConfig, payload: V1SaPayload, failure: Failure): R
     about: aboutOffer(payload),
     child: config.name,
   });
-}
-
-/** The SPI by which the peer knows what it offered. */
-function aboutOffer({ proposals }: V1SaPayload): { readonly protocol: number; readonly spi: Uint8Array } {
-  const [proposal] = proposals;
-  return { protocol: proposal?.protocol ?? 0, spi: proposal?.spi ?? new Uint8Array() };
 }
 
 const NO_CHILD: Failure = {

@@ -6,6 +6,7 @@ import { V1Notify, V1PayloadType } from '../../iana/ikev1.ts';
 import { KeMethod } from '../../iana/transforms.ts';
 import type { ChildKeys, ChildSa } from '../../ike/child.ts';
 import type { Host } from '../../ike/session.ts';
+import { EMPTY } from '../../lib/bytes.ts';
 import type { Secret } from '../../lib/secret.ts';
 import type { ChildConfig } from '../../policy/connection.ts';
 import { Failed, type Failure } from '../../policy/failure.ts';
@@ -14,7 +15,7 @@ import { resolveSelectors } from '../../policy/narrowing.ts';
 import type { DirectionKeys, IpsecMode } from '../../policy/sa.ts';
 import { formatSelector } from '../../policy/selector-text.ts';
 import type { TrafficSelector } from '../../policy/traffic-selector.ts';
-import type { V1NatOaPayload } from '../../wire/v1/payload.ts';
+import type { V1NatOaPayload, V1SaPayload } from '../../wire/v1/payload.ts';
 import { type About, first, type Message, Refused } from '../flow.ts';
 import type { IsakmpSa, Role } from '../isakmp-sa.ts';
 import { protocolNumber, type QuickSuite } from '../quick-proposal.ts';
@@ -181,6 +182,12 @@ export function releaseSpi(sa: IsakmpSa, { protocol }: ChildConfig, spi: number)
 /** A notify about the peer's SPI. */
 export function aboutSpi({ protocol }: Pick<ChildConfig, 'protocol'>, spi: number): About {
   return { protocol: protocolNumber(protocol), spi: spiOctets(spi) };
+}
+
+/** A notify about the SA that an SA payload is for, by the SPI that its sender has chosen. */
+export function aboutOffer({ proposals }: V1SaPayload): About {
+  const [proposal] = proposals;
+  return { protocol: proposal?.protocol ?? 0, spi: proposal?.spi ?? EMPTY };
 }
 
 function methodOf(provider: Host['provider'], group: number) {

@@ -87,8 +87,10 @@ function childLines(child: ChildSaView, now: number, long: boolean): Line[] {
   ];
   if (!long) return [line];
   const wrapped = child.udpEncapsulation ? ' in UDP' : '';
+  const compressed =
+    child.cpiIn === undefined ? '' : `, compressed with CPIs ${child.cpiIn} in ${child.cpiOut} out`;
   const packets = `${child.packetsIn} packets in, ${child.packetsOut} out`;
-  const remark = `#${child.id} reqid ${child.reqid} ${child.protocol} ${child.mode}${wrapped}, SPIs ${child.spiIn} in ${child.spiOut} out, ${child.proposal}, ${packets}`;
+  const remark = `#${child.id} reqid ${child.reqid} ${child.protocol} ${child.mode}${wrapped}, SPIs ${child.spiIn} in ${child.spiOut} out${compressed}, ${child.proposal}, ${packets}`;
   return [line, { remark }];
 }
 

@@ -36,6 +36,7 @@ export function childFrom(section: Section, report: Report): ChildConfig {
     reqid: values.reqid,
     ...(values.updown === undefined ? {} : { updown: values.updown }),
     inactivity: values.inactivity,
+    ...(values.ipcomp && { ipcomp: true }),
     ...kernelFrom(values),
   };
 }

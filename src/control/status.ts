@@ -24,6 +24,9 @@ const childSaShape = record({
   /** Eight hex digits. */
   spiIn: text,
   spiOut: text,
+  /** Four hex digits each; absent where packets are not compressed. */
+  cpiIn: optional(text),
+  cpiOut: optional(text),
   /** Keywords, such as `aes256gcm16-x25519`. */
   proposal: text,
   esn: flag,

@@ -32,7 +32,7 @@ export class BackendQueue {
     try {
       switch (question.kind) {
         case 'allocate-spi':
-          return { kind: 'spi', spi: await this.#backend.allocateSpi(question.protocol, question.path) };
+          return await this.#reserve(question);
         case 'install':
           this.#admit(question.sa);
           await this.#inOrder(question.sa.id, () =>
@@ -58,6 +58,19 @@ export class BackendQueue {
   /** Resolves when everything asked so far has been carried out. */
   async settled(): Promise<void> {
     while (this.#tails.size > 0) await Promise.allSettled(this.#tails.values());
+  }
+
+  /** An SA can do without compression: where no CPI is to be had, its SPI will do. */
+  async #reserve({ protocol, path, ipcomp }: Extract<Question, { kind: 'allocate-spi' }>): Promise<Answer> {
+    const spi = await this.#backend.allocateSpi(protocol, path);
+    if (ipcomp !== true) return { kind: 'spi', spi };
+    try {
+      const cpi = await this.#backend.allocateCpi?.(protocol, spi, path);
+      return { kind: 'spi', spi, ...(cpi !== undefined && { cpi }) };
+    } catch (error) {
+      this.#onFailure(failureOf(error));
+      return { kind: 'spi', spi };
+    }
   }
 
   #perform(command: Exclude<Command, { kind: 'release-spi' }>): Promise<void> {

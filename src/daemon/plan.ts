@@ -72,6 +72,7 @@ const CHILD_KEYS: Keys<Omit<ChildConfig, 'name'>> = {
   reqid: ['reqid', true],
   updown: ['updown', true],
   inactivity: ['inactivity', true],
+  ipcomp: ['ipcomp', true],
   kernel: ['marks, if_id, priority, copy_…', true],
 };
 

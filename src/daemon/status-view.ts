@@ -123,6 +123,7 @@ function childSaView(child: ChildSaStatus, usage: ChildSaUsage | undefined): Chi
     ...child,
     spiIn: hex(child.spiIn, 8),
     spiOut: hex(child.spiOut, 8),
+    ...(child.ipcomp && { cpiIn: hex(child.ipcomp.cpiIn, 4), cpiOut: hex(child.ipcomp.cpiOut, 4) }),
     bytesIn: usage?.bytesIn ?? 0n,
     packetsIn: usage?.packetsIn ?? 0n,
     bytesOut: usage?.bytesOut ?? 0n,

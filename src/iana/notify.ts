@@ -30,6 +30,14 @@ export const NotifyError = {
   MS_NOTIFY_STATUS: 12345,
 } as const;
 
+/** Notification IPCOMP Transform IDs */
+export const IpcompTransform = {
+  IPCOMP_OUI: 1,
+  IPCOMP_DEFLATE: 2,
+  IPCOMP_LZS: 3,
+  IPCOMP_LZJH: 4,
+} as const;
+
 /** Notify Message Status Types */
 export const NotifyStatus = {
   INITIAL_CONTACT: 16384,

@@ -2,7 +2,7 @@ import type { Instant } from '../lib/time.ts';
 import type { ChildConfig } from '../policy/connection.ts';
 import { kernelOptions } from '../policy/kernel-config.ts';
 import { childLifetimes } from '../policy/lifetimes.ts';
-import type { DirectionKeys, IpsecAlgorithms, IpsecMode, Path } from '../policy/sa.ts';
+import type { Compression, DirectionKeys, IpsecAlgorithms, IpsecMode, Path } from '../policy/sa.ts';
 import { formatSelector } from '../policy/selector-text.ts';
 import type { TrafficSelector } from '../policy/traffic-selector.ts';
 import { ask, type Flow } from './flow.ts';
@@ -23,6 +23,8 @@ export interface ChildSa {
   keMethod: number;
   readonly spiIn: number;
   readonly spiOut: number;
+  /** Where packets are compressed. */
+  readonly ipcomp?: Compression;
   readonly localTs: readonly TrafficSelector[];
   readonly remoteTs: readonly TrafficSelector[];
   readonly udpEncapsulation: boolean;
@@ -56,10 +58,21 @@ export interface ChildKeys {
   readonly keysOut: DirectionKeys;
 }
 
-/** An inbound SPI for `protocol`. Whoever takes it must release it, or see it installed. */
-export function* reserveSpi(protocol: 'esp' | 'ah', path: Path): Flow<never, number> {
-  const answer = yield* ask<'allocate-spi'>({ kind: 'allocate-spi', protocol, path });
-  return answer.spi;
+/** What packets will bear that come in by an SA to be. */
+export interface Reserved {
+  readonly spi: number;
+  /** Where compression was asked for and can be had (RFC 3173); it goes the way of the SPI. */
+  readonly cpi?: number;
+}
+
+/** An inbound SPI for `protocol`, with `ipcomp` a CPI too. Whoever takes it must release the SPI, or see it installed. */
+export function* reserveSpi(protocol: 'esp' | 'ah', path: Path, ipcomp = false): Flow<never, Reserved> {
+  return yield* ask<'allocate-spi'>({
+    kind: 'allocate-spi',
+    protocol,
+    path,
+    ...(ipcomp && { ipcomp }),
+  });
 }
 
 /**
@@ -88,6 +101,7 @@ export function* install(
     spiIn: child.spiIn,
     spiOut: child.spiOut,
     ...keys,
+    ...(child.ipcomp === undefined ? {} : { ipcomp: child.ipcomp }),
     path,
     udpEncapsulation: child.udpEncapsulation,
     localTs: child.localTs,
@@ -135,6 +149,7 @@ export function childStatus(child: ChildSa): ChildSaStatus {
     udpEncapsulation: child.udpEncapsulation,
     spiIn: child.spiIn,
     spiOut: child.spiOut,
+    ...(child.ipcomp === undefined ? {} : { ipcomp: child.ipcomp }),
     proposal: child.proposal,
     ...(child.config.kernel === undefined ? {} : { kernel: kernelOptions(child.config.kernel, child.reqid) }),
     esn: child.algorithms.esn,

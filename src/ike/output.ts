@@ -1,6 +1,6 @@
 import type { Duration, Instant } from '../lib/time.ts';
 import type { Failure } from '../policy/failure.ts';
-import type { ChildSaParameters, KernelOptions, Path } from '../policy/sa.ts';
+import type { ChildSaParameters, Compression, KernelOptions, Path } from '../policy/sa.ts';
 
 /** What the core wants done, in order. The shell performs it; nothing in the core does anything itself. */
 export type Output =
@@ -15,12 +15,18 @@ export type Output =
 export type Question =
   /** Names resolved, a local address chosen: from where to where a connection's first message goes. */
   | { readonly kind: 'resolve'; readonly connection: string }
-  | { readonly kind: 'allocate-spi'; readonly protocol: 'esp' | 'ah'; readonly path: Path }
+  /** With `ipcomp` a CPI along with the SPI, where there is one to be had: the two are released and installed together. */
+  | {
+      readonly kind: 'allocate-spi';
+      readonly protocol: 'esp' | 'ah';
+      readonly path: Path;
+      readonly ipcomp?: boolean;
+    }
   | { readonly kind: 'install'; readonly sa: ChildSaParameters; readonly outbound: boolean };
 
 export type Answer =
   | { readonly kind: 'path'; readonly path: Path }
-  | { readonly kind: 'spi'; readonly spi: number }
+  | { readonly kind: 'spi'; readonly spi: number; readonly cpi?: number }
   | { readonly kind: 'done' }
   | { readonly kind: 'failed'; readonly failure: Failure };
 
@@ -134,6 +140,8 @@ export interface ChildSaStatus {
   readonly udpEncapsulation: boolean;
   readonly spiIn: number;
   readonly spiOut: number;
+  /** Where packets are compressed. */
+  readonly ipcomp?: Compression;
   readonly proposal: string;
   readonly esn: boolean;
   /** Marks and the like, where any are configured. */

@@ -10,7 +10,7 @@ import {
 import { PayloadType, TransformType } from '../iana/ikev2.ts';
 import { NotifyError, NotifyStatus } from '../iana/notify.ts';
 import { SequenceNumbers } from '../iana/transforms.ts';
-import type { ChildKeys, ChildSa } from '../ike/child.ts';
+import type { ChildKeys, ChildSa, Reserved } from '../ike/child.ts';
 import { noCommonProposal, noCommonSelectors, selectorsRefused } from '../ike/failures.ts';
 import type { ChildConfig } from '../policy/connection.ts';
 import { Failed, type Failure } from '../policy/failure.ts';
@@ -26,6 +26,7 @@ import {
 import type { Payload, TsPayload } from '../wire/v2/payload.ts';
 import { findNotify, first, type Message, notify, Refused } from './flow.ts';
 import type { IkeSa } from './ike-sa.ts';
+import { compressionIn, compressionPayloads, speaksOfCompression, wantsCompression } from './ipcomp.ts';
 import { childSpiOctets, childSpiOf, choiceOf, offerOf } from './sa-payload.ts';
 
 /*
@@ -36,7 +37,7 @@ import { childSpiOctets, childSpiOf, choiceOf, offerOf } from './sa-payload.ts';
 /** What we ask for, kept until the answer is compared with it. */
 export interface ChildOffer {
   readonly config: ChildConfig;
-  readonly spiIn: number;
+  readonly inbound: Reserved;
   readonly proposals: readonly Proposal[];
   readonly mode: IpsecMode;
   readonly localTs: readonly TrafficSelector[];
@@ -51,6 +52,8 @@ export interface ChildAgreement {
   readonly mode: IpsecMode;
   readonly localTs: readonly TrafficSelector[];
   readonly remoteTs: readonly TrafficSelector[];
+  /** The peer's, where packets are to be compressed. */
+  readonly cpiOut?: number;
   /** As configured, or 0 where the peer takes no padded packets (RFC 7296 §1.3.1). */
   readonly tfcPadding: number;
 }
@@ -63,7 +66,12 @@ export interface ChildOptions {
 }
 
 /** What we ask for when `config` is wanted. Throws Failed (`local/unsupported`, `config/…`) when that cannot be. */
-export function childOffer(sa: IkeSa, config: ChildConfig, spiIn: number, options: ChildOptions): ChildOffer {
+export function childOffer(
+  sa: IkeSa,
+  config: ChildConfig,
+  inbound: Reserved,
+  options: ChildOptions,
+): ChildOffer {
   const configured = usable(config.proposals, sa.host.features);
   const proposals = options.withoutKeyExchange ? distinct(configured.map(withoutKeyExchange)) : configured;
   const mode = options.mode ?? wantedMode(config);
@@ -76,14 +84,15 @@ export function childOffer(sa: IkeSa, config: ChildConfig, spiIn: number, option
   const [localTs, remoteTs] = configuredSelectors(sa, config);
   if (localTs.length === 0 || remoteTs.length === 0)
     throw new Failed({ code: 'config/missing', summary: `${config.name}: no traffic selectors` });
-  return { config, spiIn, proposals, mode, localTs, remoteTs };
+  return { config, inbound, proposals, mode, localTs, remoteTs };
 }
 
-/** SA, TSi, TSr and the notify that asks for a mode, as the initiator of the exchange sends them. */
+/** SA, TSi, TSr and the notifies that ask for a mode and compression, as the initiator of the exchange sends them. */
 export function offerPayloads(offer: ChildOffer): readonly Payload[] {
   return [
     ...modePayloads(offer.mode),
-    offerOf(offer.proposals, childSpiOctets(offer.spiIn)),
+    ...compressionPayloads(offer.inbound.cpi),
+    offerOf(offer.proposals, childSpiOctets(offer.inbound.spi)),
     selectorPayload(PayloadType.TSi, offer.localTs),
     selectorPayload(PayloadType.TSr, offer.remoteTs),
   ];
@@ -107,7 +116,11 @@ export function confirmChild(offer: ChildOffer, response: Message): ChildAgreeme
   // Who is refused transport mode gets tunnel mode (RFC 7296 §1.3.1).
   const mode = offer.mode === modeIn(response) ? offer.mode : 'tunnel';
   const tfcPadding = paddingFor(config, response);
-  return { config, chosen, spiOut, mode, localTs, remoteTs, tfcPadding };
+  const cpiOut = compressionIn(response);
+  if (speaksOfCompression(response) && (cpiOut === undefined || offer.inbound.cpi === undefined))
+    throw new Failed(malformed(config, 'it compresses as it was not asked to'));
+  const ipcomp = cpiOut === undefined ? {} : { cpiOut };
+  return { config, chosen, spiOut, mode, localTs, remoteTs, tfcPadding, ...ipcomp };
 }
 
 /**
@@ -130,25 +143,29 @@ export function selectChild(
   let nearest: Refused | undefined;
   for (const { config, localTs, remoteTs } of matches) {
     const outcome = chooseProposal(sa, request, config, mode, options);
-    if (!(outcome instanceof Refused))
-      return { ...outcome, config, localTs, remoteTs, tfcPadding: paddingFor(config, request) };
+    if (!(outcome instanceof Refused)) {
+      const cpiOut = wantsCompression(sa, config) ? compressionIn(request) : undefined;
+      const ipcomp = cpiOut === undefined ? {} : { cpiOut };
+      return { ...outcome, config, localTs, remoteTs, tfcPadding: paddingFor(config, request), ...ipcomp };
+    }
     nearest ??= outcome;
   }
   throw nearest;
 }
 
-/** SA, TSi, TSr and the notify that grants a mode, as the responder of the exchange sends them. */
+/** SA, TSi, TSr and the notifies that grant a mode and compression, as the responder of the exchange sends them. */
 export function answerPayloads(
   sa: IkeSa,
   agreement: ChildAgreement,
-  spiIn: number,
+  child: ChildSa,
   request: Message,
 ): readonly Payload[] {
   const { chosen, mode, localTs, remoteTs } = agreement;
   const behindNat = mode === 'transport' && (sa.peer.natLocal || sa.peer.natRemote);
   return [
     ...modePayloads(mode),
-    choiceOf(chosen, childSpiOctets(spiIn)),
+    ...compressionPayloads(child.ipcomp?.cpiIn),
+    choiceOf(chosen, childSpiOctets(child.spiIn)),
     // What was put in the place of addresses that a NAT hides goes out as it came (RFC 7296 §2.23.1).
     ...(behindNat
       ? request.payloads.filter(({ type }) => type === PayloadType.TSi || type === PayloadType.TSr)
@@ -157,8 +174,9 @@ export function answerPayloads(
 }
 
 /** The Child SA of an agreement, not installed yet. A rekeyed one keeps its predecessor's `reqid`. */
-export function makeChild(sa: IkeSa, agreement: ChildAgreement, spiIn: number, reqid?: number): ChildSa {
-  const { config, chosen, spiOut, mode, localTs, remoteTs, tfcPadding } = agreement;
+export function makeChild(sa: IkeSa, agreement: ChildAgreement, inbound: Reserved, reqid?: number): ChildSa {
+  const { config, chosen, spiOut, mode, localTs, remoteTs, tfcPadding, cpiOut } = agreement;
+  const { spi: spiIn, cpi: cpiIn } = inbound;
   const { host, connection, peer } = sa;
   return {
     id: host.newChildId(),
@@ -176,6 +194,7 @@ export function makeChild(sa: IkeSa, agreement: ChildAgreement, spiIn: number, r
     keMethod: chosen.keyExchange,
     spiIn,
     spiOut,
+    ...(cpiIn !== undefined && cpiOut !== undefined && { ipcomp: { cpiIn, cpiOut } }),
     localTs,
     remoteTs,
     udpEncapsulation: peer.encapsulate,

@@ -18,6 +18,11 @@ export interface IpsecBackend {
   readonly features: BackendFeatures;
   /** An unused inbound SPI (256 … 2^32−1), reserved until it is installed or released. */
   allocateSpi(protocol: 'esp' | 'ah', path: Path): Promise<number>;
+  /**
+   * An unused CPI (256 … 61439) for an SPI that is reserved: it is released with that, or installed with it, or released
+   * when the SPI is installed without it. Only where `features.ipcomp` says so.
+   */
+  allocateCpi?(protocol: 'esp' | 'ah', spi: number, path: Path): Promise<number>;
   releaseSpi(protocol: 'esp' | 'ah', spi: number): void;
   /**
    * Both directions. With `outbound: false` the inbound SA goes in alone and traffic keeps its old outbound SA,

@@ -99,6 +99,31 @@ export const CONFORMANCE: readonly ConformanceCase[] = [
     },
   },
   {
+    what: 'a CPI goes along with an SPI, released with it or installed with it',
+    run: async backend => {
+      if (backend.features.ipcomp !== true) return;
+      const sas: ChildSaParameters[] = [];
+      for (const id of [1, 2, 3]) {
+        const sa = await prepared(backend, { id, spiOut: 0xc200_0000 + id });
+        const cpiIn = await backend.allocateCpi?.('esp', sa.spiIn, SAMPLE_PATH);
+        assert.ok(cpiIn !== undefined && cpiIn >= 256 && cpiIn <= 61_439, String(cpiIn));
+        sas.push({ ...sa, ipcomp: { cpiIn, cpiOut: 0x4000 + id } });
+      }
+      assert.equal(new Set(sas.map(({ ipcomp }) => ipcomp?.cpiIn)).size, 3);
+      const [released, without, compressed] = sas as [
+        ChildSaParameters,
+        ChildSaParameters,
+        ChildSaParameters,
+      ];
+      backend.releaseSpi('esp', released.spiIn);
+      const { ipcomp: _, ...plain } = without;
+      await backend.install(plain, { outbound: true });
+      await backend.install(compressed, { outbound: true });
+      for (const id of [2, 3]) assert.notEqual(await backend.usage(id), undefined);
+      for (const id of [2, 3]) await backend.remove(id);
+    },
+  },
+  {
     what: 'an SA can be put in, asked about and taken out',
     run: async backend => {
       const sa = await prepared(backend);

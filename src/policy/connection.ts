@@ -108,6 +108,8 @@ export interface ChildConfig {
   readonly reqid: number;
   readonly updown?: string;
   readonly inactivity: Duration;
+  /** Compress packets (RFC 3173), where the peer and the back end can; absent: no. */
+  readonly ipcomp?: true;
   /** What the kernel's own IPsec is told besides; absent where nothing is. */
   readonly kernel?: KernelConfig;
 }

@@ -33,6 +33,14 @@ export interface DirectionKeys {
 
 export type IpsecMode = 'tunnel' | 'transport' | 'beet';
 
+/** Compression with DEFLATE inside of ESP or AH (RFC 3173, RFC 2394): the CPIs that packets bear. */
+export interface Compression {
+  /** Ours: packets with this CPI arrive here. */
+  readonly cpiIn: number;
+  /** The peer's. */
+  readonly cpiOut: number;
+}
+
 /** What an IPsec back end is told when a Child SA is made: both directions, since they come and go together. */
 export interface ChildSaParameters {
   /** Unique while the daemon runs; every later call names the SA by it. */
@@ -47,6 +55,8 @@ export interface ChildSaParameters {
   readonly spiOut: number;
   readonly keysIn: DirectionKeys;
   readonly keysOut: DirectionKeys;
+  /** Absent where packets go uncompressed. */
+  readonly ipcomp?: Compression;
   readonly path: Path;
   /** ESP in UDP (RFC 3948) on the path's ports. */
   readonly udpEncapsulation: boolean;
@@ -138,6 +148,8 @@ export interface BackendFeatures {
   /** ESP must travel in UDP, since plain ESP (IP protocol 50) cannot be sent. */
   readonly forceUdpEncapsulation: boolean;
   readonly maximumReplayWindow: number;
+  /** It can compress packets with DEFLATE (RFC 3173). */
+  readonly ipcomp?: true;
   /** It heeds all of `KernelOptions`. */
   readonly kernelOptions?: true;
 }

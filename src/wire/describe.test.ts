@@ -105,12 +105,20 @@ test('the data of a notify are told where they mean something', () => {
     V2_SAMPLES[PayloadType.Notify][2] as Payload,
     V2_SAMPLES[PayloadType.Notify][3] as Payload,
     { type: PayloadType.Notify, protocol: 0, spi: new Uint8Array(0), notifyType: 17, data: Uint8Array.of(1) },
+    {
+      type: PayloadType.Notify,
+      protocol: 0,
+      spi: new Uint8Array(0),
+      notifyType: 16387,
+      data: Uint8Array.of(0x12, 0x34, 2),
+    },
   ];
   assert.deepEqual(detailDatagram(encodeMessage(fields, notifies)).split('\n').slice(2), [
     '  N(REKEY_SA): ESP SPI 01020304',
     '  N(INVALID_KE_PAYLOAD): ECP256 wanted',
     '  N(SIGNATURE_HASH_ALGORITHMS): SHA2_256 IDENTITY',
     '  N(INVALID_KE_PAYLOAD): 01 (1 octets)',
+    '  N(IPCOMP_SUPPORTED): IPCOMP_DEFLATE CPI 1234',
   ]);
 });
 

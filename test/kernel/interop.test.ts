@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { withoutKernelIpsec } from './availability.ts';
 import { type Case, GCM, HOST, KernelScene, NET } from './lab-case.ts';
-import { packetsBySpi } from './view.ts';
+import { packetsBySpi, trafficOf } from './view.ts';
 
 const CASES: Readonly<Record<string, Case>> = {
   'net-to-net': { ...NET, settings: GCM },
@@ -36,6 +36,12 @@ const CASES: Readonly<Record<string, Case>> = {
   'if-ids': { ...NET, mark: 'outer', settings: { ...GCM, if_id_in: '42', if_id_out: '0x2b' } },
   headers: { ...NET, settings: { ...GCM, copy_df: 'no', copy_ecn: 'no', copy_dscp: 'in' } },
   dscp: { ...NET, settings: { ...GCM, copy_dscp: 'no', policies: 'yes' } },
+  ipcomp: { ...NET, settings: { ...GCM, ipcomp: 'yes' }, compresses: true },
+  'ipcomp-transport': {
+    ...HOST,
+    settings: { ...GCM, ipcomp: 'yes', mode: 'transport' },
+    compresses: true,
+  },
   'transport-ah': { ...HOST, settings: { ah_proposals: 'sha1', mode: 'transport' } },
 };
 
@@ -49,7 +55,7 @@ describe('in the kernel, cygnet and charon', { skip: withoutKernelIpsec }, () =>
   after(() => there?.[Symbol.asyncDispose]());
 
   for (const role of ['initiator', 'responder'] as const) {
-    for (const [name, { ping, mark = 0 }] of Object.entries(CASES)) {
+    for (const [name, { ping, mark = 0, compresses }] of Object.entries(CASES)) {
       test(`${name}, cygnet as ${role}: both kernels have the same, and packets pass`, async () => {
         const starter = role === 'initiator' ? there.cygnet : there.charon;
         try {
@@ -59,6 +65,13 @@ describe('in the kernel, cygnet and charon', { skip: withoutKernelIpsec }, () =>
           assert.match(await there.pings(ping, '-c', '2', '-m', `${mark}`), / 0% packet loss/);
           const carried = await packetsBySpi(there.scene.alice);
           assert.deepEqual([...carried.values()], [2, 2], 'the SAs did not carry the packets');
+          if (compresses !== true) return;
+          // 1,000 octets that are all the same.
+          assert.match(await there.pings(ping, '-c', '3', '-s', '1000', '-p', '00'), / 0% packet loss/);
+          for (const { protocol, packets, octets } of await trafficOf(there.scene.alice)) {
+            if (protocol === 'comp') assert.ok(packets >= 3, `${packets} packets compressed`);
+            if (protocol === 'esp') assert.ok(octets < 1500, `${octets} octets: they went as they were`);
+          }
         } finally {
           await starter.terminate(`ike-${name}`);
         }

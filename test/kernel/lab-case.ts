@@ -18,6 +18,8 @@ export interface Case {
   readonly ping: readonly [from: string, to: string];
   /** Of the pings; `outer`: the protected packets would have to bear one, so none are sent. */
   readonly mark?: number | 'outer';
+  /** What can be compressed goes so. */
+  readonly compresses?: true;
 }
 
 export const NET = { local: '10.1.0.0/16', remote: '10.2.0.0/16', ping: ['10.1.0.1', '10.2.0.1'] } as const;

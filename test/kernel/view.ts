@@ -34,11 +34,26 @@ const SHOWN = [
 ];
 const BETWEEN = '----';
 
-/** Packets that the SAs of `namespace` have carried, by SPI. */
-export async function packetsBySpi(namespace: string): Promise<ReadonlyMap<string, number>> {
+/** What each state of `namespace` has carried; protocols as `ip` calls them. */
+export async function trafficOf(
+  namespace: string,
+): Promise<readonly { protocol: string; spi: string; octets: number; packets: number }[]> {
   const text = await mustRun('ip', ['-n', namespace, '-s', 'xfrm', 'state']);
-  const found = text.matchAll(/spi (0x[0-9a-f]+)[\s\S]*?lifetime current:\s+\d+\(bytes\), (\d+)\(packets\)/g);
-  return new Map([...found].map(match => [match[1] as string, Number(match[2])]));
+  const found = text.matchAll(
+    /proto (\S+) spi (0x[0-9a-f]+)[\s\S]*?lifetime current:\s+(\d+)\(bytes\), (\d+)\(packets\)/g,
+  );
+  return [...found].map(([, protocol = '', spi = '', octets, packets]) => ({
+    protocol,
+    spi,
+    octets: Number(octets),
+    packets: Number(packets),
+  }));
+}
+
+/** Packets that the SAs of ESP and AH of `namespace` have carried, by SPI. */
+export async function packetsBySpi(namespace: string): Promise<ReadonlyMap<string, number>> {
+  const sas = (await trafficOf(namespace)).filter(({ protocol }) => protocol === 'esp' || protocol === 'ah');
+  return new Map(sas.map(({ spi, packets }) => [spi, packets]));
 }
 
 export const NOTHING: KernelView = { states: [], policies: [], routes: [] };

@@ -13,6 +13,7 @@ export const ALL_FEATURES: BackendFeatures = {
   esn: true,
   forceUdpEncapsulation: false,
   maximumReplayWindow: 4096,
+  ipcomp: true,
 };
 
 /** An installed pair, with the keys copied out as a kernel would. */
@@ -55,6 +56,7 @@ export class FakeBackEnd {
   readonly #schedule: Schedule;
   readonly #random: Random;
   readonly #everUsed = new Set<number>();
+  readonly #cpis = new Map<number, number>();
   readonly #ids = new Set<number>();
   #activations = 0;
   #readyAt = 0;
@@ -119,7 +121,11 @@ export class FakeBackEnd {
       while (this.#everUsed.has(spi));
       this.#everUsed.add(spi);
       this.reserved.add(spi);
-      return { kind: 'spi', spi };
+      if (question.ipcomp !== true) return { kind: 'spi', spi };
+      // As different as SPIs are, so that one taken for another shows.
+      const cpi = 256 + (this.#everUsed.size % 61_000);
+      this.#cpis.set(spi, cpi);
+      return { kind: 'spi', spi, cpi };
     }
     this.#install(question.sa, question.outbound);
     return { kind: 'done' };
@@ -128,6 +134,8 @@ export class FakeBackEnd {
   #install(sa: ChildSaParameters, outbound: boolean): void {
     assert.ok(!this.#ids.has(sa.id), `SA ${sa.id} is installed a second time`);
     assert.ok(this.reserved.delete(sa.spiIn), `SPI ${hex(sa.spiIn)} was not reserved, or is installed twice`);
+    if (sa.ipcomp !== undefined)
+      assert.equal(sa.ipcomp.cpiIn, this.#cpis.get(sa.spiIn), 'the CPI was not reserved with the SPI');
     assert.ok(sa.spiOut > 255, `outbound SPI ${hex(sa.spiOut)}`);
     assert.ok(sa.localTs.length > 0 && sa.remoteTs.length > 0, 'an SA without traffic selectors');
     if (sa.replaces !== undefined) assert.ok(this.#ids.has(sa.replaces), `SA ${sa.replaces} never was`);
@@ -185,6 +193,8 @@ export function assertPair(out: InstalledSa, into: InstalledSa): void {
   assert.deepEqual(out.sa.algorithms, into.sa.algorithms);
   assert.equal(out.sa.protocol, into.sa.protocol);
   assert.equal(out.sa.mode, into.sa.mode);
+  assert.equal(out.sa.ipcomp?.cpiOut, into.sa.ipcomp?.cpiIn);
+  assert.equal(out.sa.ipcomp?.cpiIn, into.sa.ipcomp?.cpiOut);
   assert.deepEqual(out.sa.localTs, into.sa.remoteTs);
   assert.deepEqual(out.sa.remoteTs, into.sa.localTs);
   paired.set(out, into);

@@ -62,7 +62,11 @@ export const CHILD = {
     'What follows loading: nothing, start, or trap, which starts at the first packet.',
   ),
   close_action: one(action, 'none', 'What follows when the peer closes the SA.'),
-  ipcomp: ignored(one(boolean, 'no', 'Compress packets (RFC 3173).')),
+  ipcomp: one(
+    boolean,
+    'no',
+    'Compress packets with DEFLATE (RFC 3173), where the peer does too, no NAT is between and the kernel carries them.',
+  ),
   inactivity: ignored(one(time, '0s', 'Close the SA after this long without traffic; 0 never does.')),
   reqid: one(u32, '0', 'Fixed number that binds SAs to policies; 0 chooses one.'),
   priority: one(u32, '0', 'Fixed priority of the policies, lower first; 0 computes it from the selectors.'),

@@ -64,6 +64,8 @@ function childFields(child: ChildSaStatus, usage: ChildSaUsage | undefined, now:
     encap: yes(child.udpEncapsulation),
     'spi-in': child.spiIn.toString(16).padStart(8, '0'),
     'spi-out': child.spiOut.toString(16).padStart(8, '0'),
+    'cpi-in': child.ipcomp?.cpiIn.toString(16).padStart(4, '0'),
+    'cpi-out': child.ipcomp?.cpiOut.toString(16).padStart(4, '0'),
     ...kernelFields(child.kernel),
     'encr-alg': names.encr,
     'encr-keysize': decimal(names.keySize),

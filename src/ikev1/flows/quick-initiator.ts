@@ -101,7 +101,7 @@ function* attempt(
   group: number,
 ): Flow<ChildSa> {
   const { host, peer } = sa;
-  const spiIn = yield* reserveSpi(config.protocol, sa.path);
+  const { spi: spiIn } = yield* reserveSpi(config.protocol, sa.path);
   let spiIsOurs = true;
   try {
     const offer = quickOffer(config, host.features, peer, mode, group, spiOctets(spiIn));

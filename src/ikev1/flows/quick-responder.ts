@@ -59,7 +59,7 @@ export function* serveQuickMode(sa: IsakmpSa, message: Message): Flow<void> {
   const theirs = aboutSpi(config, suite.spiOut);
   const exchange = answerExchange(host, suite.accepted.keyExchange, message, theirs);
   const nr = host.provider.random(NONCE_LENGTH);
-  const spiIn = yield* reserveSpi(config.protocol, sa.path);
+  const { spi: spiIn } = yield* reserveSpi(config.protocol, sa.path);
   const nonces = { initiator: ni, responder: nr };
   const keys = keysOf(sa, config, suite, spiIn, nonces, exchange?.sharedSecret);
   const child = makeChild(sa, config, suite, spiIn, selectors, replacedBy(sa, agreement));

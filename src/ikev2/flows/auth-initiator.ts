@@ -16,6 +16,7 @@ import { type ChildOffer, childOffer, confirmChild, offerPayloads } from '../chi
 import { heed, offered } from '../extensions/index.ts';
 import { type Exchanged, type Flow, findError, first, notify, request } from '../flow.ts';
 import type { EmergingSa } from '../ike-sa.ts';
+import { wantsCompression } from '../ipcomp.ts';
 import {
   firstChild,
   forget,
@@ -51,13 +52,16 @@ export function* initiateIkeAuth(
     peerHashes: sa.peer.signatureHashes,
     certificateAsked: init.certificateAsked,
   });
-  const spiIn = config === undefined ? undefined : yield* reserveSpi(config.protocol, sa.path);
-  let spiIsOurs = spiIn !== undefined;
+  const inbound =
+    config === undefined
+      ? undefined
+      : yield* reserveSpi(config.protocol, sa.path, wantsCompression(sa, config));
+  let spiIsOurs = inbound !== undefined;
   try {
     const offer =
-      config === undefined || spiIn === undefined
+      config === undefined || inbound === undefined
         ? undefined
-        : childOffer(sa, config, spiIn, { withoutKeyExchange: true });
+        : childOffer(sa, config, inbound, { withoutKeyExchange: true });
     const id = idPayload(PayloadType.IDi, proof.identity);
     const { response, peer } = yield* mutualProof(sa, init, remote, proof.identity, [
       id,
@@ -76,8 +80,8 @@ export function* initiateIkeAuth(
       yield* concludeChild(sa, init, offer, response);
     }
   } finally {
-    if (spiIsOurs && config !== undefined && spiIn !== undefined)
-      host.command({ kind: 'release-spi', protocol: config.protocol, spi: spiIn });
+    if (spiIsOurs && config !== undefined && inbound !== undefined)
+      host.command({ kind: 'release-spi', protocol: config.protocol, spi: inbound.spi });
   }
 }
 
@@ -148,29 +152,31 @@ function* concludeChild(
   offer: ChildOffer,
   response: Exchanged,
 ): Flow<void> {
-  const { config, spiIn } = offer;
+  const { config, inbound } = offer;
   const error = findError(response);
   let spiIsOurs = true;
   try {
     if (error !== undefined) throw new Failed(refusal(error, offer));
     if (!hasChild(response)) throw breach('the answer to IKE_AUTH says nothing of the child');
-    const negotiated = yield* judged(offer, () => firstChild(sa, init, confirmChild(offer, response), spiIn));
+    const negotiated = yield* judged(offer, () =>
+      firstChild(sa, init, confirmChild(offer, response), inbound),
+    );
     spiIsOurs = false;
     yield* installOurs(sa, negotiated, { outbound: true });
     announceUp(sa, negotiated.child);
   } catch (caught) {
     sa.tellFailed(failureOf(caught), config.name);
   } finally {
-    if (spiIsOurs) sa.host.command({ kind: 'release-spi', protocol: config.protocol, spi: spiIn });
+    if (spiIsOurs) sa.host.command({ kind: 'release-spi', protocol: config.protocol, spi: inbound.spi });
   }
 }
 
 /** An answer that cannot be accepted has left the peer with an SA: it is told to delete that. */
-function* judged<Result>({ config, spiIn }: ChildOffer, judge: () => Result): Flow<Result> {
+function* judged<Result>({ config, inbound }: ChildOffer, judge: () => Result): Flow<Result> {
   try {
     return judge();
   } catch (error) {
-    if (error instanceof Failed) yield* withdraw(config, spiIn);
+    if (error instanceof Failed) yield* withdraw(config, inbound.spi);
     throw error;
   }
 }

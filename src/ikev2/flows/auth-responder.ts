@@ -174,11 +174,12 @@ function* serveChild(sa: EmergingSa, init: InitResult, message: Message): Flow<C
   try {
     if (sa.connection.childless === 'force') throw insistsOnChildless(sa.connection);
     const agreement = selectChild(sa, message, sa.connection.children, { withoutKeyExchange: true });
-    const spiIn = yield* reserveSpi(agreement.config.protocol, sa.path);
-    const negotiated = firstChild(sa, init, agreement, spiIn);
+    const { config, cpiOut } = agreement;
+    const inbound = yield* reserveSpi(config.protocol, sa.path, cpiOut !== undefined);
+    const negotiated = firstChild(sa, init, agreement, inbound);
     yield* installChild(sa, negotiated, { outbound: true });
     return {
-      payloads: answerPayloads(sa, agreement, spiIn, message),
+      payloads: answerPayloads(sa, agreement, negotiated.child, message),
       afterwards: () => announceUp(sa, negotiated.child),
     };
   } catch (error) {

@@ -1,6 +1,7 @@
 import { signedOctets } from '../../crypto/keymat-v2.ts';
 import type { AcceptedProposal } from '../../crypto/proposal.ts';
 import { PayloadType } from '../../iana/ikev2.ts';
+import type { Reserved } from '../../ike/child.ts';
 import type { VerifiedPeer } from '../../ike/verified-peer.ts';
 import { concat } from '../../lib/bytes.ts';
 import { Malformed } from '../../lib/reader.ts';
@@ -131,11 +132,11 @@ export function firstChild(
   sa: IkeSa,
   init: InitResult,
   agreement: ChildAgreement,
-  spiIn: number,
+  inbound: Reserved,
 ): Negotiated {
   const chosen: AcceptedProposal = agreement.chosen;
   const keys = keysOfChild(sa, chosen, sa.role, init.nonces);
-  return { kind: 'negotiated', child: makeChild(sa, agreement, spiIn), keys, nonce: init.nonces.initiator };
+  return { kind: 'negotiated', child: makeChild(sa, agreement, inbound), keys, nonce: init.nonces.initiator };
 }
 
 /** The keys that only AUTH needed. */

@@ -1,7 +1,7 @@
 import { ExchangeType, PayloadType } from '../../iana/ikev2.ts';
 import { nameOf } from '../../iana/name.ts';
 import { NotifyError, NotifyStatus } from '../../iana/notify.ts';
-import { type ChildKeys, type ChildSa, install, reserveSpi } from '../../ike/child.ts';
+import { type ChildKeys, type ChildSa, install, type Reserved, reserveSpi } from '../../ike/child.ts';
 import { offerRefused, selectorsRefused } from '../../ike/failures.ts';
 import type { Secret } from '../../lib/secret.ts';
 import type { ChildConfig } from '../../policy/connection.ts';
@@ -21,6 +21,7 @@ import {
 import { lower } from '../collisions.ts';
 import { type Exchanged, type Flow, findError, first, type Message, notify, request } from '../flow.ts';
 import type { IkeSa } from '../ike-sa.ts';
+import { wantsCompression } from '../ipcomp.ts';
 import { childSpiOctets } from '../sa-payload.ts';
 import { protocolNumber } from './delete.ts';
 import {
@@ -63,10 +64,10 @@ export const NONCE_LENGTH = 32;
 export function* negotiateChild(sa: IkeSa, config: ChildConfig, old?: ChildSa): Flow<Negotiated | Rejection> {
   const { provider } = sa.host;
   sa.collisions.deletedAhead.clear();
-  const spiIn = yield* reserveSpi(config.protocol, sa.path);
+  const inbound = yield* reserveSpi(config.protocol, sa.path, wantsCompression(sa, config));
   let kept = false;
   try {
-    const offer = offerFor(sa, config, spiIn, old);
+    const offer = offerFor(sa, config, inbound, old);
     const tried = new Set<number>();
     let method = firstGuess(offer.proposals, old?.keMethod ?? 0);
     for (;;) {
@@ -87,17 +88,17 @@ export function* negotiateChild(sa: IkeSa, config: ChildConfig, old?: ChildSa): 
         continue;
       }
       if (error !== undefined) return { kind: 'rejected', notify: error, failure: refusal(error, offer) };
-      const negotiated = yield* judged(sa, spiIn, config, () => {
+      const negotiated = yield* judged(sa, inbound.spi, config, () => {
         const agreement = confirmChild(offer, response);
         const secret = endKeyExchange(half, agreement.chosen, response);
-        return concluded(sa, agreement, spiIn, old, 'initiator', { ni, nr: nonceOf(response), secret });
+        return concluded(sa, agreement, inbound, old, 'initiator', { ni, nr: nonceOf(response), secret });
       });
       sa.collisions.agreed();
       kept = true;
       return negotiated;
     }
   } finally {
-    if (!kept) releaseSpi(sa, config, spiIn);
+    if (!kept) releaseSpi(sa, config, inbound.spi);
   }
 }
 
@@ -165,18 +166,18 @@ export function* acceptChild(
     withoutKeyExchange: false,
     ...(old === undefined ? {} : { mode: old.mode }),
   });
-  const { config, chosen } = agreement;
+  const { config, chosen, cpiOut } = agreement;
   const exchange = answerKeyExchange(provider, chosen, message);
   if ('notifyType' in exchange) return exchange;
   const ni = nonceOf(message);
   const nr = provider.random(NONCE_LENGTH);
   begun?.(lower(ni, nr));
-  const spiIn = yield* reserveSpi(config.protocol, sa.path);
+  const inbound = yield* reserveSpi(config.protocol, sa.path, cpiOut !== undefined);
   let negotiated: Negotiated | undefined;
   try {
-    negotiated = concluded(sa, agreement, spiIn, old, 'responder', { ni, nr, secret: exchange.secret });
+    negotiated = concluded(sa, agreement, inbound, old, 'responder', { ni, nr, secret: exchange.secret });
   } finally {
-    if (negotiated === undefined) releaseSpi(sa, config, spiIn);
+    if (negotiated === undefined) releaseSpi(sa, config, inbound.spi);
   }
   // The responder of a rekey keeps sending by the old SA for now (RFC 7296 §2.8).
   yield* installChild(sa, negotiated, {
@@ -184,7 +185,7 @@ export function* acceptChild(
     ...(old === undefined ? {} : { replaces: old }),
   });
   const payloads: readonly Payload[] = [
-    ...answerPayloads(sa, agreement, spiIn, message),
+    ...answerPayloads(sa, agreement, negotiated.child, message),
     { type: PayloadType.Nonce, data: nr },
     ...exchange.payloads,
   ];
@@ -200,16 +201,16 @@ function rekeyNotify(old: ChildSa): NotifyPayload {
 }
 
 /** A successor has the mode and the selectors of what it replaces (RFC 7296 §2.8, §2.9.2). */
-function offerFor(sa: IkeSa, config: ChildConfig, spiIn: number, old: ChildSa | undefined): ChildOffer {
-  if (old === undefined) return childOffer(sa, config, spiIn, { withoutKeyExchange: false });
+function offerFor(sa: IkeSa, config: ChildConfig, inbound: Reserved, old: ChildSa | undefined): ChildOffer {
+  if (old === undefined) return childOffer(sa, config, inbound, { withoutKeyExchange: false });
   const { mode, localTs, remoteTs } = old;
-  return { ...childOffer(sa, config, spiIn, { withoutKeyExchange: false, mode }), localTs, remoteTs };
+  return { ...childOffer(sa, config, inbound, { withoutKeyExchange: false, mode }), localTs, remoteTs };
 }
 
 function concluded(
   sa: IkeSa,
   agreement: ChildAgreement,
-  spiIn: number,
+  inbound: Reserved,
   old: ChildSa | undefined,
   role: 'initiator' | 'responder',
   inputs: { readonly ni: Uint8Array; readonly nr: Uint8Array; readonly secret: Secret | undefined },
@@ -225,7 +226,7 @@ function concluded(
   secret?.wipe();
   return {
     kind: 'negotiated',
-    child: makeChild(sa, agreement, spiIn, old?.reqid),
+    child: makeChild(sa, agreement, inbound, old?.reqid),
     keys,
     nonce: lower(ni, nr),
   };

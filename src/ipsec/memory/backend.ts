@@ -47,7 +47,12 @@ const EVERYTHING: BackendFeatures = {
   esn: true,
   forceUdpEncapsulation: false,
   maximumReplayWindow: 4096,
+  ipcomp: true,
 };
+
+/** Those that are negotiated (RFC 3173 §3.3). */
+const FIRST_CPI = 256;
+const LAST_CPI = 61_439;
 
 const UNUSED: ChildSaUsage = {
   bytesIn: 0n,
@@ -66,6 +71,8 @@ export class MemoryBackend implements IpsecBackend {
   readonly sas = new Map<number, MemorySa>();
   readonly policies = new Map<number, StandingPolicy>();
   readonly #spis: SpiPool;
+  /** CPIs by the SPIs that they go with. */
+  readonly #cpis = new Map<number, number>();
   readonly #onCall: (call: MemoryCall) => void;
   #refusal: Failure | undefined;
   #onEvent: (event: BackendEvent) => void = () => {};
@@ -100,9 +107,19 @@ export class MemoryBackend implements IpsecBackend {
     return spi;
   }
 
+  async allocateCpi(_protocol: 'esp' | 'ah', spi: number): Promise<number> {
+    this.#ready();
+    const taken = new Set(this.#cpis.values());
+    let cpi = FIRST_CPI;
+    while (taken.has(cpi)) cpi++;
+    if (cpi > LAST_CPI) throw refusal('kernel/install', 'no free CPI was found');
+    this.#cpis.set(spi, cpi);
+    return cpi;
+  }
+
   releaseSpi(protocol: 'esp' | 'ah', spi: number): void {
     this.#onCall({ call: 'release-spi', protocol, spi });
-    if (!this.#holdsSpi(spi)) this.#spis.release(spi);
+    if (!this.#holdsSpi(spi)) this.#release(spi);
   }
 
   async install(parameters: ChildSaParameters, { outbound }: { readonly outbound: boolean }): Promise<void> {
@@ -116,11 +133,14 @@ export class MemoryBackend implements IpsecBackend {
     if (!protocols.includes(protocol))
       throw refusal('local/unsupported', `${protocol} cannot be carried here`);
     if (parameters.algorithms.esn && !esn) throw refusal('local/unsupported', 'there is no ESN here');
+    if (parameters.ipcomp !== undefined && this.features.ipcomp !== true)
+      throw refusal('local/unsupported', 'there is no IPComp here');
     if (replayWindow > maximumReplayWindow)
       throw refusal('local/unsupported', `a replay window of ${replayWindow} packets is too large`);
     if (forceUdpEncapsulation && !udpEncapsulation)
       throw refusal('local/unsupported', 'plain ESP cannot be carried here: it must travel in UDP');
     this.#spis.take(spiIn);
+    if (parameters.ipcomp === undefined) this.#cpis.delete(spiIn);
     this.sas.set(id, { parameters, outbound, path, udpEncapsulation, usage: UNUSED });
     this.#onCall({ call: 'install', id, outbound });
   }
@@ -140,7 +160,7 @@ export class MemoryBackend implements IpsecBackend {
     this.#onCall({ call: 'remove', id });
     if (sa === undefined) return;
     this.sas.delete(id);
-    this.#spis.release(sa.parameters.spiIn);
+    this.#release(sa.parameters.spiIn);
   }
 
   async updatePath(id: number, path: Path, udpEncapsulation: boolean): Promise<void> {
@@ -174,6 +194,12 @@ export class MemoryBackend implements IpsecBackend {
     this.sas.clear();
     this.policies.clear();
     this.#spis.clear();
+    this.#cpis.clear();
+  }
+
+  #release(spi: number): void {
+    this.#spis.release(spi);
+    this.#cpis.delete(spi);
   }
 
   #ready(): void {

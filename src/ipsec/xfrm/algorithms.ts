@@ -80,6 +80,14 @@ export function writeAlgorithms(
   });
 }
 
+/** The kernel takes the algorithm of IPComp by its name alone (RFC 2394). */
+export function writeCompression(writer: NetlinkWriter): void {
+  writer.nested(Attribute.ALG_COMP, inner => {
+    writeName(inner, 'deflate');
+    inner.u32(0);
+  });
+}
+
 function writeName(writer: NetlinkWriter, name: string): void {
   const octets = new TextEncoder().encode(name);
   writer.bytes(octets).zeros(NAME - octets.length);

@@ -1,4 +1,4 @@
-import { equal, toHex } from '../../lib/bytes.ts';
+import { toHex } from '../../lib/bytes.ts';
 import { formatIp, isV4 } from '../../lib/ip.ts';
 import type { Instant } from '../../lib/time.ts';
 import { Failed, type FailureCode } from '../../policy/failure.ts';
@@ -23,6 +23,7 @@ import { Group } from './numbers.ts';
 import { inboundPolicies, outboundPolicies, standingPolicies } from './policies-of.ts';
 import { PolicyTable } from './policy-table.ts';
 import { probe } from './probe.ts';
+import { Reservations } from './reservations.ts';
 import { type Routed, SourceRoutes } from './source-routes.ts';
 import {
   inboundState,
@@ -103,6 +104,7 @@ export class XfrmBackend implements IpsecBackend {
     esn: true,
     forceUdpEncapsulation: false,
     maximumReplayWindow: LARGEST_WINDOW,
+    ipcomp: true,
     kernelOptions: true,
   };
   readonly #kernel: XfrmKernel;
@@ -116,8 +118,7 @@ export class XfrmBackend implements IpsecBackend {
   /** Which SA a state of the kernel belongs to, by `stateKey`. */
   readonly #owners = new Map<string, number>();
   readonly #standing = new Set<number>();
-  /** SPIs that were promised, with the path for which they were. */
-  readonly #reserved = new Map<string, Path>();
+  readonly #reservations: Reservations;
   #onEvent: (event: BackendEvent) => void = () => {};
   #closed = false;
 
@@ -128,6 +129,7 @@ export class XfrmBackend implements IpsecBackend {
     const routes = options.routes ?? ROUTES;
     const inherited = isOnly ? this.#removeLeftovers(socket, routing, routes) : new Set<4 | 6>();
     this.#kernel = new XfrmKernel(socket);
+    this.#reservations = new Reservations(this.#kernel);
     this.#policies = new PolicyTable(this.#kernel);
     this.#routes = routes === false ? undefined : new SourceRoutes({ ...routes, routing, inherited });
     this.#now = options.now ?? Date.now;
@@ -146,27 +148,21 @@ export class XfrmBackend implements IpsecBackend {
 
   async allocateSpi(protocol: 'esp' | 'ah', path: Path): Promise<number> {
     this.#ready();
-    const spi = attempt('reserving an SPI', () => this.#kernel.allocateSpi(protocol, path));
-    this.#reserved.set(`${protocol} ${spi}`, path);
-    return spi;
+    return attempt('reserving an SPI', () => this.#reservations.spi(protocol, path));
+  }
+
+  async allocateCpi(protocol: 'esp' | 'ah', spi: number, path: Path): Promise<number> {
+    this.#ready();
+    return attempt('reserving a CPI', () => this.#reservations.cpi(protocol, spi, path));
   }
 
   releaseSpi(protocol: 'esp' | 'ah', spi: number): void {
-    const path = this.#reserved.get(`${protocol} ${spi}`);
-    if (path === undefined || this.#closed) return;
-    this.#reserved.delete(`${protocol} ${spi}`);
-    const state = { spi, protocol, source: path.remote.address, destination: path.local.address };
-    attempt('releasing an SPI', () => this.#kernel.deleteState(state));
+    if (!this.#closed) attempt('releasing an SPI', () => this.#reservations.release(protocol, spi));
   }
 
   async install(sa: ChildSaParameters, { outbound }: { readonly outbound: boolean }): Promise<void> {
     this.#ready();
     this.#admit(sa);
-    const spi = `${sa.protocol} ${sa.spiIn}`;
-    const promised = this.#reserved.get(spi);
-    const reserved = promised !== undefined && samePlace(promised, sa.path);
-    if (promised !== undefined && !reserved) this.releaseSpi(sa.protocol, sa.spiIn);
-    this.#reserved.delete(spi);
     const installed: Installed = {
       parameters: sa,
       outbound: false,
@@ -177,7 +173,7 @@ export class XfrmBackend implements IpsecBackend {
       notice: undefined,
     };
     attempt(`installing the SA "${sa.name}"`, () => {
-      this.#kernel.addInbound(sa, reserved);
+      this.#kernel.addInbound(sa, this.#reservations.take(sa));
       this.#sas.set(sa.id, installed);
       this.#own(sa);
       try {
@@ -266,10 +262,7 @@ export class XfrmBackend implements IpsecBackend {
     this.#events.close();
     for (const id of [...this.#standing]) await this.#anyhow(() => this.removePolicy(id));
     for (const id of [...this.#sas.keys()]) await this.#anyhow(() => this.remove(id));
-    for (const key of [...this.#reserved.keys()]) {
-      const [protocol, spi] = key.split(' ');
-      await this.#anyhow(() => this.releaseSpi(protocol === 'ah' ? 'ah' : 'esp', Number(spi)));
-    }
+    await this.#anyhow(() => this.#reservations.releaseAll());
     await this.#anyhow(() => this.#routes?.close());
     this.#closed = true;
     this.#release();
@@ -350,7 +343,7 @@ export class XfrmBackend implements IpsecBackend {
     this.#routes?.clear(`${sa.id}`);
     this.#count(installed);
     installed.outbound = false;
-    this.#kernel.deleteState(outboundState(sa), stateMark(sa, false));
+    this.#kernel.remove(sa, false);
   }
 
   #take(installed: Installed): void {
@@ -360,7 +353,7 @@ export class XfrmBackend implements IpsecBackend {
     this.#disown(sa);
     this.#takeOutbound(installed);
     this.#policies.clear(`${sa.id} in`);
-    this.#kernel.deleteState(inboundState(sa), stateMark(sa, true));
+    this.#kernel.remove(sa, true);
   }
 
   /** What is gone, by itself or on demand, keeps what it had carried. */
@@ -466,10 +459,6 @@ function standing(id: number): string {
 
 function withPolicies(sa: ChildSaParameters): boolean {
   return sa.kernel?.policies !== false;
-}
-
-function samePlace(a: Path, b: Path): boolean {
-  return equal(a.local.address, b.local.address) && equal(a.remote.address, b.remote.address);
 }
 
 function attempt<T>(what: string, act: () => T): T {

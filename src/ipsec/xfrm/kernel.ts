@@ -3,11 +3,13 @@ import type { ChildSaParameters, Mark, Path } from '../../policy/sa.ts';
 import { SystemFailure } from '../../sys/failure.ts';
 import type { NetlinkMessage } from '../../sys/netlink/message.ts';
 import type { NetlinkSocket } from '../../sys/netlink/socket.ts';
-import { Message } from './numbers.ts';
+import { type KernelProtocol, Message } from './numbers.ts';
 import { DIRECTION, encodePolicy, encodePolicyId, type PolicyAction, type PolicyId } from './policy.ts';
 import type { PolicyStore } from './policy-table.ts';
 import { sealOfPolicy } from './seal.ts';
 import {
+  compressionState,
+  encodeCompression,
   encodeMoved,
   encodeReplayQuery,
   encodeSpiRequest,
@@ -31,29 +33,23 @@ export class XfrmKernel implements PolicyStore {
   }
 
   /** Reserves an SPI by a state that is not complete yet, for half a minute unless the system says otherwise. */
-  allocateSpi(protocol: 'esp' | 'ah', path: Path): number {
+  allocateSpi(protocol: KernelProtocol, path: Path): number {
     const body = encodeSpiRequest(protocol, path, 0);
     return readState(only(this.#socket.request({ type: Message.ALLOCSPI, body })).body).spi;
   }
 
   /** In place of what `allocateSpi` reserved, where that is still there. Throws Failed for algorithms without a name. */
   addInbound(sa: ChildSaParameters, reserved: boolean): void {
-    const body = encodeState(sa, true);
-    try {
-      if (reserved && this.#found(() => this.#socket.request({ type: Message.UPDSA, body }))) return;
-      this.#socket.request({ type: Message.NEWSA, body });
-    } finally {
-      body.fill(0);
-    }
+    this.#add(sa, true, reserved);
   }
 
   addOutbound(sa: ChildSaParameters): void {
-    const body = encodeState(sa, false);
-    try {
-      this.#socket.request({ type: Message.NEWSA, body });
-    } finally {
-      body.fill(0);
-    }
+    this.#add(sa, false, false);
+  }
+
+  /** One direction of an SA, as far as it is there. */
+  remove(sa: ChildSaParameters, inbound: boolean): void {
+    for (const state of statesOf(sa, inbound)) this.deleteState(state, stateMark(sa, inbound));
   }
 
   /** False where there is none. */
@@ -72,8 +68,19 @@ export class XfrmKernel implements PolicyStore {
 
   /** One direction of `sa` goes on along another path, with its counters. False where it is not there. */
   moveState(sa: ChildSaParameters, path: Path, udpEncapsulation: boolean, inbound: boolean): boolean {
-    const state = inbound ? inboundState(sa) : outboundState(sa);
     const mark = stateMark(sa, inbound);
+    return statesOf(sa, inbound).every(state =>
+      this.#move(state, mark, path, udpEncapsulation && state.protocol === 'esp', inbound),
+    );
+  }
+
+  #move(
+    state: KernelState,
+    mark: Mark | undefined,
+    path: Path,
+    udpEncapsulation: boolean,
+    inbound: boolean,
+  ): boolean {
     const report = this.#getState(state, mark);
     if (report === undefined) return false;
     const counters = only(
@@ -99,6 +106,26 @@ export class XfrmKernel implements PolicyStore {
     this.#found(() => this.#socket.request({ type: Message.DELPOLICY, body: encodePolicyId(id) }));
   }
 
+  #add(sa: ChildSaParameters, inbound: boolean, reserved: boolean): void {
+    const compression = compressionState(sa, inbound);
+    if (compression !== undefined) this.#put(encodeCompression(sa, inbound, compression), reserved);
+    try {
+      this.#put(encodeState(sa, inbound), reserved);
+    } catch (error) {
+      if (compression !== undefined) this.deleteState(compression, stateMark(sa, inbound));
+      throw error;
+    }
+  }
+
+  #put(body: Uint8Array, reserved: boolean): void {
+    try {
+      if (reserved && this.#found(() => this.#socket.request({ type: Message.UPDSA, body }))) return;
+      this.#socket.request({ type: Message.NEWSA, body });
+    } finally {
+      body.fill(0);
+    }
+  }
+
   #getState(state: KernelState, mark: Mark | undefined): NetlinkMessage | undefined {
     let answers: readonly NetlinkMessage[] = [];
     const found = this.#found(() => {
@@ -116,6 +143,13 @@ export class XfrmKernel implements PolicyStore {
       throw error;
     }
   }
+}
+
+/** That of the SA itself comes first: without it there is nothing. */
+function statesOf(sa: ChildSaParameters, inbound: boolean): readonly KernelState[] {
+  const compression = compressionState(sa, inbound);
+  const state = inbound ? inboundState(sa) : outboundState(sa);
+  return compression === undefined ? [state] : [state, compression];
 }
 
 function only(answers: readonly NetlinkMessage[]): NetlinkMessage {

@@ -19,6 +19,7 @@ export const Message = {
 
 export const Attribute = {
   ALG_CRYPT: 2,
+  ALG_COMP: 3,
   ENCAP: 4,
   TMPL: 5,
   LTIME_VAL: 9,
@@ -45,7 +46,9 @@ export const Direction = { IN: 0, OUT: 1, FWD: 2 } as const;
 export const Mode = { transport: 0, tunnel: 1, beet: 4 } as const;
 
 /** IP protocol numbers. */
-export const Protocol = { esp: 50, ah: 51 } as const;
+export const Protocol = { esp: 50, ah: 51, ipcomp: 108 } as const;
+
+export type KernelProtocol = keyof typeof Protocol;
 
 /** No limit. */
 export const INFINITE = 0xffff_ffff_ffff_ffffn;

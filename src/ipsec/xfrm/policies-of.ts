@@ -9,15 +9,15 @@ import { type KernelSelector, kernelSelectors, reversed } from './selector.ts';
  * there is no such. Any SA of the reqid will do, so that packets of a replaced SA still get in.
  */
 export function inboundPolicies(sa: ChildSaParameters): readonly WantedPolicy[] {
-  const { path, protocol, mode, reqid, kernel } = sa;
-  const template: PolicyTemplate = {
-    protocol,
-    mode,
-    reqid,
+  const { path, mode, kernel } = sa;
+  const templates = templatesOf(sa, {
     spi: 0,
+    cpi: 0,
+    // What would not have become smaller comes uncompressed (RFC 3173 §2.2).
+    optional: true,
     source: path.remote.address,
     destination: path.local.address,
-  };
+  });
   return kernelSelectors(sa.localTs, sa.remoteTs).flatMap(selector =>
     inboundDirections(mode).map(direction => ({
       id: {
@@ -26,7 +26,7 @@ export function inboundPolicies(sa: ChildSaParameters): readonly WantedPolicy[] 
         ...(kernel?.markIn !== undefined && { mark: kernel.markIn }),
         ...(kernel?.interfaceIn !== undefined && { interface: kernel.interfaceIn }),
       },
-      action: actionOf(kernel, selector, template),
+      action: actionOf(kernel, selector, templates),
     })),
   );
 }
@@ -37,15 +37,14 @@ function inboundDirections(mode: IpsecMode): readonly ('in' | 'fwd')[] {
 
 /** On the way out, by the very SA: of several with one reqid the kernel would choose for itself. */
 export function outboundPolicies(sa: ChildSaParameters): readonly WantedPolicy[] {
-  const { path, protocol, mode, reqid, spiOut, kernel } = sa;
-  const template: PolicyTemplate = {
-    protocol,
-    mode,
-    reqid,
+  const { path, spiOut, ipcomp, kernel } = sa;
+  const templates = templatesOf(sa, {
     spi: spiOut,
+    cpi: ipcomp?.cpiOut ?? 0,
+    optional: false,
     source: path.local.address,
     destination: path.remote.address,
-  };
+  });
   return kernelSelectors(sa.localTs, sa.remoteTs).map(selector => ({
     id: {
       direction: 'out',
@@ -53,18 +52,38 @@ export function outboundPolicies(sa: ChildSaParameters): readonly WantedPolicy[]
       ...(kernel?.markOut !== undefined && { mark: kernel.markOut }),
       ...(kernel?.interfaceOut !== undefined && { interface: kernel.interfaceOut }),
     },
-    action: actionOf(kernel, selector, template),
+    action: actionOf(kernel, selector, templates),
   }));
+}
+
+/** Compression happens first and makes the tunnel, if it is one; what protects the packet then is in transport mode. */
+function templatesOf(
+  { protocol, mode, reqid, ipcomp }: ChildSaParameters,
+  {
+    spi,
+    cpi,
+    optional,
+    ...ends
+  }: Pick<PolicyTemplate, 'spi' | 'source' | 'destination'> & {
+    readonly cpi: number;
+    readonly optional: boolean;
+  },
+): readonly PolicyTemplate[] {
+  if (ipcomp === undefined) return [{ protocol, mode, reqid, spi, ...ends }];
+  return [
+    { protocol: 'ipcomp', mode, reqid, spi: cpi, optional, ...ends },
+    { protocol, mode: 'transport', reqid, spi, ...ends },
+  ];
 }
 
 function actionOf(
   kernel: KernelOptions | undefined,
   selector: KernelSelector,
-  template: PolicyTemplate,
+  templates: readonly PolicyTemplate[],
 ): PolicyAction {
   return {
     priority: kernel?.priority ?? priorityOf(selector, 'default'),
-    template,
+    templates,
     ...(kernel?.icmpErrors === true && { icmpErrors: true }),
   };
 }
@@ -94,8 +113,8 @@ export function standingPolicies(policy: StandingPolicy): readonly WantedPolicy[
   if (kind === 'trap') {
     const { protocol, mode, reqid, local, remote } = policy;
     const template = { protocol, mode, reqid, spi: 0 };
-    const out = { template: { ...template, source: local, destination: remote } };
-    const back = { template: { ...template, source: remote, destination: local } };
+    const out = { templates: [{ ...template, source: local, destination: remote }] };
+    const back = { templates: [{ ...template, source: remote, destination: local }] };
     return selectors.flatMap(selector => [
       wanted('out', selector, out, 'routed'),
       ...inboundDirections(mode).map(way => wanted(way, reversed(selector), back, 'routed')),

@@ -10,8 +10,10 @@ import { encodePolicy, encodePolicyId, policyKey } from './policy.ts';
 
 const zeros = (count: number): string => '00'.repeat(count);
 
+const hex = (text: string): Uint8Array => fromHex(text.replaceAll(/\s/g, '')) as Uint8Array;
+
 function same(actual: Uint8Array, expected: string): void {
-  assert.equal(toHex(actual), toHex(fromHex(expected.replaceAll(/\s/g, '')) as Uint8Array));
+  assert.equal(toHex(actual), toHex(hex(expected)));
 }
 
 const net = (start: string, end: string): TrafficSelector => ({
@@ -70,14 +72,16 @@ test('inbound policies take any SA of the reqid; only tunnels forward', () => {
   assert.ok(policy);
   assert.deepEqual(policy.action, {
     priority: 99,
-    template: {
-      protocol: 'esp',
-      mode: 'tunnel',
-      reqid: 1,
-      spi: 0,
-      source: ip('192.0.2.2'),
-      destination: ip('192.0.2.1'),
-    },
+    templates: [
+      {
+        protocol: 'esp',
+        mode: 'tunnel',
+        reqid: 1,
+        spi: 0,
+        source: ip('192.0.2.2'),
+        destination: ip('192.0.2.1'),
+      },
+    ],
   });
   assert.deepEqual(policy.id.selector.source, { address: ip('10.2.0.0'), length: 16 });
   assert.deepEqual([policy.id.mark, policy.id.interface], [{ value: 1, mask: 1 }, 3]);
@@ -90,6 +94,31 @@ test('in transport mode a template has no addresses', () => {
     encodePolicy(policy.id, policy.action).subarray(168),
     `4400 0500 ${zeros(16)} c2000001 32 000000 0200 0000 ${zeros(16)} 01000000 00 000000 ${'ff'.repeat(12)}`,
   );
+});
+
+test('compression makes the tunnel and comes first; what comes in may do without it', () => {
+  const sa = sampleSa({ ipcomp: { cpiIn: 0x1111, cpiOut: 0x2222 } });
+  const templates = (policy: ReturnType<typeof outboundPolicies>[number] | undefined): string => {
+    assert.ok(policy);
+    return toHex(encodePolicy(policy.id, policy.action).subarray(168));
+  };
+  const last = `00 ${'ff'.repeat(12)}`;
+  const [out] = outboundPolicies(sa);
+  assert.equal(
+    templates(out),
+    toHex(
+      hex(`8400 0500 c0000202 ${zeros(12)} 00002222 6c 000000 0200 0000 c0000201 ${zeros(12)} 01000000 01 0000 ${last}
+      ${zeros(16)} c2000001 32 000000 0200 0000 ${zeros(16)} 01000000 00 0000 ${last}`),
+    ),
+  );
+  for (const policy of inboundPolicies(sa))
+    assert.equal(
+      templates(policy),
+      toHex(
+        hex(`8400 0500 c0000201 ${zeros(12)} 00000000 6c 000000 0200 0000 c0000202 ${zeros(12)} 01000000 01 0001 ${last}
+        ${zeros(16)} 00000000 32 000000 0200 0000 ${zeros(16)} 01000000 00 0000 ${last}`),
+      ),
+    );
 });
 
 test('traps, below the SA, exceptions and drops hold in all directions', () => {
@@ -108,7 +137,7 @@ test('traps, below the SA, exceptions and drops hold in all directions', () => {
       id.direction,
       action.priority,
       action.drop ?? false,
-      action.template?.spi,
+      action.templates?.[0]?.spi,
     ]);
   assert.deepEqual(shape('trap'), [
     ['out', 383616, false, 0],

@@ -2,7 +2,7 @@ import type { IpAddress } from '../../lib/ip.ts';
 import type { IpsecMode, Mark } from '../../policy/sa.ts';
 import { NetlinkWriter } from '../../sys/netlink/writer.ts';
 import { domainOf, familyOf } from '../../sys/socket-address.ts';
-import { Attribute, Direction, INFINITE, Mode, Protocol } from './numbers.ts';
+import { Attribute, Direction, INFINITE, type KernelProtocol, Mode, Protocol } from './numbers.ts';
 import { type KernelSelector, selectorKey, writeAddress, writeSelector } from './selector.ts';
 import { writeMark } from './state.ts';
 
@@ -21,12 +21,14 @@ export interface PolicyAction {
   readonly drop?: boolean;
   /** ICMP errors about packets that fit go along with them. */
   readonly icmpErrors?: boolean;
-  /** Which SA has to have protected them, or will; without one they pass in clear. */
-  readonly template?: PolicyTemplate;
+  /** Which SAs have to have protected them, or will, the innermost first; without any they pass in clear. */
+  readonly templates?: readonly PolicyTemplate[];
 }
 
 export interface PolicyTemplate {
-  readonly protocol: 'esp' | 'ah';
+  readonly protocol: KernelProtocol;
+  /** What did not go through such an SA passes all the same. */
+  readonly optional?: boolean;
   readonly mode: IpsecMode;
   /** 0 is any of the reqid. */
   readonly spi: number;
@@ -58,8 +60,11 @@ export function encodePolicy(id: PolicyId, action: PolicyAction, index = 0): Uin
     .u8(action.drop === true ? BLOCK : ALLOW)
     .u8(action.icmpErrors === true ? POLICY_FLAG_ICMP : 0)
     .zeros(5);
-  const { template } = action;
-  if (template !== undefined) writer.nested(Attribute.TMPL, inner => writeTemplate(inner, template));
+  const { templates = [] } = action;
+  if (templates.length > 0)
+    writer.nested(Attribute.TMPL, inner => {
+      for (const template of templates) writeTemplate(inner, template);
+    });
   writeScope(writer, id);
   return writer.finish();
 }
@@ -88,6 +93,11 @@ function writeTemplate(writer: NetlinkWriter, template: PolicyTemplate): void {
   writer.u16(domainOf(familyOf(destination))).zeros(2);
   if (outer) writeAddress(writer, source);
   else writer.zeros(16);
-  writer.u32(reqid).u8(Mode[mode]).u8(0).u8(0).zeros(1);
+  writer
+    .u32(reqid)
+    .u8(Mode[mode])
+    .u8(0)
+    .u8(template.optional === true ? 1 : 0)
+    .zeros(1);
   writer.u32(ALL_ALGORITHMS).u32(ALL_ALGORITHMS).u32(ALL_ALGORITHMS);
 }

@@ -11,6 +11,8 @@ import { readAttributes } from '../../sys/netlink/message.ts';
 import { sampleSa } from '../conformance.ts';
 import { Attribute } from './numbers.ts';
 import {
+  compressionState,
+  encodeCompression,
   encodeMoved,
   encodeReplayQuery,
   encodeSpiRequest,
@@ -107,6 +109,43 @@ test('BEET with extended sequence numbers has its own selector and a large windo
     6000 1200 ${text('rfc4106(gcm(aes))')} a0000000 80000000 ${'01'.repeat(20)}
     2c00 1700 04000000 ${zeros(16)} 64000000 ${zeros(16)}`,
   );
+});
+
+test('compression makes the tunnel, and the SA inside of it goes in transport mode', () => {
+  const sa = sampleSa({
+    reqid: 7,
+    replayWindow: 32,
+    tfcPadding: 1000,
+    udpEncapsulation: false,
+    lifetimes: LIMITS,
+    keysOut: KEYS,
+    ipcomp: { cpiIn: 0x1111, cpiOut: 0x2222 },
+    kernel: { markOut: { value: 5, mask: 0xff }, interfaceIn: 0x18, setMarkOut: { value: 1, mask: 1 } },
+  });
+  const outward = compressionState(sa, false);
+  assert.ok(outward);
+  same(
+    encodeCompression(sa, false, outward),
+    `${zeros(56)} c0000202 ${zeros(12)} 00002222 6c 000000 c0000201 ${zeros(12)}
+    ${'ff'.repeat(32)} ${zeros(32)} ${zeros(32)} ${zeros(12)} 22225943 07000000 0200 01 00 25 ${zeros(7)}
+    4800 0300 ${text('deflate')} 00000000 0c00 1500 05000000 ff000000`,
+  );
+  const inward = compressionState(sa, true);
+  assert.ok(inward);
+  const body = encodeCompression(sa, true, inward);
+  assert.deepEqual(readState(body).protocol, 'ipcomp');
+  assert.equal(readState(body).spi, 0x1111);
+  assert.deepEqual(readAttributes(body, 224).get(Attribute.IF_ID), hex('18000000'));
+  // Of the SA itself neither the tunnel's flags nor padding, which Linux has for tunnels alone.
+  same(
+    encodeState(sa, false),
+    `${zeros(56)} c0000202 ${zeros(12)} c2000001 32 000000 c0000201 ${zeros(12)}
+    e803000000000000 d007000000000000 0300000000000000 0400000000000000 ${zeros(32)}
+    ${zeros(32)} ${zeros(12)} 01005943 07000000 0200 00 00 00 ${zeros(7)}
+    6000 1200 ${text('rfc4106(gcm(aes))')} a0000000 80000000 ${'01'.repeat(20)}
+    0800 1d00 01000000 0800 1e00 01000000 0c00 1500 05000000 ff000000`,
+  );
+  assert.equal(compressionState(sampleSa(), true), undefined);
 });
 
 test('windows: none and small ones in the header, large ones and those of ESN in an attribute', () => {

@@ -1,11 +1,18 @@
 import { type IpAddress, isV4 } from '../../lib/ip.ts';
 import { Malformed } from '../../lib/reader.ts';
-import type { ChildLifetimes, ChildSaParameters, DirectionKeys, Mark, Path } from '../../policy/sa.ts';
+import type {
+  ChildLifetimes,
+  ChildSaParameters,
+  DirectionKeys,
+  IpsecMode,
+  Mark,
+  Path,
+} from '../../policy/sa.ts';
 import { type NetlinkMessage, readAttributes } from '../../sys/netlink/message.ts';
 import { NetlinkWriter } from '../../sys/netlink/writer.ts';
 import { AF_INET, domainOf, familyOf } from '../../sys/socket-address.ts';
-import { writeAlgorithms } from './algorithms.ts';
-import { Attribute, INFINITE, Mode, Protocol } from './numbers.ts';
+import { writeAlgorithms, writeCompression } from './algorithms.ts';
+import { Attribute, INFINITE, type KernelProtocol, Mode, Protocol } from './numbers.ts';
 import { sealOfState } from './seal.ts';
 import {
   type KernelSelector,
@@ -20,7 +27,7 @@ export interface KernelState {
   readonly spi: number;
   readonly source: IpAddress;
   readonly destination: IpAddress;
-  readonly protocol: 'esp' | 'ah';
+  readonly protocol: KernelProtocol;
 }
 
 /** struct xfrm_usersa_info and where its parts lie. */
@@ -55,6 +62,14 @@ export function outboundState({ spiOut, protocol, path }: ChildSaParameters): Ke
   return { spi: spiOut, source: path.local.address, destination: path.remote.address, protocol };
 }
 
+/** The state of IPComp that goes with one direction of an SA; undefined where it does not compress. */
+export function compressionState(sa: ChildSaParameters, inbound: boolean): KernelState | undefined {
+  if (sa.ipcomp === undefined) return undefined;
+  const { cpiIn, cpiOut } = sa.ipcomp;
+  const { source, destination } = inbound ? inboundState(sa) : outboundState(sa);
+  return { protocol: 'ipcomp', spi: inbound ? cpiIn : cpiOut, source, destination };
+}
+
 /** The body of XFRM_MSG_NEWSA and XFRM_MSG_UPDSA. It holds keys: to be wiped. Throws Failed. */
 export function encodeState(sa: ChildSaParameters, inbound: boolean): Uint8Array {
   const state = inbound ? inboundState(sa) : outboundState(sa);
@@ -62,27 +77,21 @@ export function encodeState(sa: ChildSaParameters, inbound: boolean): Uint8Array
   const window = inbound ? inboundWindow(replayWindow, algorithms.esn) : algorithms.esn ? 1 : 0;
   const large = algorithms.esn || window > SMALL_WINDOW;
   const writer = new NetlinkWriter();
-  const selector = ownSelector(sa, inbound);
-  if (selector === undefined) writer.zeros(SELECTOR_LENGTH);
-  else writeSelector(writer, selector);
-  writeId(writer, state);
-  writeAddress(writer, state.source);
-  writeLifetimes(writer, sa.lifetimes);
-  // Current lifetime, statistics and sequence number are the kernel's.
-  writer.zeros(SEQUENCE_AT - writer.position);
-  writer.u32(sealOfState(state.spi)).u32(sa.reqid);
-  writer.u16(domainOf(familyOf(state.source)));
-  writer.u8(Mode[sa.mode]).u8(large ? 0 : window);
-  writer.u8(flagsOf(sa, inbound)).zeros(7);
+  writeInfo(writer, sa, state, {
+    // Where packets are compressed it is that which makes the tunnel.
+    mode: sa.ipcomp === undefined ? sa.mode : 'transport',
+    selector: ownSelector(sa, inbound),
+    lifetimes: sa.lifetimes,
+    replayWindow: large ? 0 : window,
+    flags: flagsOf(sa, inbound),
+  });
   const keys: DirectionKeys = inbound ? sa.keysIn : sa.keysOut;
   writeAlgorithms(writer, algorithms, keys);
   if (sa.udpEncapsulation) writer.attribute(Attribute.ENCAP, encapsulation(sa.path, inbound));
   if (large) writer.attribute(Attribute.REPLAY_ESN_VAL, replayState(window));
-  if (!inbound && sa.tfcPadding > 0 && sa.mode === 'tunnel' && sa.protocol === 'esp')
+  if (!inbound && sa.tfcPadding > 0 && sa.mode === 'tunnel' && sa.protocol === 'esp' && !sa.ipcomp)
     writer.attributeU32(Attribute.TFCPAD, sa.tfcPadding);
   const { kernel } = sa;
-  const mark = stateMark(sa, inbound);
-  if (mark !== undefined) writeMark(writer, mark);
   const newMark = inbound ? kernel?.setMarkIn : kernel?.setMarkOut;
   if (newMark !== undefined)
     writer
@@ -90,9 +99,57 @@ export function encodeState(sa: ChildSaParameters, inbound: boolean): Uint8Array
       .attributeU32(Attribute.SET_MARK_MASK, newMark.mask);
   if (!inbound && (kernel?.copyDscp === 'in' || kernel?.copyDscp === 'no'))
     writer.attributeU32(Attribute.SA_EXTRA_FLAGS, EXTRA_FLAG_DONT_ENCAP_DSCP);
-  const interfaceId = inbound ? kernel?.interfaceIn : kernel?.interfaceOut;
-  if (interfaceId !== undefined) writer.attributeU32(Attribute.IF_ID, interfaceId);
+  writeScope(writer, sa, inbound);
   return writer.finish();
+}
+
+/** Which packets the state is for, besides its addresses. */
+function writeScope(writer: NetlinkWriter, sa: ChildSaParameters, inbound: boolean): void {
+  const mark = stateMark(sa, inbound);
+  if (mark !== undefined) writeMark(writer, mark);
+  const interfaceId = inbound ? sa.kernel?.interfaceIn : sa.kernel?.interfaceOut;
+  if (interfaceId !== undefined) writer.attributeU32(Attribute.IF_ID, interfaceId);
+}
+
+/** The body of XFRM_MSG_NEWSA and XFRM_MSG_UPDSA for `compressionState`. */
+export function encodeCompression(sa: ChildSaParameters, inbound: boolean, state: KernelState): Uint8Array {
+  const writer = new NetlinkWriter();
+  writeInfo(writer, sa, state, {
+    mode: sa.mode,
+    selector: ownSelector(sa, inbound),
+    lifetimes: NO_LIMITS,
+    replayWindow: 0,
+    flags: flagsOfCompression(sa),
+  });
+  writeCompression(writer);
+  writeScope(writer, sa, inbound);
+  return writer.finish();
+}
+
+/** struct xfrm_usersa_info */
+function writeInfo(
+  writer: NetlinkWriter,
+  sa: ChildSaParameters,
+  state: KernelState,
+  info: {
+    readonly mode: IpsecMode;
+    readonly selector: KernelSelector | undefined;
+    readonly lifetimes: ChildLifetimes;
+    readonly replayWindow: number;
+    readonly flags: number;
+  },
+): void {
+  if (info.selector === undefined) writer.zeros(SELECTOR_LENGTH);
+  else writeSelector(writer, info.selector);
+  writeId(writer, state);
+  writeAddress(writer, state.source);
+  writeLifetimes(writer, info.lifetimes);
+  // Current lifetime, statistics and sequence number are the kernel's.
+  writer.zeros(SEQUENCE_AT - writer.position);
+  writer.u32(sealOfState(state.spi)).u32(sa.reqid);
+  writer.u16(domainOf(familyOf(state.source)));
+  writer.u8(Mode[info.mode]).u8(info.replayWindow);
+  writer.u8(info.flags).zeros(7);
 }
 
 /** Marks choose among SAs on the way out; what comes in is told apart by its SPI, unless it is asked for a mark too. */
@@ -101,7 +158,15 @@ export function stateMark({ kernel }: ChildSaParameters, inbound: boolean): Mark
   return kernel?.markInSa === true ? kernel.markIn : undefined;
 }
 
-function flagsOf({ mode, protocol, path, algorithms, kernel }: ChildSaParameters, inbound: boolean): number {
+/** As charon has them, whatever is configured for the headers. */
+function flagsOfCompression({ mode }: ChildSaParameters): number {
+  return STATE_FLAG_NOECN | STATE_FLAG_NOPMTUDISC | (mode === 'tunnel' ? STATE_FLAG_AF_UNSPEC : 0);
+}
+
+function flagsOf(
+  { mode, protocol, path, algorithms, ipcomp, kernel }: ChildSaParameters,
+  inbound: boolean,
+): number {
   const dscp = kernel?.copyDscp ?? 'out';
   const ofTunnel =
     (kernel?.copyEcn === false ? STATE_FLAG_NOECN : 0) |
@@ -110,7 +175,7 @@ function flagsOf({ mode, protocol, path, algorithms, kernel }: ChildSaParameters
   return (
     (mode === 'tunnel' ? ofTunnel : 0) |
     (kernel?.icmpErrors === true ? STATE_FLAG_ICMP : 0) |
-    (mode === 'tunnel' ? STATE_FLAG_AF_UNSPEC : 0) |
+    (mode === 'tunnel' && ipcomp === undefined ? STATE_FLAG_AF_UNSPEC : 0) |
     (protocol === 'ah' && isV4(path.local.address) ? STATE_FLAG_ALIGN4 : 0) |
     (algorithms.esn ? STATE_FLAG_ESN : 0)
   );
@@ -157,7 +222,7 @@ const REPLAY_VALUE = 2;
 const AEVENT_LENGTH = 48;
 
 /** The body of XFRM_MSG_ALLOCSPI: struct xfrm_userspi_info. Those from 0xc0000000 on stay clear of SPIs set by hand. */
-export function encodeSpiRequest(protocol: 'esp' | 'ah', path: Path, reqid: number): Uint8Array {
+export function encodeSpiRequest(protocol: KernelProtocol, path: Path, reqid: number): Uint8Array {
   const writer = new NetlinkWriter();
   const state = { spi: 0, source: path.remote.address, destination: path.local.address, protocol };
   writer.zeros(SELECTOR_LENGTH);
@@ -170,8 +235,13 @@ export function encodeSpiRequest(protocol: 'esp' | 'ah', path: Path, reqid: numb
     .u16(domainOf(familyOf(state.source)))
     .u8(Mode.tunnel)
     .zeros(9);
-  return writer.u32(0xc000_0000).u32(0xcfff_ffff).finish();
+  const [lowest, highest] = protocol === 'ipcomp' ? CPIS : SPIS;
+  return writer.u32(lowest).u32(highest).finish();
 }
+
+const SPIS = [0xc000_0000, 0xcfff_ffff] as const;
+/** Those that are negotiated (RFC 3173 §3.3). */
+const CPIS = [0x100, 0xefff] as const;
 
 /** What the kernel says of a state. */
 export interface StateReport extends KernelState {
@@ -180,6 +250,11 @@ export interface StateReport extends KernelState {
   /** Milliseconds since the epoch; kernels before 6.2 do not say. */
   readonly lastUsed: number | undefined;
 }
+
+const PROTOCOL_OF: Readonly<Record<number, KernelProtocol>> = {
+  [Protocol.ah]: 'ah',
+  [Protocol.ipcomp]: 'ipcomp',
+};
 
 /** Reads a struct xfrm_usersa_info, alone (XFRM_MSG_NEWSA) or at the head of a larger one. Throws Malformed. */
 export function readState(body: Uint8Array, attributesAt = STATE_LENGTH): StateReport {
@@ -191,7 +266,7 @@ export function readState(body: Uint8Array, attributesAt = STATE_LENGTH): StateR
   return {
     destination: body.slice(ID_AT, ID_AT + length),
     spi: view.getUint32(ID_AT + 16),
-    protocol: body[ID_AT + 20] === Protocol.ah ? 'ah' : 'esp',
+    protocol: PROTOCOL_OF[body[ID_AT + 20] as number] ?? 'esp',
     source: body.slice(SOURCE_AT, SOURCE_AT + length),
     bytes: view.getBigUint64(CURRENT_AT, true),
     packets: view.getBigUint64(CURRENT_AT + 8, true),
@@ -248,6 +323,7 @@ export function encodeMoved(
 const KEPT: readonly number[] = [
   Attribute.ALG_AEAD,
   Attribute.ALG_CRYPT,
+  Attribute.ALG_COMP,
   Attribute.ALG_AUTH_TRUNC,
   Attribute.MARK,
   Attribute.SET_MARK,
@@ -290,6 +366,15 @@ function samePrefix(
 ): boolean {
   return a.length === b.length && a.address.every((octet, i) => octet === b.address[i]);
 }
+
+const NO_LIMITS: ChildLifetimes = {
+  rekeyTime: 0,
+  lifeTime: 0,
+  rekeyBytes: 0n,
+  lifeBytes: 0n,
+  rekeyPackets: 0n,
+  lifePackets: 0n,
+};
 
 /** struct xfrm_lifetime_cfg: soft and hard limits of octets and packets, then of seconds since it was added and first used. */
 function writeLifetimes(writer: NetlinkWriter, lifetimes: ChildLifetimes): void {

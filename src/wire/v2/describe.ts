@@ -13,7 +13,7 @@ import {
   TsType,
 } from '../../iana/ikev2.ts';
 import { nameOf, type Registry } from '../../iana/name.ts';
-import { NotifyError, NotifyStatus } from '../../iana/notify.ts';
+import { IpcompTransform, NotifyError, NotifyStatus } from '../../iana/notify.ts';
 import { Encr, Integ, KeMethod, PrfId, SequenceNumbers } from '../../iana/transforms.ts';
 import { vendorNameOf } from '../../iana/vendor-ids.ts';
 import { toHex } from '../../lib/bytes.ts';
@@ -230,6 +230,11 @@ const NOTIFY_DATA: Readonly<Record<number, (data: Uint8Array) => string | undefi
     const seconds = number(data, 4);
     return seconds === undefined ? undefined : `${seconds} s`;
   },
+  // A CPI and a transform (RFC 7296 §2.22).
+  [NotifyStatus.IPCOMP_SUPPORTED]: data =>
+    data.length < 3
+      ? undefined
+      : `${nameOf(IpcompTransform, data[2] as number)} CPI ${toHex(data.subarray(0, 2))}`,
   [NotifyStatus.ADDITIONAL_IP4_ADDRESS]: address,
   [NotifyStatus.ADDITIONAL_IP6_ADDRESS]: address,
   [NotifyStatus.SIGNATURE_HASH_ALGORITHMS]: data =>

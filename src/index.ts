@@ -27,6 +27,7 @@ export type {
   IkeSaStatus,
   Output,
   Question,
+  ReceivedAttribute,
 } from './ike/output.ts';
 export type { IpsecBackend } from './ipsec/backend.ts';
 export { MemoryBackend } from './ipsec/memory/backend.ts';
@@ -39,6 +40,7 @@ export type { UdpTransport } from './net/transport.ts';
 export type { ChildConfig, Connection, LocalAuth, RemoteAuth } from './policy/connection.ts';
 export type { Credentials, SharedKey } from './policy/credentials.ts';
 export { FAILURES, Failed, type Failure, type FailureCode } from './policy/failure.ts';
+export type { ConfigurationAttribute, Pool } from './policy/pool.ts';
 export type {
   BackendEvent,
   BackendFeatures,

@@ -77,8 +77,8 @@ export class ControlScene implements AsyncDisposable {
         remote: { address: ip(other), port: 500 },
       }),
     });
-    this.live = new LiveConfiguration(NO_BASE, (connections, credentials) =>
-      this.gateway.configure(connections, credentials),
+    this.live = new LiveConfiguration(NO_BASE, (connections, credentials, pools) =>
+      this.gateway.configure(connections, credentials, pools),
     );
     this.policies = new StandingPolicies(this.gateway);
     this.actions = new StartActions(this.gateway, this.policies, () => undefined);

@@ -10,7 +10,7 @@ export {
   sharedKeyFromTree,
 } from './inline.ts';
 export { type Configuration, type LoadOptions, loadConfiguration } from './load.ts';
-export type { Pool } from './pools.ts';
+export { overlaps } from './pools.ts';
 export { configurationFrom, type ProgramConfiguration } from './program.ts';
 export {
   ConfigurationFailure,

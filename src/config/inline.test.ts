@@ -125,8 +125,8 @@ test('pools and authorities', () => {
     split_include: ['10.2.0.0/16'],
   });
   assert.deepEqual(
-    [pool.name, pool.addresses.prefix, pool.attributes.map(({ kind }) => kind)],
-    ['p1', 24, ['dns', 'split_include']],
+    [pool.name, pool.prefix, pool.attributes.map(({ kind }) => kind)],
+    ['p1', 24, ['dns', 'split-include']],
   );
   assert.match(
     failures(() => poolFromTree('p1', { dns: ['x'] })).join('\n'),

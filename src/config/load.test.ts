@@ -6,6 +6,7 @@ import { type TestContext, test } from 'node:test';
 import { type Issued, issue, issueCrl, makeAuthority, TEST_TIME } from '../../test/certificate-builder.ts';
 import { nodeProvider } from '../crypto/node/provider.ts';
 import { writePem } from '../pki/pem.ts';
+import { formatAttribute } from '../policy/pool.ts';
 import { type Configuration, loadConfiguration } from './load.ts';
 import { ConfigurationFailure, formatRemark } from './report.ts';
 
@@ -114,12 +115,14 @@ test('a whole directory becomes a configuration', t => {
     ],
   );
   assert.equal(pools[0]?.name, 'rw');
-  assert.equal(pools[0]?.addresses.prefix, 28);
+  assert.equal(pools[0]?.prefix, 28);
   assert.deepEqual(
-    pools[0]?.attributes.map(({ kind, values }) => [kind, values.length]),
+    pools[0]?.attributes.map(one => [one.kind, formatAttribute(one)]),
     [
-      ['dns', 2],
-      [28, 2],
+      ['dns', '10.3.0.53'],
+      ['dns', '2001:db8::53'],
+      ['numbered', '78'],
+      ['numbered', '79'],
     ],
   );
 });

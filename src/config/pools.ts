@@ -1,53 +1,60 @@
+import { ipToBigInt } from '../lib/ip.ts';
+import type { ConfigurationAttribute, Pool } from '../policy/pool.ts';
 import type { Report } from './report.ts';
 import { NUMBERED, POOL } from './schema/pool.ts';
 import { checkSections, readSection } from './schema.ts';
-import type { Section } from './section.ts';
-import type { AddressRange } from './value-types.ts';
+import type { Position, Section } from './section.ts';
 
-/** Addresses to give to peers, and what is told to them with each. */
-export interface Pool {
-  readonly name: string;
-  readonly addresses: AddressRange;
-  readonly attributes: readonly PoolAttribute[];
-}
-
-interface PoolAttribute {
-  /** By name, such as `dns`, or by the number of a configuration attribute. */
-  readonly kind: Exclude<keyof typeof POOL, 'addrs'> | number;
-  /** Addresses or prefixes; of numbered attributes, the texts as written. */
-  readonly values: readonly (AddressRange | string)[];
-}
-
-/** The pools of a `pools` section. What is wrong is reported. */
+/** The pools of a `pools` section. What is wrong, such as two pools that share addresses, is reported. */
 export function poolsFrom(section: Section | undefined, report: Report): readonly Pool[] {
-  return [...(section?.sections.values() ?? [])].flatMap(inner => poolFrom(inner, report) ?? []);
+  const sections = [...(section?.sections.values() ?? [])];
+  const pools: { readonly pool: Pool; readonly at: Position }[] = [];
+  for (const inner of sections) {
+    const pool = poolFrom(inner, report);
+    if (pool === undefined) continue;
+    const other = pools.find(known => overlaps(known.pool, pool))?.pool;
+    if (other !== undefined)
+      report.fail(
+        'config/invalid-value',
+        inner.settings.get('addrs')?.valueAt ?? inner.at,
+        `pool "${pool.name}" has addresses that pool "${other.name}" has too`,
+        'an address can be given to one peer alone: let the pools have none in common',
+      );
+    pools.push({ pool, at: inner.at });
+  }
+  return pools.map(({ pool }) => pool);
 }
 
 /** The pool that one section describes; undefined, and a failure, when it has no addresses. */
 export function poolFrom(section: Section, report: Report): Pool | undefined {
-  const { addrs, ...named } = readSection(section, POOL, report, isNumber);
+  const { addrs, split_include, split_exclude, ...named } = readSection(section, POOL, report, isNumber);
   checkSections(section, () => false, [], report);
-  const attributes: PoolAttribute[] = [];
-  for (const [kind, values] of Object.entries(named)) {
-    if (values.length > 0) attributes.push({ kind: kind as keyof typeof named, values });
-  }
-  for (const setting of section.settings.values()) {
-    if (!isNumber(setting.key)) continue;
-    const values = NUMBERED.read(setting, report);
-    if (values.length > 0) attributes.push({ kind: Number(setting.key), values });
-  }
-  if (addrs === undefined) {
-    if (section.settings.get('addrs')?.value === undefined) {
-      report.fail(
-        'config/missing',
-        section.at,
-        `pool "${section.name}" has no addresses`,
-        'add addrs = 10.1.0.0/24',
-      );
-    }
-    return undefined;
-  }
-  return { name: section.name, addresses: addrs, attributes };
+  const { address, netmask, dns, nbns, dhcp, server, subnet } = named;
+  const attributes: ConfigurationAttribute[] = [];
+  for (const [kind, values] of Object.entries({ address, netmask, dns, nbns, dhcp, server } as const))
+    for (const value of values) attributes.push({ kind: kind as 'dns', address: value });
+  const networks = { subnet, 'split-include': split_include, 'split-exclude': split_exclude } as const;
+  for (const [kind, values] of Object.entries(networks))
+    for (const value of values) attributes.push({ kind: kind as 'subnet', ...value });
+  for (const setting of section.settings.values())
+    if (isNumber(setting.key))
+      for (const value of NUMBERED.read(setting, report))
+        attributes.push({ kind: 'numbered', type: Number(setting.key), value });
+  if (addrs !== undefined) return { name: section.name, ...addrs, attributes };
+  if (section.settings.get('addrs')?.value === undefined)
+    report.fail(
+      'config/missing',
+      section.at,
+      `pool "${section.name}" has no addresses`,
+      'add addrs = 10.1.0.0/24',
+    );
+  return undefined;
+}
+
+/** Whether the two have an address in common. */
+export function overlaps(a: Pool, b: Pool): boolean {
+  if (a.start.length !== b.start.length) return false;
+  return ipToBigInt(a.start) <= ipToBigInt(b.end) && ipToBigInt(b.start) <= ipToBigInt(a.end);
 }
 
 function isNumber(key: string): boolean {

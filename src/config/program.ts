@@ -2,7 +2,14 @@ import type { CryptoProvider } from '../crypto/provider.ts';
 import { utf8 } from '../lib/text.ts';
 import type { Connection } from '../policy/connection.ts';
 import type { Credentials } from '../policy/credentials.ts';
-import { certificatesFrom, connectionFromTree, privateKeysFrom, sharedKeyFromTree } from './inline.ts';
+import type { Pool } from '../policy/pool.ts';
+import {
+  certificatesFrom,
+  connectionFromTree,
+  poolFromTree,
+  privateKeysFrom,
+  sharedKeyFromTree,
+} from './inline.ts';
 import type { ConfigurationWarning } from './report.ts';
 import type { PlainTree } from './section.ts';
 
@@ -17,15 +24,25 @@ export interface ProgramConfiguration {
   readonly authorities?: readonly (string | Uint8Array)[];
   /** Further certificates that may stand in a chain. */
   readonly certificates?: readonly (string | Uint8Array)[];
+  /** Pools of virtual IPs by name, with the keys of swanctl.conf. */
+  readonly pools?: Readonly<Record<string, PlainTree>>;
 }
 
 /** Reads a program's configuration. Throws ConfigurationFailure, which names the path of each value that is wrong. */
 export function configurationFrom(
-  { connections, secrets = [], privateKeys = [], authorities = [], certificates = [] }: ProgramConfiguration,
+  {
+    connections,
+    secrets = [],
+    privateKeys = [],
+    authorities = [],
+    certificates = [],
+    pools = {},
+  }: ProgramConfiguration,
   provider: CryptoProvider,
 ): {
   readonly connections: readonly Connection[];
   readonly credentials: Credentials;
+  readonly pools: readonly Pool[];
   readonly warnings: readonly ConfigurationWarning[];
 } {
   const inline = Object.entries(connections).map(([name, tree]) => connectionFromTree(name, tree, provider));
@@ -46,6 +63,7 @@ export function configurationFrom(
       ],
       crls: [],
     },
+    pools: Object.entries(pools).map(([name, tree]) => poolFromTree(name, tree)),
     warnings: inline.flatMap(({ warnings }) => warnings),
   };
 }

@@ -1,10 +1,16 @@
 import type { Answer, Command, Question } from '../ike/output.ts';
 import type { IpsecBackend } from '../ipsec/backend.ts';
+import { formatIp, type IpAddress } from '../lib/ip.ts';
 import { Failed, type Failure } from '../policy/failure.ts';
-import type { ChildSaParameters, ChildSaUsage } from '../policy/sa.ts';
+import type { ChildSaParameters, ChildSaUsage, Path } from '../policy/sa.ts';
 import { failureOf } from './failure-of.ts';
 
-type InstallOrSpi = Exclude<Question, { kind: 'resolve' }>;
+type BackendQuestion = Exclude<Question, { kind: 'resolve' | 'lease' }>;
+type BackendCommand = Exclude<Command, { kind: 'release-lease' }>;
+type SaCommand = Extract<BackendCommand, { id: number }>;
+
+/** What concerns virtual IPs happens in order too; no SA has this number. */
+const ADDRESSES = 0;
 
 /**
  * Carries the core's questions and commands to the IPsec back end. What concerns one SA happens strictly in
@@ -16,6 +22,8 @@ export class BackendQueue {
   readonly #onFailure: (failure: Failure) => void;
   readonly #onSpent: ((id: number, usage: ChildSaUsage) => void) | undefined;
   readonly #tails = new Map<number, Promise<unknown>>();
+  /** How many SAs have each virtual IP of ours. */
+  readonly #assigned = new Map<string, number>();
 
   /** `onSpent` hears what each SA carried in all, just before it is removed. */
   constructor(
@@ -28,7 +36,7 @@ export class BackendQueue {
     this.#onSpent = onSpent;
   }
 
-  async ask(question: InstallOrSpi): Promise<Answer> {
+  async ask(question: BackendQuestion): Promise<Answer> {
     try {
       switch (question.kind) {
         case 'allocate-spi':
@@ -39,15 +47,27 @@ export class BackendQueue {
             this.#backend.install(question.sa, { outbound: question.outbound }),
           );
           return { kind: 'done' };
+        case 'assign-address':
+          await this.#inOrder(ADDRESSES, () => this.#assign(question.address, question.path));
+          return { kind: 'done' };
       }
     } catch (error) {
       return { kind: 'failed', failure: failureOf(error) };
     }
   }
 
-  command(command: Command): void {
+  command(command: BackendCommand): void {
     if (command.kind === 'release-spi') {
       this.#backend.releaseSpi(command.protocol, command.spi);
+      return;
+    }
+    if (command.kind === 'unassign-address') {
+      // The SAs that used it were removed before, or are about to be.
+      const before = [...this.#tails.values()];
+      this.#inOrder(ADDRESSES, async () => {
+        await Promise.allSettled(before);
+        await this.#unassign(command.address);
+      }).catch((error: unknown) => this.#onFailure(failureOf(error)));
       return;
     }
     this.#inOrder(command.id, () => this.#perform(command)).catch((error: unknown) =>
@@ -73,7 +93,7 @@ export class BackendQueue {
     }
   }
 
-  #perform(command: Exclude<Command, { kind: 'release-spi' }>): Promise<void> {
+  #perform(command: SaCommand): Promise<void> {
     switch (command.kind) {
       case 'activate-outbound':
         return this.#backend.activateOutbound(command.id);
@@ -83,6 +103,31 @@ export class BackendQueue {
         return this.#remove(command.id);
       case 'update-path':
         return this.#backend.updatePath(command.id, command.path, command.udpEncapsulation);
+    }
+  }
+
+  async #assign(address: IpAddress, path: Path): Promise<void> {
+    const name = formatIp(address);
+    const users = this.#assigned.get(name) ?? 0;
+    if (users === 0) {
+      if (this.#backend.assignAddress === undefined)
+        throw new Failed({
+          code: 'local/unsupported',
+          summary: `the ${this.#backend.name} back end cannot put the virtual IP ${name} on this host`,
+        });
+      await this.#backend.assignAddress(address, path);
+    }
+    this.#assigned.set(name, users + 1);
+  }
+
+  /** Several SAs may have one address, while one of them takes the other's place. */
+  async #unassign(address: IpAddress): Promise<void> {
+    const name = formatIp(address);
+    const users = this.#assigned.get(name) ?? 0;
+    if (users > 1) this.#assigned.set(name, users - 1);
+    else {
+      this.#assigned.delete(name);
+      if (users === 1) await this.#backend.unassignAddress?.(address);
     }
   }
 

@@ -17,12 +17,14 @@ import type { ChildConfig, Connection } from '../policy/connection.ts';
 import type { Credentials } from '../policy/credentials.ts';
 import { Failed, type Failure } from '../policy/failure.ts';
 import { kernelOptions } from '../policy/kernel-config.ts';
+import type { Pool } from '../policy/pool.ts';
 import type { ChildSaUsage, Path, StandingPolicy } from '../policy/sa.ts';
 import { formatSelector } from '../policy/selector-text.ts';
 import type { TrafficSelector } from '../policy/traffic-selector.ts';
 import { BackendQueue } from './backend-queue.ts';
 import { now } from './clock.ts';
 import { failureOf } from './failure-of.ts';
+import { Leases } from './leases.ts';
 
 export interface GatewayOptions {
   readonly provider: CryptoProvider;
@@ -30,6 +32,8 @@ export interface GatewayOptions {
   readonly backend: IpsecBackend;
   readonly connections: readonly Connection[];
   readonly credentials: Credentials;
+  /** Where virtual IPs for peers come from. */
+  readonly pools?: readonly Pool[];
   readonly settings?: Partial<EngineSettings>;
   /** From where to where a connection's first message goes: names looked up, a local address chosen. Rejects with `Failed`. */
   readonly resolve: (connection: Connection) => Promise<Path>;
@@ -66,6 +70,8 @@ type MessageEvent = Extract<IkeEvent, { kind: 'message' }>;
  * what the engine asks for and turns its events into promises; it makes no protocol decision of its own.
  */
 export class Gateway {
+  /** The virtual IPs of peers. */
+  readonly leases = new Leases();
   readonly #engine: Engine;
   readonly #options: GatewayOptions;
   readonly #queue: BackendQueue;
@@ -85,6 +91,7 @@ export class Gateway {
   constructor(options: GatewayOptions) {
     this.#options = options;
     this.#connections = byName(options.connections);
+    this.leases.configure(options.pools ?? []);
     this.#engine = new Engine({
       provider: options.provider,
       connections: options.connections,
@@ -246,9 +253,10 @@ export class Gateway {
     await this.#options.backend.removePolicy?.(id);
   }
 
-  /** Replaces connections and credentials; live SAs stay as they are. */
-  configure(connections: readonly Connection[], credentials: Credentials): void {
+  /** Replaces connections, credentials and, where given, pools; live SAs stay as they are. */
+  configure(connections: readonly Connection[], credentials: Credentials, pools?: readonly Pool[]): void {
     this.#connections = byName(connections);
+    if (pools !== undefined) this.leases.configure(pools);
     this.#enter(at => this.#engine.configure(connections, credentials, at));
   }
 
@@ -325,7 +333,8 @@ export class Gateway {
         void this.#answer(output.id, output.question);
         return;
       case 'command':
-        this.#queue.command(output.command);
+        if (output.command.kind === 'release-lease') this.leases.release(output.command.id);
+        else this.#queue.command(output.command);
         return;
       case 'event':
         if (output.event.kind === 'message' && output.event.direction === 'out')
@@ -336,11 +345,16 @@ export class Gateway {
   }
 
   async #answer(id: number, question: Question): Promise<void> {
-    const answer =
-      question.kind === 'resolve'
-        ? await this.#resolve(question.connection)
-        : await this.#queue.ask(question);
+    const answer = await this.#find(question);
     this.#enter(at => this.#engine.answer(id, answer, at));
+  }
+
+  async #find(question: Question): Promise<Answer> {
+    if (question.kind === 'resolve') return this.#resolve(question.connection);
+    if (question.kind !== 'lease') return this.#queue.ask(question);
+    // What else the engine said in one breath with it comes first: an SA that goes gives back what the same peer wants again.
+    await undefined;
+    return this.leases.lease(question);
   }
 
   async #resolve(name: string): Promise<Answer> {

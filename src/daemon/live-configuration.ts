@@ -1,9 +1,11 @@
 import { isDeepStrictEqual } from 'node:util';
-import type { InlineConnection, Pool } from '../config/index.ts';
+import { type InlineConnection, overlaps } from '../config/index.ts';
 import type { PrivateKey } from '../crypto/provider.ts';
 import { equal, toHex } from '../lib/bytes.ts';
 import type { Connection } from '../policy/connection.ts';
 import type { Credentials, SharedKey } from '../policy/credentials.ts';
+import { Failed } from '../policy/failure.ts';
+import type { Pool } from '../policy/pool.ts';
 
 /** What a directory says, as far as it can be in force. */
 export interface Base {
@@ -32,7 +34,11 @@ export interface LoadedAuthority {
   readonly certUriBase?: string;
 }
 
-type OnChange = (connections: readonly Connection[], credentials: Credentials) => void;
+type OnChange = (
+  connections: readonly Connection[],
+  credentials: Credentials,
+  pools: readonly Pool[],
+) => void;
 
 /**
  * The configuration in force: what the directory says, and over it what clients loaded one by one. Whatever
@@ -212,12 +218,28 @@ export class LiveConfiguration {
 
   // ── pools of clients ──
 
+  /** Throws Failed (`config/invalid-value`) where another pool has some of its addresses. */
   loadPool(pool: Pool): void {
+    const other = this.pools.find(known => known.name !== pool.name && overlaps(known, pool));
+    if (other !== undefined)
+      throw new Failed({
+        code: 'config/invalid-value',
+        summary: `pool "${pool.name}" has addresses that pool "${other.name}" has too`,
+        remedy: 'an address can be given to one peer alone: let the pools have none in common',
+      });
     this.#pools.set(pool.name, pool);
+    this.#changed();
+  }
+
+  /** Whether a client loaded one of this name. */
+  hasPool(name: string): boolean {
+    return this.#pools.has(name);
   }
 
   unloadPool(name: string): boolean {
-    return this.#pools.delete(name);
+    const was = this.#pools.delete(name);
+    if (was) this.#changed();
+    return was;
   }
 
   // ── inside ──
@@ -245,7 +267,7 @@ export class LiveConfiguration {
   }
 
   #changed(): void {
-    this.#onChange(this.connections, this.credentials);
+    this.#onChange(this.connections, this.credentials, this.pools);
   }
 
   #merged(): Credentials {

@@ -88,6 +88,7 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
       provider,
       connections: base.connections,
       credentials: base.credentials,
+      pools: base.pools,
       settings: engineSettings(settings, saveKeys !== undefined),
       resolve: connection => pathOf(connection, plane.transport),
     });
@@ -110,8 +111,8 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
       );
     }
     const feed = new LogFeed(gateway);
-    const live = new LiveConfiguration(base, (connections, credentials) =>
-      gateway.configure(connections, credentials),
+    const live = new LiveConfiguration(base, (connections, credentials, pools) =>
+      gateway.configure(connections, credentials, pools),
     );
     const policies = new StandingPolicies(gateway);
     const actions = new StartActions(gateway, policies, (what, failure) =>

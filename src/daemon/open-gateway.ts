@@ -38,7 +38,7 @@ export interface OpenGateway {
  */
 export async function openGateway(setup: GatewaySetup): Promise<OpenGateway> {
   const { addresses, port, natPort, settings, provider = withOpenssl(nodeProvider()) } = setup;
-  const { connections, credentials } = configurationFrom(setup, provider);
+  const { connections, credentials, pools } = configurationFrom(setup, provider);
   const transport = await openNodeTransport({
     ...(addresses === undefined ? {} : { addresses: addresses.map(ip) }),
     ...(port === undefined ? {} : { port }),
@@ -56,6 +56,7 @@ export async function openGateway(setup: GatewaySetup): Promise<OpenGateway> {
     backend,
     connections,
     credentials,
+    pools,
     resolve: connection => pathOf(connection, transport),
     ...(settings === undefined ? {} : { settings }),
   });

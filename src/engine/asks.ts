@@ -46,6 +46,10 @@ export class Asks {
 function undo(question: Question, answer: Answer): readonly Command[] {
   if (question.kind === 'allocate-spi' && answer.kind === 'spi')
     return [{ kind: 'release-spi', protocol: question.protocol, spi: answer.spi }];
+  if (question.kind === 'lease')
+    return answer.kind === 'lease' ? [{ kind: 'release-lease', id: question.id }] : [];
+  if (question.kind === 'assign-address')
+    return answer.kind === 'done' ? [{ kind: 'unassign-address', address: question.address }] : [];
   if (question.kind !== 'install') return [];
   const { id, protocol, spiIn } = question.sa;
   // An SPI that was reserved for it stays so when the installation fails.

@@ -14,6 +14,7 @@ import { Agenda } from './agenda.ts';
 import { Asks } from './asks.ts';
 import { Reqids } from './reqids.ts';
 import { Uniqueness } from './uniqueness.ts';
+import { VirtualIpMemory } from './virtual-ip-memory.ts';
 
 /** What the engine wants to hear of its sessions. */
 export interface Watcher {
@@ -45,6 +46,7 @@ export class EngineHost implements Host {
   readonly #byConnection = new Map<string, Set<Session>>();
   readonly #connectionOf = new Map<Session, string>();
   readonly #later: (() => void)[] = [];
+  readonly #virtualIps = new VirtualIpMemory();
   #outputs: Output[] = [];
   #lastId = 0;
   #lastChildId = 0;
@@ -92,6 +94,7 @@ export class EngineHost implements Host {
     this.connections = connections;
     this.credentials = credentials;
     this.trust = new Trust(this.provider, credentials, this.trust);
+    this.#virtualIps.prune(connections);
   }
 
   /** Puts `action` off until `settle`. */
@@ -224,6 +227,14 @@ export class EngineHost implements Host {
 
   reauthenticate(session: Session): void {
     this.watcher?.reauthenticate(session);
+  }
+
+  lastVirtualIps(connection: Connection): readonly IpAddress[] | undefined {
+    return this.#virtualIps.of(connection);
+  }
+
+  keepVirtualIps(connection: Connection, addresses: readonly IpAddress[]): void {
+    this.#virtualIps.keep(connection, addresses);
   }
 
   jitter(limit: Duration): Duration {

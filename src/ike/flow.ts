@@ -19,6 +19,8 @@ interface Answers {
   readonly resolve: Extract<Answer, { kind: 'path' }>;
   readonly 'allocate-spi': Extract<Answer, { kind: 'spi' }>;
   readonly install: Extract<Answer, { kind: 'done' }>;
+  readonly lease: Extract<Answer, { kind: 'lease' }>;
+  readonly 'assign-address': Extract<Answer, { kind: 'done' }>;
 }
 
 /** Puts `question` to the shell and resumes with its answer. Throws Failed when the shell could not do it. */

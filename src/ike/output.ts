@@ -1,5 +1,7 @@
+import type { IpAddress } from '../lib/ip.ts';
 import type { Duration, Instant } from '../lib/time.ts';
 import type { Failure } from '../policy/failure.ts';
+import type { ConfigurationAttribute } from '../policy/pool.ts';
 import type { ChildSaParameters, Compression, KernelOptions, Path } from '../policy/sa.ts';
 
 /** What the core wants done, in order. The shell performs it; nothing in the core does anything itself. */
@@ -22,11 +24,34 @@ export type Question =
       readonly path: Path;
       readonly ipcomp?: boolean;
     }
-  | { readonly kind: 'install'; readonly sa: ChildSaParameters; readonly outbound: boolean };
+  | { readonly kind: 'install'; readonly sa: ChildSaParameters; readonly outbound: boolean }
+  /** Virtual IPs for a peer that has proved who it is, from the pools of its connection. */
+  | {
+      readonly kind: 'lease';
+      /** Unique while the daemon runs: `release-lease` names it. */
+      readonly id: number;
+      readonly connection: string;
+      readonly pools: readonly string[];
+      /** Who gets them, the user where there is one: the same identity gets the same addresses again. */
+      readonly identity: string;
+      /** From where the peer speaks. */
+      readonly peer: IpAddress;
+      /** One for each that is asked for; all zero is any of that family. */
+      readonly wanted: readonly IpAddress[];
+    }
+  /** A virtual IP that the peer gave us goes on this host, before the SAs that use it are installed. */
+  | { readonly kind: 'assign-address'; readonly address: IpAddress; readonly path: Path };
 
 export type Answer =
   | { readonly kind: 'path'; readonly path: Path }
   | { readonly kind: 'spi'; readonly spi: number; readonly cpi?: number }
+  | {
+      readonly kind: 'lease';
+      /** At least one, in the order in which they were asked for. */
+      readonly addresses: readonly IpAddress[];
+      /** What the pools say besides. */
+      readonly attributes: readonly ConfigurationAttribute[];
+    }
   | { readonly kind: 'done' }
   | { readonly kind: 'failed'; readonly failure: Failure };
 
@@ -41,7 +66,11 @@ export type Command =
       readonly id: number;
       readonly path: Path;
       readonly udpEncapsulation: boolean;
-    };
+    }
+  /** The lease of this number ends; its addresses stay its identity's while nobody else needs them. */
+  | { readonly kind: 'release-lease'; readonly id: number }
+  /** One assignment of the address ends; it goes when the last has. */
+  | { readonly kind: 'unassign-address'; readonly address: IpAddress };
 
 /** What happened, for logs, the control socket and embedding programs. */
 export type IkeEvent = { readonly at: Instant } & (
@@ -125,9 +154,20 @@ export interface IkeSaStatus {
   readonly establishedAt?: Instant;
   readonly rekeyAt?: Instant;
   readonly reauthAt?: Instant;
+  /** Virtual IPs: those that the peer gave us, those that we gave the peer. Absent where there are none. */
+  readonly localVips?: readonly string[];
+  readonly remoteVips?: readonly string[];
+  /** What the peer told us with our virtual IPs: name servers, networks and the like. */
+  readonly received?: readonly ReceivedAttribute[];
   readonly children: readonly ChildSaStatus[];
   readonly tasksQueued: readonly string[];
   readonly tasksActive: readonly string[];
+}
+
+export interface ReceivedAttribute {
+  readonly kind: ConfigurationAttribute['kind'];
+  /** As `formatAttribute` writes it: an address, `10.1.0.0/16`, a text. */
+  readonly value: string;
 }
 
 export interface ChildSaStatus {

@@ -1,4 +1,5 @@
 import type { CryptoProvider } from '../crypto/provider.ts';
+import type { IpAddress } from '../lib/ip.ts';
 import type { Duration, Instant } from '../lib/time.ts';
 import type { ResolvedNames } from '../policy/address-match.ts';
 import type { ChildConfig, Connection } from '../policy/connection.ts';
@@ -102,6 +103,9 @@ export interface Host {
   succeeded(session: Session, successor: Session): void;
   /** Makes a new IKE SA from scratch, then ends `session` (RFC 7296 §2.8.3). */
   reauthenticate(session: Session): void;
+  /** The virtual IPs that a connection had last, while its `vips` are what they were then: they are asked for again. */
+  lastVirtualIps(connection: Connection): readonly IpAddress[] | undefined;
+  keepVirtualIps(connection: Connection, addresses: readonly IpAddress[]): void;
   /** Evenly spread over [0, limit), from the provider's randomness. */
   jitter(limit: Duration): Duration;
   /** The number that ties a child to its policies; a rekeyed child keeps its predecessor's. */

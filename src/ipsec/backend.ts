@@ -1,3 +1,4 @@
+import type { IpAddress } from '../lib/ip.ts';
 import type {
   BackendEvent,
   BackendFeatures,
@@ -39,6 +40,12 @@ export interface IpsecBackend {
   /** Policies without an SA. Absent where the back end cannot have them. */
   addPolicy?(policy: StandingPolicy): Promise<void>;
   removePolicy?(id: number): Promise<void>;
+  /**
+   * Puts a virtual IP on this host, for SAs over `path` that are installed after it, and takes it off again. An address that
+   * the host has by itself is left as it is. Absent where packets do not come from the host.
+   */
+  assignAddress?(address: IpAddress, path: Path): Promise<void>;
+  unassignAddress?(address: IpAddress): Promise<void>;
   /** Called for what happens without being asked; one listener. */
   onEvent(listener: (event: BackendEvent) => void): void;
   /** Removes all that was installed. */

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import type { Answer, Command, Question } from '../../src/ike/output.ts';
 import { constantTimeEqual, toHex } from '../../src/lib/bytes.ts';
+import { formatIp } from '../../src/lib/ip.ts';
 import type { Duration } from '../../src/lib/time.ts';
 import type { Failure } from '../../src/policy/failure.ts';
 import type { BackendFeatures, ChildSaParameters, Path } from '../../src/policy/sa.ts';
@@ -30,13 +31,16 @@ export interface InstalledSa {
   received: number;
 }
 
+type BackEndQuestion = Exclude<Question, { kind: 'resolve' | 'lease' }>;
+type BackEndCommand = Exclude<Command, { kind: 'release-lease' }>;
+
 type Operation =
   | {
       readonly kind: 'ask';
-      readonly question: Exclude<Question, { kind: 'resolve' }>;
+      readonly question: BackEndQuestion;
       readonly answer: (answer: Answer) => void;
     }
-  | { readonly kind: 'command'; readonly command: Command };
+  | { readonly kind: 'command'; readonly command: BackEndCommand };
 
 /**
  * An IPsec back end of a list in memory: does what it is asked in order, each thing `latency` after the one
@@ -51,6 +55,8 @@ export class FakeBackEnd {
   readonly history: string[] = [];
   readonly sas = new Map<number, InstalledSa>();
   readonly reserved = new Set<number>();
+  /** Virtual IPs of this host, and how many SAs have each. */
+  readonly addresses = new Map<string, number>();
   /** Operations that are not done yet. */
   pending = 0;
   readonly #schedule: Schedule;
@@ -67,11 +73,11 @@ export class FakeBackEnd {
     this.features = features;
   }
 
-  ask(question: Exclude<Question, { kind: 'resolve' }>, answer: (answer: Answer) => void): void {
+  ask(question: BackEndQuestion, answer: (answer: Answer) => void): void {
     this.#enqueue({ kind: 'ask', question, answer });
   }
 
-  command(command: Command): void {
+  command(command: BackEndCommand): void {
     this.#enqueue({ kind: 'command', command });
   }
 
@@ -96,6 +102,7 @@ export class FakeBackEnd {
     assert.equal(this.pending, 0, `${who}: back end operations are under way`);
     assert.deepEqual([...this.sas.keys()], [], `${who}: SAs are left installed`);
     assert.deepEqual([...this.reserved], [], `${who}: SPIs are left reserved`);
+    assert.deepEqual([...this.addresses], [], `${who}: virtual IPs are left on the host`);
   }
 
   #enqueue(operation: Operation): void {
@@ -108,7 +115,7 @@ export class FakeBackEnd {
     });
   }
 
-  #answer(question: Exclude<Question, { kind: 'resolve' }>): Answer {
+  #answer(question: BackEndQuestion): Answer {
     const failure = this.refusals.get(question.kind);
     if (failure !== undefined) {
       this.refusals.delete(question.kind);
@@ -126,6 +133,12 @@ export class FakeBackEnd {
       const cpi = 256 + (this.#everUsed.size % 61_000);
       this.#cpis.set(spi, cpi);
       return { kind: 'spi', spi, cpi };
+    }
+    if (question.kind === 'assign-address') {
+      const address = formatIp(question.address);
+      this.addresses.set(address, (this.addresses.get(address) ?? 0) + 1);
+      this.history.push(`assign ${address}`);
+      return { kind: 'done' };
     }
     this.#install(question.sa, question.outbound);
     return { kind: 'done' };
@@ -153,13 +166,22 @@ export class FakeBackEnd {
     this.history.push(`install ${sa.id}${outbound ? '' : ' inbound'}`);
   }
 
-  #obey(command: Command): void {
+  #obey(command: BackEndCommand): void {
     if (command.kind === 'release-spi') {
       assert.ok(
         this.reserved.delete(command.spi),
         `SPI ${hex(command.spi)} is released but was not reserved`,
       );
       this.history.push('release-spi');
+      return;
+    }
+    if (command.kind === 'unassign-address') {
+      const address = formatIp(command.address);
+      const users = this.addresses.get(address) ?? 0;
+      assert.ok(users > 0, `${address} is taken off the host but is not on it`);
+      if (users > 1) this.addresses.set(address, users - 1);
+      else this.addresses.delete(address);
+      this.history.push(`unassign ${address}`);
       return;
     }
     const entry = this.sas.get(command.id);

@@ -1,3 +1,4 @@
+import { Leases } from '../../src/daemon/leases.ts';
 import type { Answer, IkeEvent, IkeSaStatus, Output } from '../../src/ike/output.ts';
 import type { IpAddress } from '../../src/lib/ip.ts';
 import type { Duration, Instant } from '../../src/lib/time.ts';
@@ -50,6 +51,8 @@ export class Host<E extends HostEngine = HostEngine> {
   address: IpAddress;
   readonly engine: E;
   readonly backEnd: FakeBackEnd;
+  /** Where its peers' virtual IPs come from. */
+  readonly leases = new Leases();
   readonly provider: SeededProvider;
   readonly events: IkeEvent[] = [];
   /** Where the first message of a connection goes. */
@@ -210,7 +213,8 @@ export class Host<E extends HostEngine = HostEngine> {
           this.#ask(output);
           break;
         case 'command':
-          this.backEnd.command(output.command);
+          if (output.command.kind === 'release-lease') this.leases.release(output.command.id);
+          else this.backEnd.command(output.command);
           break;
         case 'event':
           this.events.push(output.event);
@@ -232,6 +236,8 @@ export class Host<E extends HostEngine = HostEngine> {
     if (question.kind === 'resolve') {
       const answer = this.resolve(question.connection);
       this.#schedule.at(this.#schedule.now + this.resolveLatency, () => back(answer));
+    } else if (question.kind === 'lease') {
+      this.#schedule.at(this.#schedule.now, () => back(this.leases.lease(question)));
     } else {
       this.backEnd.ask(question, back);
     }

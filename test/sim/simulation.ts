@@ -128,6 +128,8 @@ export class Simulation {
     this.#guarded(() => {
       for (const host of this.hosts) {
         host.backEnd.assertEmpty(host.name);
+        for (const { name, online } of host.leases.view())
+          assert.equal(online, 0, `${host.name}: addresses of pool ${name} are left with peers`);
         assert.deepEqual(
           host.status().map(({ id, state }) => `${id} ${state}`),
           [],

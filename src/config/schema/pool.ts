@@ -1,5 +1,8 @@
+import { concat } from '../../lib/bytes.ts';
+import { type IpAddress, ipFromBigInt, parseIp } from '../../lib/ip.ts';
+import { utf8 } from '../../lib/text.ts';
 import { list, maybe } from '../schema.ts';
-import { type AddressRange, parseRange, text, Unfit, type ValueType } from '../value-types.ts';
+import { type AddressRange, parseRange, Unfit, type ValueType } from '../value-types.ts';
 
 const range: ValueType<AddressRange> = {
   name: 'prefix or range',
@@ -10,25 +13,58 @@ const range: ValueType<AddressRange> = {
   },
 };
 
-const addressOrPrefix: ValueType<AddressRange> = { ...range, name: 'address or prefix' };
+const ipAddress: ValueType<IpAddress> = {
+  name: 'address',
+  read(value) {
+    const found = parseIp(value);
+    if (found === undefined) throw new Unfit('it is no IP address');
+    return found;
+  },
+};
+
+interface Network {
+  readonly address: IpAddress;
+  readonly prefix: number;
+}
+
+const network: ValueType<Network> = {
+  name: 'address or prefix',
+  read(value) {
+    const found = value.includes('-') ? undefined : parseRange(value);
+    if (found === undefined) throw new Unfit('it is neither an address nor a prefix');
+    return { address: found.start, prefix: found.prefix ?? 8 * found.start.length };
+  },
+};
+
+const octets: ValueType<Uint8Array> = {
+  name: 'address, prefix or text',
+  read(value) {
+    const found = value.includes('-') ? undefined : parseRange(value);
+    if (found === undefined) return utf8(value);
+    const { start, prefix } = found;
+    if (prefix === undefined) return start;
+    if (start.length === 16) return concat(start, Uint8Array.of(prefix));
+    return concat(start, ipFromBigInt((2n ** 32n - 1n) ^ (2n ** BigInt(32 - prefix) - 1n), 4));
+  },
+};
 
 /** `pools.<name>`; further attributes may be named by their number. */
 export const POOL = {
   addrs: maybe(range, 'none: it must be given', 'Addresses to give: a prefix, or `first-last`.'),
-  address: list(addressOrPrefix, '', 'Addresses of further kinds, as attributes.'),
-  dns: list(addressOrPrefix, '', 'Name servers.'),
-  nbns: list(addressOrPrefix, '', 'NetBIOS name servers.'),
-  dhcp: list(addressOrPrefix, '', 'DHCP servers.'),
-  netmask: list(addressOrPrefix, '', 'Netmask of the addresses.'),
-  server: list(addressOrPrefix, '', 'Servers of the network.'),
-  subnet: list(addressOrPrefix, '', 'Networks that are reached through the peer.'),
-  split_include: list(addressOrPrefix, '', 'Networks that alone are reached through the peer.'),
-  split_exclude: list(addressOrPrefix, '', 'Networks that are not reached through the peer.'),
+  address: list(ipAddress, '', 'Addresses of further kinds, as attributes.'),
+  dns: list(ipAddress, '', 'Name servers.'),
+  nbns: list(ipAddress, '', 'NetBIOS name servers.'),
+  dhcp: list(ipAddress, '', 'DHCP servers.'),
+  netmask: list(ipAddress, '', 'Netmask of the addresses.'),
+  server: list(ipAddress, '', 'Servers of the network.'),
+  subnet: list(network, '', 'Networks that are reached through the peer.'),
+  split_include: list(network, '', 'Networks that alone are reached through the peer.'),
+  split_exclude: list(network, '', 'Networks that are not reached through the peer (IKEv1).'),
 };
 
 /** The value of an attribute that is named by its number. */
 export const NUMBERED = list(
-  text,
+  octets,
   '',
   'Any other configuration attribute by its number: addresses, or text.',
 );

@@ -6,14 +6,12 @@ import {
   connectionFromTree,
   crlsFrom,
   type PlainTree,
-  poolFromTree,
   privateKeysFrom,
   sharedKeyFromTree,
 } from '../../config/index.ts';
 import { listOf, type Message, octetsOf, sectionsOf, textOf } from '../../control/vici/message.ts';
 import type { Command } from '../../control/vici/server-client.ts';
 import type { CryptoProvider } from '../../crypto/provider.ts';
-import { formatIp, ipToBigInt } from '../../lib/ip.ts';
 import { Failed, type FailureCode } from '../../policy/failure.ts';
 import { keyId } from '../key-id.ts';
 import type { LiveConfiguration } from '../live-configuration.ts';
@@ -30,7 +28,7 @@ export interface LoadingSubjects {
 
 const DONE: Message = { success: 'yes' };
 
-/** The commands by which a client loads connections, credentials, authorities and pools, and takes them out again. */
+/** The commands by which a client loads connections, credentials and authorities, and takes them out again. */
 export function loadingCommands(subjects: LoadingSubjects): Readonly<Record<string, Command>> {
   const { live } = subjects;
   return {
@@ -81,17 +79,6 @@ export function loadingCommands(subjects: LoadingSubjects): Readonly<Record<stri
       return DONE;
     },
     'get-authorities': async () => ({ authorities: [...live.authorities.keys()] }),
-    'load-pool': async message => {
-      const [name, section] = sectionIn(message, 'pool');
-      live.loadPool(configured(() => poolFromTree(name, section)));
-      return DONE;
-    },
-    'unload-pool': async message => {
-      const name = nameIn(message, 'name');
-      if (!live.unloadPool(name)) throw unknown('pool', name);
-      return DONE;
-    },
-    'get-pools': async message => pools(message, live),
   };
 }
 
@@ -158,28 +145,6 @@ function loadAuthority(message: Message, { live, provider, onLoaded }: LoadingSu
   return DONE;
 }
 
-/** As charon counts: a prefix of IPv4 has no addresses for its network and its broadcast. */
-function pools(message: Message, live: LiveConfiguration): Message {
-  const wanted = textOf(message, 'name');
-  const leases = textOf(message, 'leases') === 'yes';
-  const found: Record<string, Message> = Object.create(null);
-  for (const { name, addresses } of live.pools) {
-    if (wanted !== undefined && name !== wanted) continue;
-    const { start, end, prefix } = addresses;
-    const count = ipToBigInt(end) - ipToBigInt(start) + 1n;
-    const size = prefix !== undefined && start.length === 4 && count > 2n ? count - 2n : count;
-    const largest = 0x7fff_ffffn;
-    found[name] = {
-      base: formatIp(start),
-      size: String(size > largest ? largest : size),
-      online: '0',
-      offline: '0',
-      ...(leases ? { leases: {} } : {}),
-    };
-  }
-  return found;
-}
-
 /** What `read` returns; what is wrong with it as a `Failed` that says all of it. */
 export function configured<T>(read: () => T): T {
   try {
@@ -198,7 +163,10 @@ export function configured<T>(read: () => T): T {
 }
 
 /** The one section that a `load-…` command carries, which is named after what it loads. */
-function sectionIn(message: Message, what: string): readonly [name: string, section: Message & PlainTree] {
+export function sectionIn(
+  message: Message,
+  what: string,
+): readonly [name: string, section: Message & PlainTree] {
   const sections = sectionsOf(message);
   const [first] = sections;
   if (first === undefined || sections.length > 1 || Object.keys(message).length > 1)
@@ -206,7 +174,8 @@ function sectionIn(message: Message, what: string): readonly [name: string, sect
   return first as [string, Message & PlainTree];
 }
 
-function nameIn(message: Message, key: string): string {
+/** The name that a command carries under `key`. Throws Failed. */
+export function nameIn(message: Message, key: string): string {
   const name = textOf(message, key);
   if (name === undefined) throw new Failed({ code: 'config/missing', summary: `the request lacks "${key}"` });
   return name;
@@ -218,7 +187,8 @@ function dataIn(message: Message): Uint8Array {
   return data;
 }
 
-function unknown(what: string, name: string): Failed {
+/** That no client loaded one of this name. */
+export function unknown(what: string, name: string): Failed {
   return new Failed({ code: 'config/unknown-name', summary: `no ${what} "${name}" was loaded by a client` });
 }
 

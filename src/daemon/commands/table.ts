@@ -9,13 +9,15 @@ import { type InformationSubjects, informationCommands } from './information.ts'
 import { type ListingSubjects, listingCommands } from './listing.ts';
 import { type LoadingSubjects, loadingCommands } from './loading.ts';
 import { type PlanningSubjects, planningCommands } from './planning.ts';
+import { type PoolSubjects, poolCommands } from './pools.ts';
 
 export interface CommandSubjects
   extends ControllingSubjects,
     InformationSubjects,
     ListingSubjects,
     LoadingSubjects,
-    PlanningSubjects {
+    PlanningSubjects,
+    PoolSubjects {
   readonly history: History;
   readonly facts: DaemonFacts;
 }
@@ -29,6 +31,7 @@ export function commandTable(subjects: CommandSubjects): Readonly<Record<string,
     ...listingCommands(subjects),
     ...loadingCommands(subjects),
     ...planningCommands(subjects),
+    ...poolCommands(subjects),
     'cygnet-status': async () => statusShape.encode(await daemonStatus(gateway, history, facts)),
     'cygnet-explain': async message => {
       const name = textOf(message, 'connection') ?? textOf(message, 'ike') ?? '';

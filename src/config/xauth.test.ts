@@ -61,8 +61,8 @@ for (const [what, body, failure] of [
     /^f:5:18: xauth is supported as the second round of one side/,
   ],
   [
-    'after a certificate',
-    'version = 1\nlocal { auth = pubkey }\nremote { auth = pubkey }\nremote-2 { auth = xauth }',
+    'after a key on one side and a certificate on the other',
+    'version = 1\nlocal { auth = pubkey }\nremote { auth = psk }\nremote-2 { auth = xauth }',
     /^f:5:19: xauth is supported as the second round/,
   ],
   [
@@ -101,6 +101,46 @@ for (const [what, body, failure] of [
     assert.ok(
       failures.some(line => failure.test(line)),
       `${failure} in\n${failures.join('\n')}`,
+    );
+  });
+}
+
+for (const [what, body, local, remote] of [
+  [
+    'after certificates, of the peer',
+    'local { auth = pubkey }\nremote { auth = rsa }\nremote-2 { auth = xauth }',
+    ['pubkey'],
+    ['pubkey', 'xauth'],
+  ],
+  [
+    'after certificates, of this side',
+    'local { auth = pubkey }\nremote { auth = pubkey }\nlocal-2 { auth = xauth\n xauth_id = carol }',
+    ['pubkey', 'xauth'],
+    ['pubkey'],
+  ],
+  [
+    'in place of the certificate of the peer',
+    'local { auth = pubkey }\nremote { auth = xauth\n id = keyid:group }',
+    ['pubkey'],
+    ['xauth'],
+  ],
+  [
+    'in place of the certificate of this side',
+    'local { auth = xauth\n id = keyid:group\n xauth_id = carol }\nremote { auth = pubkey }',
+    ['xauth'],
+    ['pubkey'],
+  ],
+] as const) {
+  test(`a user ${what}`, () => {
+    const { connection, failures } = read(`version = 1\n${body}`);
+    assert.deepEqual(failures, []);
+    assert.deepEqual(
+      connection.local.map(({ method }) => method),
+      local,
+    );
+    assert.deepEqual(
+      connection.remote.map(({ method }) => method),
+      remote,
     );
   });
 }

@@ -9,6 +9,8 @@ const HEEDED: Readonly<Record<'local' | 'remote', readonly string[]>> = {
   local: ['auth', 'round', 'id', 'xauth_id'],
   remote: ['auth', 'round'],
 };
+/** As the only round it is phase 1 too, in which the side says who it is. */
+const HEEDED_ALONE: typeof HEEDED = { local: HEEDED.local, remote: [...HEEDED.remote, 'id'] };
 
 /** Whether a section is a round of XAUTH. */
 export function isXauth(section: Section): boolean {
@@ -16,8 +18,8 @@ export function isXauth(section: Section): boolean {
 }
 
 /**
- * Refuses XAUTH where it would not be gone through as it is written: it belongs to IKEv1, and follows a shared key as
- * the second round of one of the two sides. `section` is that of the connection.
+ * Refuses XAUTH where it would not be gone through as it is written: it belongs to IKEv1, and is the second round of
+ * one of the two sides, or the only one of a side whose other has a key (hybrid). `section` is that of the connection.
  */
 export function checkXauth(
   section: Section,
@@ -26,13 +28,7 @@ export function checkXauth(
 ): void {
   for (const side of ['local', 'remote'] as const) {
     const [ours, theirs] = side === 'local' ? [local, remote] : [remote, local];
-    const [first, second] = ours;
-    const inPlace =
-      ours.length === 2 &&
-      theirs.length === 1 &&
-      first?.method === 'psk' &&
-      second?.method === 'xauth' &&
-      theirs[0]?.method === 'psk';
+    const inPlace = isInPlace(methodsOf(ours), methodsOf(theirs));
     for (const round of section.sections.values()) {
       if (!round.name.startsWith(side) || !isXauth(round)) continue;
       const at = round.settings.get('auth')?.valueAt ?? round.at;
@@ -42,15 +38,28 @@ export function checkXauth(
         report.fail(
           'local/unsupported',
           at,
-          'xauth is supported as the second round of one side, where the first of both sides is psk',
-          'let local and remote have auth = psk, and one of them a second section with auth = xauth',
+          'xauth is supported as the second round of one side, where the first of both is psk or pubkey, and as the only round of a side whose other has pubkey',
+          'let local and remote both have auth = psk or pubkey, and one of them a second section with auth = xauth',
         );
-      checkRound(round, side, report);
+      checkRound(round, ours.length === 1 ? HEEDED_ALONE[side] : HEEDED[side], report);
     }
   }
 }
 
-function checkRound(round: Section, side: 'local' | 'remote', report: Report): void {
+function isInPlace(
+  [first, second, ...more]: readonly string[],
+  [other, ...others]: readonly string[],
+): boolean {
+  if (more.length > 0 || others.length > 0) return false;
+  if (second === undefined) return first === 'xauth' && other === 'pubkey';
+  return second === 'xauth' && first === other && (first === 'psk' || first === 'pubkey');
+}
+
+function methodsOf(rounds: readonly { readonly method: string }[]): readonly string[] {
+  return rounds.map(({ method }) => method);
+}
+
+function checkRound(round: Section, heeded: readonly string[], report: Report): void {
   const auth = round.settings.get('auth');
   const variant = methodIn(round)?.variant;
   if (variant !== undefined && variant !== 'generic')
@@ -61,7 +70,7 @@ function checkRound(round: Section, side: 'local' | 'remote', report: Report): v
       'use auth = xauth, and a secret in secrets { xauth… } for each user',
     );
   for (const { key, at, value } of round.settings.values())
-    if (value !== undefined && !HEEDED[side].includes(key))
+    if (value !== undefined && !heeded.includes(key))
       report.fail(
         'local/unsupported',
         at,

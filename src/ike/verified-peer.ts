@@ -12,6 +12,8 @@ export interface VerifiedPeer {
   readonly identity: Identity;
   /** How it was proved, for people: `psk office`, `rsa/pss-sha256 by CN=moon`. */
   readonly proof: string;
+  /** It is not known yet who it is: a user must prove itself before anything is established. */
+  readonly awaitsUser?: true;
   readonly [verified]: true;
 }
 
@@ -22,6 +24,11 @@ export type Grounds = TrustedChain | PinnedKey | SharedKey;
 interface PinnedKey {
   readonly kind: 'pinned';
   readonly spki: Uint8Array;
+}
+
+/** A peer that has proved nothing but that it is still the same (hybrid authentication of IKEv1): XAUTH must follow. */
+export function awaitUser(identity: Identity): VerifiedPeer {
+  return { identity, proof: 'by its user', awaitsUser: true } as VerifiedPeer;
 }
 
 /** To be called where a proof was checked, and nowhere else. `grounds` cannot be had without the check of the key. */

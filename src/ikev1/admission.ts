@@ -47,12 +47,13 @@ export class Admission {
   }
 
   /** Phase 1 is done. */
-  proved(localId: Identity, { identity }: VerifiedPeer, keys: IsakmpKeys): void {
+  proved(localId: Identity, { identity, awaitsUser }: VerifiedPeer, keys: IsakmpKeys): void {
     const { host, connection } = this.#sa;
     this.#agreed = { keys, localId, remoteId: identity, at: undefined };
     if (host.settings.saveKeys) host.event({ kind: 'ike-keys', keys: keys.record() });
     this.#sa.heardAt = host.now;
     const part = xauthRole(connection);
+    if (awaitsUser === true && part !== 'server') throw new Error('nobody proves who the peer is');
     if (part === undefined) {
       this.complete();
       return;

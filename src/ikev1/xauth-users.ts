@@ -55,11 +55,11 @@ function isOwner({ owners }: SharedKey, name: Uint8Array): boolean {
   return owners.some(({ type, data }) => TEXTS.includes(type) && equal(data, name));
 }
 
-/** As configured for this round; otherwise what the rounds say of this side. */
+/** As configured for the round of XAUTH, the last one; otherwise what the rounds say of this side. */
 function nameOf(local: readonly LocalAuth[]): Uint8Array {
-  const xauthId = local[1]?.xauthId;
+  const xauthId = local.at(-1)?.xauthId;
   if (xauthId !== undefined && xauthId !== '') return utf8(xauthId);
-  const id = local[1]?.id ?? local[0]?.id;
+  const id = local.at(-1)?.id ?? local[0]?.id;
   if (id !== undefined && TEXTS.includes(id.type) && id.data.length > 0) return id.data;
   throw new Failed({
     code: 'config/missing',

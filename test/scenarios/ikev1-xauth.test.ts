@@ -3,59 +3,19 @@ import { test } from 'node:test';
 import { Secret } from '../../src/lib/secret.ts';
 import { utf8 } from '../../src/lib/text.ts';
 import { MINUTE, SECOND } from '../../src/lib/time.ts';
-import type { LocalAuth, RemoteAuth } from '../../src/policy/connection.ts';
 import type { Credentials } from '../../src/policy/credentials.ts';
-import { connection, fqdn, sharedKey } from '../sim/configuration.ts';
+import { connection, sharedKey } from '../sim/configuration.ts';
 import { assertEnds, assertSettles, onlyIke } from '../sim/ends.ts';
 import { CALM } from '../sim/network.ts';
 import type { Packet } from '../sim/packet.ts';
-import type { Pair, PairOptions } from '../sim/pair.ts';
+import type { Pair } from '../sim/pair.ts';
 import { childV1, pairV1, V1 } from '../sim/pair-v1.ts';
+import { asked, secrets, user, withUser } from '../sim/user-v1.ts';
 
 /* XAUTH after a phase 1 with a shared key: a user proves itself, or nothing comes of it. */
 
 const TRANSACTION = 6;
 const QUICK_MODE = 32;
-
-interface Options extends PairOptions {
-  /** Which host is the user's; a where not said. */
-  readonly client?: 'a' | 'b';
-  /** What the client has for a password. */
-  readonly password?: string;
-}
-
-/** A pair of which one end is carol, and the other knows her. */
-function withUser({ client = 'a', password = 'tango', ...options }: Options = {}): Pair {
-  const server = client === 'a' ? 'b' : 'a';
-  return pairV1({
-    ...options,
-    credentials: { [client]: secrets(password), [server]: secrets('tango') },
-    [client]: { local: user(client), ...options[client] },
-    [server]: { remote: asked(client), ...options[server] },
-  });
-}
-
-function user(client: string): readonly LocalAuth[] {
-  const { local } = connection(client, '');
-  const round = { certificates: [], publicKeys: [], schemes: [] };
-  return [...local, { method: 'xauth', xauthId: 'carol', ...round }];
-}
-
-function asked(client: string): readonly RemoteAuth[] {
-  const { remote } = connection('', client);
-  const [first] = remote;
-  assert.ok(first !== undefined);
-  return [first, { ...first, method: 'xauth', id: { kind: 'any' } }];
-}
-
-function secrets(password: string): Credentials {
-  const base = sharedKey();
-  const shared = [
-    { name: 'xauth-dave', use: 'xauth', secret: new Secret(utf8('other')), owners: [fqdn('dave')] },
-    { name: 'xauth-carol', use: 'xauth', secret: new Secret(utf8(password)), owners: [fqdn('carol')] },
-  ] as const;
-  return { ...base, shared: [...base.shared, ...shared] };
-}
 
 /** A password that belongs to nobody in particular. */
 function nobodys(password: string): Credentials {

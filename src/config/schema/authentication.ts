@@ -24,7 +24,11 @@ export const LOCAL = {
   pubkeys: list(text, '', 'Raw public keys to use: files, in pubkey unless with a path.'),
   eap_id: refused(maybe(identity, 'id', 'Identity for EAP.')),
   aaa_id: refused(maybe(identity, 'the peer’s id', 'Identity that the server proves within EAP.')),
-  xauth_id: maybe(text, 'id', 'User name for XAUTH, which is the second round of IKEv1: `auth = xauth`.'),
+  xauth_id: maybe(
+    text,
+    'id',
+    'User name for XAUTH of IKEv1: the round with `auth = xauth`, the second, or the only one (hybrid).',
+  ),
 };
 
 /** `connections.<name>.remote<suffix>` */

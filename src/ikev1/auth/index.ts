@@ -1,12 +1,13 @@
 import { OakleyAuthMethod } from '../../iana/ikev1.ts';
 import { knownName } from '../../iana/name.ts';
 import { Failed } from '../../policy/failure.ts';
+import { hybrid } from './hybrid.ts';
 import type { AuthMethod, MethodAsk } from './method.ts';
 import { psk } from './psk.ts';
 import { signature } from './signature.ts';
-import { xauthPsk } from './xauth.ts';
+import { xauthPsk, xauthSignature } from './xauth.ts';
 
-const METHODS: readonly AuthMethod[] = [psk, signature, xauthPsk];
+const METHODS: readonly AuthMethod[] = [psk, signature, xauthPsk, xauthSignature, hybrid];
 
 /** The Authentication Methods that a connection may use, best first. Throws Failed (`auth/no-key`, `local/unsupported`). */
 export function methodsFor(ask: MethodAsk): readonly number[] {
@@ -17,7 +18,8 @@ export function methodsFor(ask: MethodAsk): readonly number[] {
     code: 'local/unsupported',
     summary: `${ask.connection.name}: IKEv1 has no authentication by ${[...new Set(rounds)].join(' and ')}`,
     ours: rounds,
-    remedy: 'use psk or pubkey at both ends',
+    remedy:
+      'use psk or pubkey at both ends, with or without xauth as a second round; or pubkey at one end and xauth at the other',
   });
 }
 

@@ -82,8 +82,10 @@ export interface Claim {
 /** One run of a method, in our role. */
 export interface Authentication {
   readonly localId: Identity;
-  /** The hash of HASH_I and HASH_R, where the method has one of its own (RFC 2409 §5.1). */
+  /** The hash of HASH_I or HASH_R, whichever is ours, where our proof has one of its own (RFC 2409 §5.1). */
   readonly hash?: HashName;
+  /** That of the peer's. */
+  readonly peerHash?: HashName;
   /** Identities travel with the key exchange in main mode too, and not with the proof. */
   readonly identityWithShare?: true;
   /** Our part in the key exchange. */

@@ -3,13 +3,13 @@ import { V1CertEncoding, V1PayloadType } from '../../iana/ikev1.ts';
 import { nameOf } from '../../iana/name.ts';
 import { type OwnKeyAsk, ownKey, ownPrivateKey } from '../../ike/own-certificate.ts';
 import { type CertificateData, peerKeys } from '../../ike/peer-key.ts';
-import { vouchFor } from '../../ike/verified-peer.ts';
+import { type VerifiedPeer, vouchFor } from '../../ike/verified-peer.ts';
 import { wrongKey } from '../../policy/auth-failures.ts';
 import type { Connection } from '../../policy/connection.ts';
 import { Failed } from '../../policy/failure.ts';
 import { formatIdentity } from '../../policy/identity.ts';
 import { all, first } from '../flow.ts';
-import type { AuthMethod, Claim, MethodAsk, MethodRun } from './method.ts';
+import type { Authentication, AuthMethod, Claim, MethodAsk, MethodRun } from './method.ts';
 import { onlyRound } from './rounds.ts';
 import { plainShare, readPlainShare } from './share.ts';
 import { SIGNATURE_METHODS, type Signing, signingFor, signingOf, suits } from './signing.ts';
@@ -20,49 +20,69 @@ export const signature: AuthMethod = {
   numbers: SIGNATURE_METHODS,
 
   numbersFor(ask) {
-    if (!onlyRound(ask.connection, 'pubkey')) return [];
-    const key = ownPrivateKey(ownKeyAsk(ask));
-    const number = signingFor(key);
-    if (number !== undefined) return [number];
-    throw new Failed({
-      code: 'auth/method',
-      summary: `${ask.connection.name}: IKEv1 has no signatures by ${key.curve ?? key.type} keys`,
-      ours: [key.curve ?? key.type],
-      theirs: ['rsa', 'prime256v1', 'secp384r1', 'secp521r1', 'dsa'],
-      remedy: 'use a certificate with an RSA or NIST curve key, or IKEv2',
-    });
+    return onlyRound(ask.connection, 'pubkey') ? [ownSigningMethod(ask)] : [];
   },
 
   begin(run) {
-    const { sa, connection, number } = run;
-    const { host, path } = sa;
-    const signing = signingOf(number);
-    const own = ownKey(ownKeyAsk({ host, connection, path }));
+    const signing = signingOf(run.number);
+    const { hash } = signing;
     return {
-      localId: own.identity,
-      ...(signing.hash === undefined ? {} : { hash: signing.hash }),
-      share: plainShare,
-      readShare: readPlainShare,
-
-      skeyids({ nonces, sharedSecret }) {
-        if (run.suite === undefined) throw new Error('keys before anything is agreed');
-        const hash = v1Hash(host.provider, run.suite.hash);
-        return [{ skeyid: skeyidSignatures(hash, nonces, sharedSecret) }];
-      },
-
-      proof(hash) {
-        const isWanted = connection.sendCert === 'always' || sa.peer.certificateAsked;
-        const certificates = isWanted ? own.certificates.filter(isX509) : [];
-        return [
-          ...certificates.map(({ encoding, data }) => ({ type: V1PayloadType.CERT, encoding, data })),
-          { type: V1PayloadType.SIG, data: host.provider.sign(own.key, signing.scheme, hash) },
-        ];
-      },
-
-      verify: claim => verify(run, signing, claim),
+      ...signer(run, signing),
+      ...plainExchange(run),
+      ...(hash === undefined ? {} : { hash, peerHash: hash }),
+      verify: claim => verifySignature(run, signing, claim),
     };
   },
 };
+
+/** What is the same for all methods in which nobody has a shared key. */
+export function plainExchange(run: MethodRun): Pick<Authentication, 'share' | 'readShare' | 'skeyids'> {
+  return {
+    share: plainShare,
+    readShare: readPlainShare,
+
+    skeyids({ nonces, sharedSecret }) {
+      if (run.suite === undefined) throw new Error('keys before anything is agreed');
+      const hash = v1Hash(run.sa.host.provider, run.suite.hash);
+      return [{ skeyid: skeyidSignatures(hash, nonces, sharedSecret) }];
+    },
+  };
+}
+
+/** The side that signs. Throws Failed (`auth/no-key`). */
+export function signer(
+  { sa, connection }: MethodRun,
+  { scheme }: Signing,
+): Pick<Authentication, 'localId' | 'proof'> {
+  const { host, path } = sa;
+  const own = ownKey(ownKeyAsk({ host, connection, path }));
+  return {
+    localId: own.identity,
+
+    proof(hash) {
+      const isWanted = connection.sendCert === 'always' || sa.peer.certificateAsked;
+      const certificates = isWanted ? own.certificates.filter(isX509) : [];
+      return [
+        ...certificates.map(({ encoding, data }) => ({ type: V1PayloadType.CERT, encoding, data })),
+        { type: V1PayloadType.SIG, data: host.provider.sign(own.key, scheme, hash) },
+      ];
+    },
+  };
+}
+
+/** The Authentication Method that our key is for. Throws Failed. */
+export function ownSigningMethod(ask: MethodAsk): number {
+  const key = ownPrivateKey(ownKeyAsk(ask));
+  const number = signingFor(key);
+  if (number !== undefined) return number;
+  throw new Failed({
+    code: 'auth/method',
+    summary: `${ask.connection.name}: IKEv1 has no signatures by ${key.curve ?? key.type} keys`,
+    ours: [key.curve ?? key.type],
+    theirs: ['rsa', 'prime256v1', 'secp384r1', 'secp521r1', 'dsa'],
+    remedy: 'use a certificate with an RSA or NIST curve key, or IKEv2',
+  });
+}
 
 /** The peer may ask for certificates until ours go out. */
 function ownKeyAsk({ host, connection, path }: Omit<MethodAsk, 'role'>): OwnKeyAsk {
@@ -76,7 +96,8 @@ function firstLocal({ name, local }: Connection): Connection['local'][number] {
   return first;
 }
 
-function verify({ sa }: MethodRun, signing: Signing, claim: Claim): ReturnType<typeof vouchFor> {
+/** Checks the signature of the side that signs. Throws Failed. */
+export function verifySignature({ sa }: MethodRun, signing: Signing, claim: Claim): VerifiedPeer {
   const { remote, identity, message, expected } = claim;
   const { host } = sa;
   const value = first(message, V1PayloadType.SIG);

@@ -1,9 +1,12 @@
 import { OakleyAuthMethod } from '../../iana/ikev1.ts';
+import { nameOf } from '../../iana/name.ts';
 import type { AuthMethodName } from '../../policy/connection.ts';
+import { Failed } from '../../policy/failure.ts';
 import { xauthSecret } from '../xauth-users.ts';
 import type { AuthMethod } from './method.ts';
 import { psk } from './psk.ts';
-import { xauthRole } from './xauth-role.ts';
+import { signature } from './signature.ts';
+import { xauthIn } from './xauth-role.ts';
 
 /** The numbers that say that XAUTH follows: of the initiator of phase 1, or of its responder. */
 interface XauthNumbers {
@@ -13,25 +16,77 @@ interface XauthNumbers {
 
 /** A shared key, and then a user (draft-beaulieu-ike-xauth §7). */
 export const xauthPsk: AuthMethod = withXauth(psk, 'psk', {
-  initiator: OakleyAuthMethod.XAUTHInitPreShared,
-  responder: OakleyAuthMethod.XAUTHRespPreShared,
+  [OakleyAuthMethod.PRE_SHARED_KEY]: {
+    initiator: OakleyAuthMethod.XAUTHInitPreShared,
+    responder: OakleyAuthMethod.XAUTHRespPreShared,
+  },
 });
 
-/** Phase 1 goes as with `method`; that a user must prove itself afterwards is negotiated by a number of its own. */
-function withXauth(method: AuthMethod, round: AuthMethodName, numbers: XauthNumbers): AuthMethod {
+/** Signatures, and then a user: there are no numbers for elliptic curves. */
+export const xauthSignature: AuthMethod = withXauth(signature, 'pubkey', {
+  [OakleyAuthMethod.RSA_SIGNATURES]: {
+    initiator: OakleyAuthMethod.XAUTHInitRSA,
+    responder: OakleyAuthMethod.XAUTHRespRSA,
+  },
+  [OakleyAuthMethod.DSS_SIGNATURES]: {
+    initiator: OakleyAuthMethod.XAUTHInitDSS,
+    responder: OakleyAuthMethod.XAUTHRespDSS,
+  },
+});
+
+/**
+ * Phase 1 goes as with `method`; that a user must prove itself afterwards is negotiated by a number of its own.
+ *
+ * @param round what both sides have for their first round.
+ * @param table by the number of `method` alone.
+ */
+function withXauth(
+  method: AuthMethod,
+  round: AuthMethodName,
+  table: Readonly<Record<number, XauthNumbers>>,
+): AuthMethod {
+  const bases = new Map(
+    Object.entries(table).flatMap(([base, { initiator, responder }]) => [
+      [initiator, Number(base)],
+      [responder, Number(base)],
+    ]),
+  );
   return {
     name: `${method.name} with xauth`,
-    numbers: [numbers.initiator, numbers.responder],
+    numbers: [...bases.keys()],
 
-    numbersFor({ host, connection, role }) {
-      const part = xauthRole(connection);
+    numbersFor(ask) {
+      const { host, connection, role } = ask;
+      const xauth = xauthIn(connection);
+      if (xauth?.after !== round) return [];
       const { local, remote } = connection;
-      if (part === undefined || local[0]?.method !== round || remote[0]?.method !== round) return [];
-      if (part === 'client') xauthSecret(host.credentials, local);
-      const isInitiators = (role === 'initiator') === (part === 'client');
-      return [isInitiators ? numbers.initiator : numbers.responder];
+      if (xauth.role === 'client') xauthSecret(host.credentials, local);
+      const alone = { ...connection, local: local.slice(0, 1), remote: remote.slice(0, 1) };
+      const isInitiators = (role === 'initiator') === (xauth.role === 'client');
+      return method.numbersFor({ ...ask, connection: alone }).map(base => {
+        const numbers = table[base];
+        if (numbers === undefined) throw noNumber(connection.name, base);
+        return isInitiators ? numbers.initiator : numbers.responder;
+      });
     },
 
-    begin: run => method.begin(run),
+    begin: run =>
+      method.begin({
+        ...run,
+        number: bases.get(run.number) as number,
+        // It is filled in later.
+        get suite() {
+          return run.suite;
+        },
+      }),
   };
+}
+
+function noNumber(name: string, base: number): Failed {
+  return new Failed({
+    code: 'auth/method',
+    summary: `${name}: there is no XAUTH after ${nameOf(OakleyAuthMethod, base)}`,
+    ours: [nameOf(OakleyAuthMethod, base)],
+    remedy: 'use an RSA key with XAUTH, or IKEv2',
+  });
 }

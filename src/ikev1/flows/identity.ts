@@ -38,7 +38,7 @@ export function verifyPeer(sa: EmergingSa, method: Authentication, proof: Proof)
   const identity = identityIn(id);
   if (matchesIdentity(remote.id, identity) === NO_MATCH)
     throw notAuthenticated(wrongIdentity(remote.id, identity));
-  const expected = hashOf(sa, side, transcript, keys, id, method.hash);
+  const expected = hashOf(sa, side, transcript, keys, id, method.peerHash);
   try {
     return method.verify({ remote, identity, localId: method.localId, message, expected, shared });
   } catch (error) {

@@ -104,7 +104,7 @@ function fits(sa: EmergingSa, method: Authentication, transcript: Transcript, me
   if (keys === undefined || method.fits === undefined) return true;
   try {
     const id = idOf(method, transcript.initiator, message);
-    return method.fits(message, hashOf(sa, 'initiator', transcript, keys, id, method.hash));
+    return method.fits(message, hashOf(sa, 'initiator', transcript, keys, id, method.peerHash));
   } catch (error) {
     if (error instanceof Refused) return false;
     throw error;

@@ -35,6 +35,7 @@ export function childFrom(section: Section, report: Report): ChildConfig {
     tfcPadding: values.tfc_padding,
     reqid: values.reqid,
     ...(values.updown === undefined ? {} : { updown: values.updown }),
+    hostAccess: values.hostaccess,
     inactivity: values.inactivity,
     ...(values.ipcomp && { ipcomp: true }),
     ...kernelFrom(values),

@@ -104,6 +104,7 @@ test('an empty child has the defaults of the field, and a window that is large e
     replayWindow: 128,
     tfcPadding: 0,
     reqid: 0,
+    hostAccess: false,
     inactivity: 0,
   });
   assert.equal(proposals[0]?.protocol, 'esp');

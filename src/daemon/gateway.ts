@@ -283,6 +283,8 @@ export class Gateway {
     if (this.#closed) return;
     this.#enter(at => this.#engine.shutdown(at));
     await this.#until(() => this.#engine.status().length === 0, patience);
+    // Whoever hears of SAs hears of the end of those too whose peers did not answer.
+    this.#effect(at => this.#engine.abandon({}, at));
     this.#closed = true;
     clearTimeout(this.#timer);
     await this.#queue.settled();

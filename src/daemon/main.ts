@@ -30,6 +30,7 @@ import { StartActions } from './start-actions.ts';
 import type { DaemonFacts } from './status-view.ts';
 import { type TakeOverSubjects, takeOver } from './take-over.ts';
 import { Traffic } from './traffic.ts';
+import { UpdownPrograms } from './updown.ts';
 
 /** The options of `cygnet daemon`. What is not given is taken from `settings`, or has its default. */
 export interface DaemonOptions {
@@ -92,6 +93,15 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
       settings: engineSettings(settings, saveKeys !== undefined),
       resolve: connection => pathOf(connection, plane.transport),
     });
+    const feed = new LogFeed(gateway);
+    const isText = options.logFormat === 'charon';
+    const updown = new UpdownPrograms((source, text) => {
+      if (!isText) log.info({ group: 'chd', ...source }, text);
+      feed.say({ group: 'CHD', level: 1, ...source, text });
+    });
+    gateway.on(event => updown.note(event));
+    // The last of them are begun by the end of the gateway.
+    closing.push(() => updown.settled());
     closing.push(() => gateway.close(FAREWELL));
     const facts = factsOf(options, plane, startedAt);
     const [history, counters, handshakes, failures] = [
@@ -102,7 +112,7 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
     ];
     for (const observer of [history, counters, handshakes, failures])
       gateway.on(event => observer.note(event));
-    if (options.logFormat !== 'charon') gateway.on(event => logEvent(log, event));
+    if (!isText) gateway.on(event => logEvent(log, event));
     if (saveKeys !== undefined) {
       gateway.on(keySaver(saveKeys));
       log.warn(
@@ -110,7 +120,6 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
         'KEYS OF ALL SAs ARE WRITTEN TO DISK: whoever reads them reads the traffic',
       );
     }
-    const feed = new LogFeed(gateway);
     const live = new LiveConfiguration(base, (connections, credentials, pools) =>
       gateway.configure(connections, credentials, pools),
     );
@@ -119,7 +128,6 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
       log.error({ group: 'cfg', failure }, `${what}: ${failure.summary}`),
     );
     const takeOverSubjects: TakeOverSubjects = { gateway, live, actions };
-    const isText = options.logFormat === 'charon';
     feed.on(
       line => {
         const at = new Date(now());

@@ -71,6 +71,7 @@ const CHILD_KEYS: Keys<Omit<ChildConfig, 'name'>> = {
   tfcPadding: ['tfc_padding', true],
   reqid: ['reqid', true],
   updown: ['updown', true],
+  hostAccess: ['hostaccess', true],
   inactivity: ['inactivity', true],
   ipcomp: ['ipcomp', true],
   kernel: ['marks, if_id, priority, copy_…', true],

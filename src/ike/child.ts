@@ -152,6 +152,7 @@ export function childStatus(child: ChildSa): ChildSaStatus {
     ...(child.ipcomp === undefined ? {} : { ipcomp: child.ipcomp }),
     proposal: child.proposal,
     ...(child.config.kernel === undefined ? {} : { kernel: kernelOptions(child.config.kernel, child.reqid) }),
+    ...updown(child),
     esn: child.algorithms.esn,
     localTs: child.localTs.map(formatSelector),
     remoteTs: child.remoteTs.map(formatSelector),
@@ -159,4 +160,9 @@ export function childStatus(child: ChildSa): ChildSaStatus {
     ...(child.rekeyAt === undefined ? {} : { rekeyAt: child.rekeyAt }),
     ...(child.expiresAt === undefined ? {} : { expiresAt: child.expiresAt }),
   };
+}
+
+function updown({ config, localTs, remoteTs }: ChildSa): Pick<ChildSaStatus, 'updown'> {
+  if (config.updown === undefined) return {};
+  return { updown: { command: config.updown, hostAccess: config.hostAccess, localTs, remoteTs } };
 }

@@ -3,6 +3,7 @@ import type { Duration, Instant } from '../lib/time.ts';
 import type { Failure } from '../policy/failure.ts';
 import type { ConfigurationAttribute } from '../policy/pool.ts';
 import type { ChildSaParameters, Compression, KernelOptions, Path } from '../policy/sa.ts';
+import type { TrafficSelector } from '../policy/traffic-selector.ts';
 
 /** What the core wants done, in order. The shell performs it; nothing in the core does anything itself. */
 export type Output =
@@ -184,6 +185,8 @@ export interface ChildSaStatus {
   readonly ipcomp?: Compression;
   readonly proposal: string;
   readonly esn: boolean;
+  /** What is run when it comes up and goes, and the traffic that it is told of; absent where nothing is. */
+  readonly updown?: Updown;
   /** Marks and the like, where any are configured. */
   readonly kernel?: KernelOptions;
   readonly localTs: readonly string[];
@@ -191,6 +194,14 @@ export interface ChildSaStatus {
   readonly installedAt?: Instant;
   readonly rekeyAt?: Instant;
   readonly expiresAt?: Instant;
+}
+
+/** The `updown` command of a Child SA, as configured when that was made. */
+export interface Updown {
+  readonly command: string;
+  readonly hostAccess: boolean;
+  readonly localTs: readonly TrafficSelector[];
+  readonly remoteTs: readonly TrafficSelector[];
 }
 
 /** Knobs of the engine; names and defaults follow the field's where it has them. */

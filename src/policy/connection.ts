@@ -106,7 +106,9 @@ export interface ChildConfig {
   readonly replayWindow: number;
   readonly tfcPadding: number;
   readonly reqid: number;
+  /** Command that is run when the SA comes up and when it goes, and whether it is told `PLUTO_HOST_ACCESS`. */
   readonly updown?: string;
+  readonly hostAccess: boolean;
   readonly inactivity: Duration;
   /** Compress packets (RFC 3173), where the peer and the back end can; absent: no. */
   readonly ipcomp?: true;

@@ -43,6 +43,7 @@ export function child(overrides: Partial<ChildConfig> = {}): ChildConfig {
     replayWindow: 32,
     tfcPadding: 0,
     reqid: 0,
+    hostAccess: false,
     inactivity: 0,
     ...overrides,
   };

@@ -39,8 +39,12 @@ export const CHILD = {
   rand_packets: ignored(
     maybe(count, 'life_packets − rekey_packets', 'Up to this many are taken off rekey_packets at random.'),
   ),
-  updown: ignored(maybe(text, 'none', 'Program to run when the SA comes up and goes down.')),
-  hostaccess: ignored(one(boolean, 'no', 'Told to the updown program.')),
+  updown: maybe(
+    text,
+    'none',
+    'Command that a shell runs when the SA comes up and when it goes, with charon’s `PLUTO_…` variables.',
+  ),
+  hostaccess: one(boolean, 'no', 'Tell the updown command that this host itself may be spoken to.'),
   mode: heedingNot(
     one(
       choice(['tunnel', 'transport', 'beet', 'pass', 'drop', 'transport_proxy', 'iptfs']),

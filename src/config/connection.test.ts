@@ -61,6 +61,7 @@ test('an empty connection has the defaults of the field', () => {
     fragmentation: 'yes',
     mobike: true,
     childless: 'allow',
+    tcp: 'no',
     sendCertreq: true,
     sendCert: 'ifasked',
     unique: 'no',

@@ -47,6 +47,7 @@ export function connectionFrom(section: Section, context: ReadingContext): Conne
     encap: values.encap,
     fragmentation: values.fragmentation,
     mobike: values.mobike,
+    tcp: values.tcp,
     childless: values.childless,
     sendCertreq: values.send_certreq,
     sendCert: values.send_cert,

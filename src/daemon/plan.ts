@@ -37,6 +37,7 @@ const CONNECTION_KEYS: Keys<Omit<Connection, 'name' | 'children'>> = {
   pools: ['pools', false],
   fragmentation: ['fragmentation', false],
   mobike: ['mobike', true],
+  tcp: ['tcp', true],
   childless: ['childless', false],
   sendCertreq: ['send_certreq', false],
   sendCert: ['send_cert', false],

@@ -80,7 +80,9 @@ export class Engine {
   receive(datagram: Uint8Array, path: Path, now: Instant): readonly Output[] {
     return this.#enter(now, () => {
       const header = isUsable(path) ? headerOf(datagram) : undefined;
-      if (header !== undefined) this.#deliver(datagram, header, path);
+      // IKEv1 has no words for TCP.
+      if (header !== undefined && !(header.majorVersion === 1 && path.tcp === true))
+        this.#deliver(datagram, header, path);
     });
   }
 

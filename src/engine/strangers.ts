@@ -81,11 +81,13 @@ export class Strangers {
     const byCount = this.#halfOpen.verdict(remote.address, settings, now);
     const verdict = byCount === 'serve' && now < this.#pressedUntil ? 'cookie' : byCount;
     if (verdict === 'drop') return;
+    // A TCP connection has shown already that its address receives (RFC 9329 §6.3).
+    const isProven = path.tcp === true;
     const first = protocol.read(this.#host, datagram, header, path);
     if (first === undefined) return;
     const { nonce, cookie } = first;
     if (verdict === 'cookie' && first.costly === true) return;
-    if (verdict === 'cookie' && nonce !== undefined) {
+    if (verdict === 'cookie' && !isProven && nonce !== undefined) {
       const cookies = this.#cookiesAt(now);
       if (cookie === undefined || !cookies.accepts(cookie, nonce, header.initiatorSpi, remote, now)) {
         first.demandCookie(cookies.make(nonce, header.initiatorSpi, remote, now));

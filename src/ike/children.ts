@@ -57,11 +57,11 @@ export class Children {
     this.#leaving = [];
   }
 
-  /** The peer is at another address: ESP in UDP follows it (RFC 7296 §2.23). */
+  /** The peer is at another address, or on another connection: encapsulated ESP follows it (RFC 7296 §2.23, RFC 9329 §6.1). */
   follow(path: Path): void {
     for (const child of this.#list) {
       const { id, udpEncapsulation } = child;
-      if (udpEncapsulation && isInBackEnd(child))
+      if ((udpEncapsulation || path.tcp === true) && isInBackEnd(child))
         this.#host.command({ kind: 'update-path', id, path, udpEncapsulation });
     }
   }

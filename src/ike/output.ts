@@ -17,7 +17,12 @@ export type Output =
 /** What the core cannot know: answered later by `answer(id, …)`. An answer whose SA is gone is undone by the core. */
 export type Question =
   /** Names resolved, a local address chosen: from where to where a connection's first message goes. */
-  | { readonly kind: 'resolve'; readonly connection: string }
+  | {
+      readonly kind: 'resolve';
+      readonly connection: string;
+      /** A TCP connection is opened too; the answer's path is by it. */
+      readonly tcp?: true;
+    }
   /** With `ipcomp` a CPI along with the SPI, where there is one to be had: the two are released and installed together. */
   | {
       readonly kind: 'allocate-spi';

@@ -3,12 +3,14 @@ import { knownName, nameOf } from '../iana/name.ts';
 import { NotifyError } from '../iana/notify.ts';
 import { noAnswer } from '../ike/failures.ts';
 import { type AskStep, Conversation, type Outcome } from '../ike/flow.ts';
+import type { EngineSettings } from '../ike/output.ts';
 import { Rate } from '../ike/rate.ts';
 import type { Host } from '../ike/session.ts';
 import { EMPTY } from '../lib/bytes.ts';
 import { isV4 } from '../lib/ip.ts';
 import { Malformed } from '../lib/reader.ts';
 import type { Instant } from '../lib/time.ts';
+import type { Connection } from '../policy/connection.ts';
 import type { Failure } from '../policy/failure.ts';
 import type { Path } from '../policy/sa.ts';
 import { type Header, HeaderFlag } from '../wire/header.ts';
@@ -32,7 +34,7 @@ export interface Owner {
   readonly path: Path;
   readonly initiatorSpi: bigint;
   readonly responderSpi: bigint;
-  readonly connectionName: string;
+  readonly connection: Connection;
   /** Whether messages may be fragmented: the peer said it understands that. */
   readonly fragments: boolean;
   /** The flow that answers a request for which the table says `serve`. */
@@ -179,13 +181,13 @@ export class Exchanges {
       return;
     }
     const exchange = this.#requests.exchange ?? 0;
-    this.#requests.done();
     const failure = noAnswer(
       nameOf(ExchangeType, exchange),
-      host.settings.retransmitTries + 1,
+      this.#requests.sentInAll,
       this.#owner.path,
       exchange === ExchangeType.IKE_SA_INIT,
     );
+    this.#requests.done();
     const established = this.#owner.state === 'ESTABLISHED' || this.#owner.state === 'REKEYING';
     if (established || this.#task === undefined) this.#owner.silent(failure);
     else this.#task.fail(failure);
@@ -367,8 +369,17 @@ export class Exchanges {
     const { host, path } = this.#owner;
     const messageId = this.#requests.idFor(exchange);
     const datagrams = this.#encode(exchange, messageId, false, payloads, path);
-    this.#requests.sent(exchange, datagrams, host.settings, host.now);
+    this.#requests.sent(exchange, datagrams, this.#schedule(exchange), host.now);
     this.#transmit(datagrams, path);
+  }
+
+  /** Where TCP is left to try, UDP must not take all the patience: it is given two more chances (RFC 9329 §5.1). */
+  #schedule(exchange: number): EngineSettings {
+    const { host, path, connection } = this.#owner;
+    const isLast =
+      exchange !== ExchangeType.IKE_SA_INIT || path.tcp === true || connection.tcp !== 'fallback';
+    if (isLast) return host.settings;
+    return { ...host.settings, retransmitTries: Math.min(host.settings.retransmitTries, TRIES_BEFORE_TCP) };
   }
 
   /** Sends and stores the response to the request being served; the octets where AUTH will cover them. */
@@ -406,7 +417,11 @@ export class Exchanges {
       this.#trace('out', { header: { ...fields, ...VERSION }, payloads, octets: EMPTY }, path);
     if (initial) return [encodeMessage(fields, payloads)];
     if (this.#protection === undefined) throw new Error('no keys to protect a message with');
-    return this.#protection.seal(fields, payloads, fragments ? roomFor(path, host.settings) : undefined);
+    return this.#protection.seal(
+      fields,
+      payloads,
+      fragments && path.tcp !== true ? roomFor(path, host.settings) : undefined,
+    );
   }
 
   #open(datagram: Uint8Array, header: Header): Opened {
@@ -424,18 +439,20 @@ export class Exchanges {
   }
 
   #trace(direction: 'in' | 'out', message: Message, path: Path): void {
-    const { host, id, connectionName } = this.#owner;
+    const { host, id, connection } = this.#owner;
     if (!host.settings.traceMessages) return;
     host.event({
       kind: 'message',
       direction,
       ike: id,
-      connection: connectionName,
+      connection: connection.name,
       text: summarizeV2(message),
       path,
     });
   }
 }
+
+const TRIES_BEFORE_TCP = 2;
 
 const VERSION = { majorVersion: 2, minorVersion: 0, nextPayload: 0, length: 0 };
 

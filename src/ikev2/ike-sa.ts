@@ -73,6 +73,8 @@ export interface IkeSa {
 export interface EmergingSa extends IkeSa {
   path: Path;
   connection: Connection;
+  /** IKE_SA_INIT begins anew on another path, with another SPI of ours. */
+  beginAnew(path: Path): void;
   /** IKE_SA_INIT is done: the peer's SPI is known, and from now on messages are protected. */
   agree(peerSpi: bigint, keys: IkeKeys): void;
   /** The peer is who it says: `localId` is what we said of ourselves. */

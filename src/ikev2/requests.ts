@@ -51,6 +51,11 @@ export class Requests {
     return this.#outstanding?.datagrams ?? [];
   }
 
+  /** How often the outstanding request was sent. */
+  get sentInAll(): number {
+    return 1 + (this.#outstanding?.resent ?? 0);
+  }
+
   /** When the outstanding request is to be sent again, or given up. */
   get due(): Instant | undefined {
     return this.#outstanding?.due;

@@ -3,10 +3,10 @@ import { activateOutbound, type ChildSa, childStatus } from '../ike/child.ts';
 import { announceDown } from '../ike/child-events.ts';
 import { Children } from '../ike/children.ts';
 import type { IkeSaStatus } from '../ike/output.ts';
+import { samePath } from '../ike/path.ts';
 import type { Host, Session } from '../ike/session.ts';
 import { Timers } from '../ike/timers.ts';
 import type { VerifiedPeer } from '../ike/verified-peer.ts';
-import { equal } from '../lib/bytes.ts';
 import { formatIp } from '../lib/ip.ts';
 import { type Duration, type Instant, MINUTE, SECOND } from '../lib/time.ts';
 import type { ChildConfig, Connection } from '../policy/connection.ts';
@@ -234,6 +234,13 @@ export class Ikev2Session implements Session, EmergingSa {
     return this.#children.list;
   }
 
+  beginAnew(path: Path): void {
+    this.host.freeSpi(this.spi);
+    this.initiatorSpi = this.host.reserveSpi();
+    this.path = path;
+    this.host.add(this);
+  }
+
   agree(peerSpi: bigint, keys: IkeKeys): void {
     if (this.role === 'initiator') this.responderSpi = peerSpi;
     else this.initiatorSpi = peerSpi;
@@ -334,10 +341,6 @@ export class Ikev2Session implements Session, EmergingSa {
 
   // ── what Exchanges asks: Owner ──
 
-  get connectionName(): string {
-    return this.connection.name;
-  }
-
   get fragments(): boolean {
     const { fragmentation } = this.connection;
     return this.peer.fragmentation && (fragmentation === 'yes' || fragmentation === 'force');
@@ -389,7 +392,7 @@ export class Ikev2Session implements Session, EmergingSa {
     if (reauth !== undefined) this.#timers.set('reauth', host.now + reauth);
     if (expire !== undefined) this.#timers.set('expire', host.now + expire);
     this.#watch();
-    if (this.peer.natLocal && host.settings.natKeepAlive > 0)
+    if (this.peer.natLocal && this.path.tcp !== true && host.settings.natKeepAlive > 0)
       this.#timers.set('keepalive', host.now + host.settings.natKeepAlive);
   }
 
@@ -440,11 +443,13 @@ export class Ikev2Session implements Session, EmergingSa {
 
   /**
    * The address of a peer behind a NAT may change at any time: it is where its last authentic packet came from.
-   * Whoever is behind a NAT itself does not follow (RFC 7296 §2.23).
+   * Whoever is behind a NAT itself does not follow (RFC 7296 §2.23). Over TCP it is the connection that comes last
+   * (RFC 9329 §6.1); from one transport to another leads MOBIKE alone.
    */
   #follow(path: Path): void {
     const { natLocal, natRemote } = this.peer;
-    if (!natRemote || natLocal || samePath(path, this.path)) return;
+    if (samePath(path, this.path) || path.tcp !== this.path.tcp) return;
+    if (path.tcp !== true && (!natRemote || natLocal)) return;
     this.path = path;
     this.#children.follow(path);
   }
@@ -477,15 +482,6 @@ const UNFINISHED: Failure = {
 };
 
 const STOPPED: Failure = { code: 'local/stopped', summary: 'the IKE SA was closed' };
-
-function samePath(a: Path, b: Path): boolean {
-  return (
-    a.remote.port === b.remote.port &&
-    a.local.port === b.local.port &&
-    equal(a.remote.address, b.remote.address) &&
-    equal(a.local.address, b.local.address)
-  );
-}
 
 function nameOfTask({ kind, subject }: Task): string {
   return subject === '' ? kind : `${kind} ${subject}`;

@@ -41,6 +41,7 @@ const SETTINGS: Readonly<Record<PeerDifference, string>> = {
   version: 'version',
   'local address': 'local_addrs',
   'remote address': 'remote_addrs',
+  transport: 'tcp',
   'local identity': 'local.id',
   'remote identity': 'remote.id',
 };
@@ -54,6 +55,8 @@ function describe(connection: Connection, query: PeerQuery, difference: PeerDiff
       return `local_addrs ${list(connection.localAddresses)} is not ${formatIp(query.local)}`;
     case 'remote address':
       return `remote_addrs ${list(connection.remoteAddresses)} is not ${formatIp(query.remote)}`;
+    case 'transport':
+      return `tcp = ${connection.tcp}, the peer comes by TCP`;
     case 'local identity': {
       const own = connection.local[0]?.id;
       const wanted = query.localId === undefined ? '' : formatIdentity(query.localId);
@@ -69,7 +72,7 @@ function describe(connection: Connection, query: PeerQuery, difference: PeerDiff
 
 function theirsOf(query: PeerQuery): readonly string[] {
   return [
-    `IKEv${query.version} from ${formatIp(query.remote)} to ${formatIp(query.local)}`,
+    `IKEv${query.version}${query.tcp === true ? ' over TCP' : ''} from ${formatIp(query.remote)} to ${formatIp(query.local)}`,
     ...(query.remoteId === undefined ? [] : [`is ${formatIdentity(query.remoteId)}`]),
     ...(query.localId === undefined ? [] : [`asks for ${formatIdentity(query.localId)}`]),
   ];

@@ -25,6 +25,8 @@ export interface Connection {
   readonly encap: boolean;
   readonly fragmentation: 'yes' | 'accept' | 'force' | 'no';
   readonly mobike: boolean;
+  /** IKE and ESP over TCP (RFC 9329): never, at once, or where UDP goes unanswered. A responder takes both but with `no`. */
+  readonly tcp: 'no' | 'yes' | 'fallback';
   readonly childless: 'allow' | 'prefer' | 'force' | 'never';
   readonly sendCertreq: boolean;
   readonly sendCert: 'always' | 'never' | 'ifasked';

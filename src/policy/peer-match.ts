@@ -15,6 +15,8 @@ export interface PeerQuery {
   readonly version: 1 | 2;
   readonly local: IpAddress;
   readonly remote: IpAddress;
+  /** It came by a TCP connection (RFC 9329). */
+  readonly tcp?: boolean;
   /** What the peer wants us to be (IDr), when it said so. */
   readonly localId?: Identity;
   /** What the peer says it is (IDi). */
@@ -36,6 +38,7 @@ export type PeerDifference =
   | 'version'
   | 'local address'
   | 'remote address'
+  | 'transport'
   | 'local identity'
   | 'remote identity';
 
@@ -82,6 +85,7 @@ function judge(
   if (connection.version !== 0 && connection.version !== query.version) differs.push('version');
   if (local === 0) differs.push('local address');
   if (remote === 0) differs.push('remote address');
+  if (query.tcp === true && connection.tcp === 'no') differs.push('transport');
   if (localId === NO_MATCH) differs.push('local identity');
   if (remoteId === NO_MATCH) differs.push('remote identity');
   return { match: { connection, addresses: local + remote, localId, remoteId }, differs };

@@ -7,6 +7,8 @@ import type { TrafficSelector } from './traffic-selector.ts';
 export interface Path {
   readonly local: Endpoint;
   readonly remote: Endpoint;
+  /** The ends are those of a TCP connection, which carries IKE and ESP alike (RFC 9329). */
+  readonly tcp?: true;
 }
 
 export interface Endpoint {
@@ -58,7 +60,7 @@ export interface ChildSaParameters {
   /** Absent where packets go uncompressed. */
   readonly ipcomp?: Compression;
   readonly path: Path;
-  /** ESP in UDP (RFC 3948) on the path's ports. */
+  /** ESP in UDP (RFC 3948) on the path's ports; on a path by TCP it goes there, whatever this says. */
   readonly udpEncapsulation: boolean;
   readonly localTs: readonly TrafficSelector[];
   readonly remoteTs: readonly TrafficSelector[];
@@ -147,6 +149,8 @@ export interface BackendFeatures {
   readonly esn: boolean;
   /** ESP must travel in UDP, since plain ESP (IP protocol 50) cannot be sent. */
   readonly forceUdpEncapsulation: boolean;
+  /** It carries ESP over TCP connections (RFC 9329). */
+  readonly tcp?: true;
   readonly maximumReplayWindow: number;
   /** It can compress packets with DEFLATE (RFC 3173). */
   readonly ipcomp?: true;

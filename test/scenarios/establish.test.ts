@@ -264,7 +264,7 @@ test('no connection for the address: twice', () => {
     assert.equal(failureOf(a).code, 'peer/no-proposal-chosen');
     const { code, nearest } = failureOf(b);
     assert.equal(code, 'config/no-connection');
-    assert.equal(nearest, 'site differs in remote address');
+    assert.equal(nearest, 'site, which differs in remote address');
   });
 });
 

@@ -15,6 +15,7 @@ export const ALL_FEATURES: BackendFeatures = {
   forceUdpEncapsulation: false,
   maximumReplayWindow: 4096,
   ipcomp: true,
+  tcp: true,
 };
 
 /** An installed pair, with the keys copied out as a kernel would. */

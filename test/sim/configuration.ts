@@ -79,6 +79,7 @@ export function connection(a: string, b: string, overrides: Partial<Connection> 
     children: [child()],
     encap: false,
     fragmentation: 'yes',
+    tcp: 'no',
     mobike: false,
     childless: 'allow',
     sendCertreq: true,

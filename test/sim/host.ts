@@ -56,7 +56,7 @@ export class Host<E extends HostEngine = HostEngine> {
   readonly provider: SeededProvider;
   readonly events: IkeEvent[] = [];
   /** Where the first message of a connection goes. */
-  resolve: (connection: string) => Answer;
+  resolve: (connection: string, tcp?: true) => Answer;
   /** How long a `resolve` takes. */
   resolveLatency: Duration = 0;
   readonly #schedule: Schedule;
@@ -75,7 +75,7 @@ export class Host<E extends HostEngine = HostEngine> {
     readonly provider: SeededProvider;
     readonly schedule: Schedule;
     readonly network: Network;
-    readonly resolve: (connection: string) => Answer;
+    readonly resolve: (connection: string, tcp?: true) => Answer;
   }) {
     this.name = options.name;
     this.address = options.address;
@@ -234,7 +234,7 @@ export class Host<E extends HostEngine = HostEngine> {
     };
     this.#asks++;
     if (question.kind === 'resolve') {
-      const answer = this.resolve(question.connection);
+      const answer = this.resolve(question.connection, question.tcp);
       this.#schedule.at(this.#schedule.now + this.resolveLatency, () => back(answer));
     } else if (question.kind === 'lease') {
       this.#schedule.at(this.#schedule.now, () => back(this.leases.lease(question)));

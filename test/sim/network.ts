@@ -165,7 +165,13 @@ export class Network {
       return;
     }
     const direction = this.direction(sender.name, receiver);
-    const packet: Packet = { number: direction.recorded.length + 1, from, to: path.remote, content };
+    const packet: Packet = {
+      number: direction.recorded.length + 1,
+      from,
+      to: path.remote,
+      ...(path.tcp === true ? { tcp: true } : {}),
+      content,
+    };
     direction.recorded.push(packet);
     this.#carry(direction, packet);
   }
@@ -220,7 +226,11 @@ export class Network {
       packet.content.kind === 'ike'
         ? { kind: 'ike', datagram: packet.content.datagram.slice() }
         : packet.content;
-    host.receive(content, { local: to, remote: packet.from });
+    host.receive(content, {
+      local: to,
+      remote: packet.from,
+      ...(packet.tcp === true ? { tcp: true } : {}),
+    });
   }
 
   #ownerOf(to: Endpoint, from: Endpoint): string | undefined {

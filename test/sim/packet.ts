@@ -8,6 +8,7 @@ export interface Packet {
   readonly number: number;
   readonly from: Endpoint;
   readonly to: Endpoint;
+  readonly tcp?: true;
   readonly content:
     | { readonly kind: 'ike'; readonly datagram: Uint8Array }
     | { readonly kind: 'esp'; readonly spi: number; readonly key: string }

@@ -51,8 +51,16 @@ export function addEngine(
     engine,
     provider,
     backEnd: new FakeBackEnd(sim.schedule, sim.random.fork(), features),
-    resolve: () => ({ kind: 'path', path: options.path }),
+    resolve: (_connection: string, tcp?: true) => ({
+      kind: 'path',
+      path: tcp === true ? byTcp(options.path) : options.path,
+    }),
   });
+}
+
+/** The first TCP connection along a path (RFC 9329). */
+export function byTcp({ local, remote }: Path): Path {
+  return { local: { ...local, port: 40_000 }, remote: { ...remote, port: 4500 }, tcp: true };
 }
 
 export interface PairOptions {

@@ -35,6 +35,11 @@ export const CONNECTION = {
   dscp: ignored(one(dscp, '000000', 'DSCP of IKE packets.')),
   encap: one(boolean, 'no', 'Pretend to be behind a NAT, so that ESP travels in UDP.'),
   mobike: one(boolean, 'yes', 'Let the SAs follow when addresses change (RFC 4555).'),
+  tcp: one(
+    choice(['no', 'yes', 'fallback'], YES_NO),
+    'no',
+    'IKEv2 and ESP over TCP (RFC 9329): at once, or where nobody answers by UDP; with either a peer may come by TCP too. cygnet only.',
+  ),
   dpd_delay: one(
     time,
     '0s',

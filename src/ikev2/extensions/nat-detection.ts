@@ -37,14 +37,15 @@ export const natDetection: Extension = {
       hashes.some(hash => equal(hash, hashOf(circumstances, endpoint)));
     peer.natRemote = !names(sources, path.remote);
     peer.natLocal = !names(destinations, path.local);
-    peer.encapsulate = peer.natRemote || peer.natLocal || pretends(circumstances);
+    // TCP goes through NATs as it is, and carries ESP anyway (RFC 9329 §6.5).
+    peer.encapsulate = path.tcp !== true && (peer.natRemote || peer.natLocal || pretends(circumstances));
   },
 };
 
 const HASH_LENGTH = 20;
 
-function pretends({ host, connection }: Circumstances): boolean {
-  return connection.encap || host.features.forceUdpEncapsulation;
+function pretends({ host, connection, path }: Circumstances): boolean {
+  return path.tcp !== true && (connection.encap || host.features.forceUdpEncapsulation);
 }
 
 /** SHA-1(SPIi | SPIr | address | port), the SPIs as they stand in the header of the message. */

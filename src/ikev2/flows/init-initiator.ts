@@ -4,12 +4,11 @@ import { nameOf } from '../../iana/name.ts';
 import { NotifyError, NotifyStatus } from '../../iana/notify.ts';
 import { noCommonProposal, offerRefused } from '../../ike/failures.ts';
 import { failureOf } from '../../ike/flow.ts';
-import type { Host } from '../../ike/session.ts';
+import { floated } from '../../ike/path.ts';
 import { equal } from '../../lib/bytes.ts';
 import type { Secret } from '../../lib/secret.ts';
 import type { Connection } from '../../policy/connection.ts';
 import { Failed, type Failure } from '../../policy/failure.ts';
-import type { Path } from '../../policy/sa.ts';
 import type { NotifyPayload, Payload } from '../../wire/v2/payload.ts';
 import { heed, offered } from '../extensions/index.ts';
 import {
@@ -101,6 +100,8 @@ function* usefulAnswer(
     for (;;) {
       const answer = judgeAnswer(response);
       if ('kind' in answer) return answer;
+      // Whoever can say something in a TCP connection can keep the peer from saying anything (RFC 9329 §6.4).
+      if (sa.path.tcp === true) throw new Failed(answer);
       if (useless === undefined) tell(sa, answer);
       useless ??= answer;
       response = yield* waitForBetter();
@@ -184,20 +185,13 @@ function conclude(sa: EmergingSa, { chosen, secret, nr, response }: Agreed, ni: 
   const { responderSpi } = response.header;
   const result = deriveKeys(sa, chosen, { initiator: ni, responder: nr }, secret, responderSpi);
   heed('init-response', response.payloads, sa);
-  if (sa.peer.encapsulate) sa.path = floated(sa.path, sa.host);
+  if (sa.peer.encapsulate) sa.path = floated(sa.path, sa.host.settings);
   return {
     ...result,
     initiatorMessage: response.request,
     responderMessage: response.octets,
     certificateAsked: first(response, PayloadType.CERTREQ) !== undefined,
   };
-}
-
-/** RFC 7296 §2.23: IKE itself moves to the port where ESP in UDP goes. A peer on a port of its own is there already. */
-function floated({ local, remote }: Path, { settings }: Host): Path {
-  if (local.port === settings.natPort) return { local, remote };
-  const port = remote.port === 500 ? 4500 : remote.port === settings.port ? settings.natPort : remote.port;
-  return { local: { ...local, port: settings.natPort }, remote: { ...remote, port } };
 }
 
 function refusal(connection: Connection, notifyType: number): Failure {

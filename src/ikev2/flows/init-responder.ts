@@ -3,11 +3,11 @@ import { PayloadType } from '../../iana/ikev2.ts';
 import { NotifyError } from '../../iana/notify.ts';
 import { noCommonProposal } from '../../ike/failures.ts';
 import type { Host } from '../../ike/session.ts';
-import { formatIp } from '../../lib/ip.ts';
 import type { Secret } from '../../lib/secret.ts';
+import { noConnection } from '../../policy/config-failures.ts';
 import type { Connection } from '../../policy/connection.ts';
 import type { Failure } from '../../policy/failure.ts';
-import { matchConnections, mismatchedConnections } from '../../policy/peer-match.ts';
+import { matchConnections } from '../../policy/peer-match.ts';
 import type { Path } from '../../policy/sa.ts';
 import { HEADER_LENGTH } from '../../wire/header.ts';
 import { encodePayloads } from '../../wire/v2/message.ts';
@@ -58,6 +58,7 @@ export function considerIkeSaInit(host: Host, message: Message, path: Path): Ini
     version: 2,
     local: path.local.address,
     remote: path.remote.address,
+    tcp: path.tcp === true,
     names: host.names,
   } as const;
   const offer = proposalsIn(message);
@@ -75,7 +76,14 @@ export function considerIkeSaInit(host: Host, message: Message, path: Path): Ini
       connection: connection.name,
     };
   }
-  return nearest ?? noConnection(host, query);
+  return (
+    nearest ?? {
+      kind: 'refused',
+      answer: notify(NotifyError.NO_PROPOSAL_CHOSEN),
+      connection: '',
+      failure: { ...noConnection(host.connections, query), notify: 'NO_PROPOSAL_CHOSEN' },
+    }
+  );
 }
 
 /** The responder's answer; returns what IKE_AUTH needs but for our own message, which is yet to be sent. */
@@ -132,27 +140,6 @@ function open(host: Host, connection: Connection, chosen: AcceptedProposal, mess
     if (error instanceof Refused) return refuse(error.answer, error.failure);
     throw error;
   }
-}
-
-function noConnection(host: Host, query: Parameters<typeof mismatchedConnections>[1]): InitVerdict {
-  const [nearest] = mismatchedConnections(host.connections, query);
-  const [local, remote] = [formatIp(query.local), formatIp(query.remote)];
-  return {
-    kind: 'refused',
-    answer: notify(NotifyError.NO_PROPOSAL_CHOSEN),
-    connection: '',
-    failure: {
-      code: 'config/no-connection',
-      summary: `no connection is for ${remote} at ${local}`,
-      ours: host.connections.map(({ name }) => name),
-      theirs: [remote],
-      ...(nearest === undefined
-        ? {}
-        : { nearest: `${nearest.connection.name} differs in ${nearest.differs.join(' and ')}` }),
-      remedy: `let remote_addrs of a connection include ${remote}, and local_addrs ${local}`,
-      notify: 'NO_PROPOSAL_CHOSEN',
-    },
-  };
 }
 
 function circumstances(sa: EmergingSa): Parameters<typeof heed>[2] {

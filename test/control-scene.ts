@@ -10,6 +10,7 @@ import { Gateway } from '../src/daemon/gateway.ts';
 import { History } from '../src/daemon/history.ts';
 import { type Base, LiveConfiguration, NO_BASE } from '../src/daemon/live-configuration.ts';
 import { LogFeed } from '../src/daemon/log-lines.ts';
+import { ManualSas } from '../src/daemon/manual-sas.ts';
 import { StandingPolicies } from '../src/daemon/standing-policies.ts';
 import { StartActions } from '../src/daemon/start-actions.ts';
 import { MemoryBackend } from '../src/ipsec/memory/backend.ts';
@@ -57,6 +58,7 @@ export class ControlScene implements AsyncDisposable {
   readonly counters = new Counters();
   readonly policies: StandingPolicies;
   readonly actions: StartActions;
+  readonly manual: ManualSas;
   readonly loaded: string[] = [];
   /** What `cygnet-plan` and `cygnet-apply` find in any directory. */
   directory: Base = NO_BASE;
@@ -82,11 +84,12 @@ export class ControlScene implements AsyncDisposable {
     );
     this.policies = new StandingPolicies(this.gateway);
     this.actions = new StartActions(this.gateway, this.policies, () => undefined);
+    this.manual = new ManualSas(this.gateway, () => undefined);
   }
 
   static async open(wire = new Wire(), address = '192.0.2.1', other = '192.0.2.2'): Promise<ControlScene> {
     const scene = new ControlScene(wire, address, other);
-    const { gateway, live, counters, policies, actions } = scene;
+    const { gateway, live, counters, policies, actions, manual } = scene;
     const [history, feed] = [new History(), new LogFeed(gateway)];
     gateway.on(event => history.note(event));
     gateway.on(event => counters.note(event));
@@ -97,6 +100,7 @@ export class ControlScene implements AsyncDisposable {
         counters,
         policies,
         actions,
+        manual,
         feed,
         history,
         provider: PROVIDER,
@@ -120,6 +124,7 @@ export class ControlScene implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.client.close();
     await this.server.close();
+    this.manual.close();
     await this.gateway.close(0);
     rmSync(this.#folder, { recursive: true, force: true });
   }

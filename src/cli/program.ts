@@ -8,6 +8,7 @@ import { explainCommand } from './commands/explain.ts';
 import { logCommand } from './commands/log.ts';
 import { planCommand } from './commands/plan.ts';
 import { rekeyCommand } from './commands/rekey.ts';
+import { saCommand } from './commands/sa.ts';
 import { statusCommand } from './commands/status.ts';
 import { upCommand } from './commands/up.ts';
 import { versionCommand } from './commands/version.ts';
@@ -25,6 +26,7 @@ const COMMANDS = [
   checkCommand,
   planCommand,
   applyCommand,
+  saCommand,
   decodeCommand,
 ];
 

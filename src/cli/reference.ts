@@ -18,18 +18,23 @@ JSON's numbers. \`log --json\` prints one document for each line, \`daemon\` alw
 export function cliReference(): string {
   const silent = { out: () => undefined, error: () => undefined };
   const program = cygnetProgram(silent, '0', () => undefined);
-  const commands = program.commands.map(command => section(command));
+  const all = program.commands.flatMap(command =>
+    command.commands.length === 0 ? command : command.commands,
+  );
+  const commands = all.map(command => section(command));
   return `${INTRODUCTION}\n## Options of every command\n\n${options(program.options)}${commands.join('')}`;
 }
 
 function section(command: Command): string {
-  const args = command.registeredArguments.map(argument =>
-    argument.required ? ` <${argument.name()}>` : ` [${argument.name()}]`,
-  );
+  const args = command.registeredArguments.map(argument => {
+    const name = `${argument.name()}${argument.variadic ? '…' : ''}`;
+    return argument.required ? ` <${name}>` : ` [${name}]`;
+  });
+  const group = command.parent?.parent == null ? '' : `${command.parent.name()} `;
   const described = command.registeredArguments.filter(({ description }) => description !== '');
   const about = described.map(argument => `\`${argument.name()}\`: ${argument.description}.\n`).join('\n');
   const list = command.options.length === 0 ? '' : `\n${options(command.options)}`;
-  return `\n## \`cygnet ${command.name()}${args.join('')}\`\n\n${sentence(command.description())}\n${about === '' ? '' : `\n${about}`}${list}`;
+  return `\n## \`cygnet ${group}${command.name()}${args.join('')}\`\n\n${sentence(command.description())}\n${about === '' ? '' : `\n${about}`}${list}`;
 }
 
 function options(list: readonly Option[]): string {

@@ -1,4 +1,4 @@
-import type { DaemonStatus } from '../control/index.ts';
+import type { DaemonStatus, ManualSaView } from '../control/index.ts';
 import { duration, volume } from './terminal.ts';
 
 type ConnectionView = DaemonStatus['connections'][number];
@@ -19,8 +19,12 @@ export function renderStatus(view: DaemonStatus, long: boolean): string {
   const up = connections.filter(({ ikeSas }) => ikeSas.some(({ state }) => state === 'ESTABLISHED')).length;
   const head = `${view.daemon} ${view.version}, up ${duration(now - view.startedAt)}, ${view.backend} back end, listening on ${view.listening.join(' ')}`;
   const count = `${connections.length} configured, ${up} up`;
-  if (connections.length === 0) return `${head}\n${count}`;
-  const lines = connections.flatMap(connection => connectionLines(connection, now, long));
+  const manual = view.manual ?? [];
+  if (connections.length + manual.length === 0) return `${head}\n${count}`;
+  const lines = [
+    ...connections.flatMap(connection => connectionLines(connection, now, long)),
+    ...manual.flatMap(sa => manualLines(sa, now, long)),
+  ];
   return `${head}\n${count}\n\n${layOut([HEAD, ...lines])}`;
 }
 
@@ -92,6 +96,26 @@ function childLines(child: ChildSaView, now: number, long: boolean): Line[] {
   const packets = `${child.packetsIn} packets in, ${child.packetsOut} out`;
   const remark = `#${child.id} reqid ${child.reqid} ${child.protocol} ${child.mode}${wrapped}, SPIs ${child.spiIn} in ${child.spiOut} out${compressed}, ${child.proposal}, ${packets}`;
   return [line, { remark }];
+}
+
+/** SAs with given keys, as a table of their own. */
+export function renderManual(sas: readonly ManualSaView[], now: number): string {
+  return layOut([HEAD, ...sas.flatMap(sa => manualLines(sa, now, true))]);
+}
+
+function manualLines(sa: ManualSaView, now: number, long: boolean): Line[] {
+  const ends = sa.expiresAt === undefined ? '' : `ends ${until(sa.expiresAt, now)}`;
+  const head = [sa.name, sa.state === 'INSTALLED' ? 'manual' : sa.state, since(sa.installedAt, now), ends];
+  const lines: Line[] = [
+    [...head, sa.local, sa.remote],
+    ['', '', '', '', sa.localTs.join(' '), sa.remoteTs.join(' '), volume(sa.bytesIn), volume(sa.bytesOut)],
+  ];
+  if (sa.failure !== undefined) lines.push({ remark: `${sa.failure.summary} (${sa.failure.code})` });
+  if (!long) return lines;
+  const wrapped = sa.udpEncapsulation ? ' in UDP' : '';
+  const packets = `${sa.packetsIn} packets in, ${sa.packetsOut} out`;
+  const remark = `reqid ${sa.reqid} ${sa.protocol} ${sa.mode}${wrapped}, SPIs ${sa.spiIn} in ${sa.spiOut} out, ${sa.proposal}, ${packets}`;
+  return [...lines, { remark }];
 }
 
 /** Children that are configured and not installed. */

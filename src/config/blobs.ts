@@ -12,7 +12,7 @@ import type { Position } from './section.ts';
 import { explainReadError } from './source.ts';
 
 /** Folders of a swanctl directory that settings name files in. */
-export type BlobFolder = 'x509' | 'x509ca' | 'pubkey';
+export type BlobFolder = 'x509' | 'x509ca' | 'pubkey' | 'manual';
 
 /** How the certificates and keys that settings name are come by: as files, or in the settings themselves. */
 export interface BlobSource {

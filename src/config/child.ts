@@ -43,7 +43,7 @@ export function childFrom(section: Section, report: Report): ChildConfig {
 }
 
 /** What differs from how an SA is without it; nothing at all where nothing does. */
-function kernelFrom(values: Values<typeof CHILD>): Pick<ChildConfig, 'kernel'> {
+export function kernelFrom(values: KernelValues): Pick<ChildConfig, 'kernel'> {
   const kernel: KernelConfig = {
     ...(values.mark_in !== undefined && { markIn: values.mark_in }),
     ...(values.mark_out !== undefined && { markOut: values.mark_out }),
@@ -61,6 +61,23 @@ function kernelFrom(values: Values<typeof CHILD>): Pick<ChildConfig, 'kernel'> {
   };
   return Object.keys(kernel).length === 0 ? {} : { kernel };
 }
+
+type KernelValues = Pick<
+  Values<typeof CHILD>,
+  | 'mark_in'
+  | 'mark_out'
+  | 'mark_in_sa'
+  | 'set_mark_in'
+  | 'set_mark_out'
+  | 'if_id_in'
+  | 'if_id_out'
+  | 'priority'
+  | 'policies'
+  | 'copy_df'
+  | 'copy_ecn'
+  | 'copy_dscp'
+  | 'icmp'
+>;
 
 /** Tells of algorithms that are weak but were asked for. */
 export function warnOfWeakness(

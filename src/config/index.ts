@@ -5,6 +5,7 @@ export {
   connectionFromTree,
   crlsFrom,
   type InlineConnection,
+  manualSaFromTree,
   poolFromTree,
   privateKeysFrom,
   sharedKeyFromTree,
@@ -18,5 +19,5 @@ export {
   formatRemark,
   type LocatedFailure,
 } from './report.ts';
-export type { PlainTree } from './section.ts';
+export { formatPosition, type PlainTree } from './section.ts';
 export { type LogFile, loadSettings, type Settings } from './settings.ts';

@@ -8,11 +8,13 @@ import { readCertificates, readCrls } from '../pki/pem.ts';
 import type { Connection } from '../policy/connection.ts';
 import type { SharedKey } from '../policy/credentials.ts';
 import { parseIdentity } from '../policy/identity.ts';
+import type { ManualSa } from '../policy/manual-sa.ts';
 import type { Pool } from '../policy/pool.ts';
 import type { ReadingContext } from './authentication.ts';
 import { authorityFrom } from './authorities.ts';
-import { INLINE_BLOBS } from './blobs.ts';
+import { type BlobSource, INLINE_BLOBS } from './blobs.ts';
 import { connectionFrom } from './connection.ts';
+import { manualSaFrom } from './manual.ts';
 import { poolFrom } from './pools.ts';
 import { readPrivateKeys, UnusableKey } from './private-key.ts';
 import { type ConfigurationWarning, Report } from './report.ts';
@@ -47,6 +49,17 @@ export function connectionFromTree(
     authorities: context.authorities.map(({ der }) => der),
     warnings: context.report.warnings,
   };
+}
+
+/** The SA of a `cygnet-sa-add`. Throws ConfigurationFailure. */
+export function manualSaFromTree(
+  name: string,
+  tree: PlainTree,
+): { readonly sa: ManualSa; readonly warnings: readonly ConfigurationWarning[] } {
+  const report = new Report();
+  const sa = manualSaFrom(sectionFromTree(name, tree, 'cygnet-sa-add'), { report, blobs: NO_FILES });
+  report.conclude();
+  return { sa: sa as ManualSa, warnings: report.warnings };
 }
 
 /** The pool of a `load-pool`. Throws ConfigurationFailure. */
@@ -118,6 +131,14 @@ export function crlsFrom(octets: Uint8Array, provider: CryptoProvider): readonly
 }
 
 const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
+
+/** A text that happens to be as long as a key is none: whoever sends keys says that they are. */
+const NO_FILES: BlobSource = {
+  read(): never {
+    throw new Error('files are not read here');
+  },
+  readFile: INLINE_BLOBS.readFile,
+};
 
 function inlineContext(provider: CryptoProvider): ReadingContext {
   return { report: new Report(), provider, blobs: INLINE_BLOBS, certificates: [], authorities: [] };

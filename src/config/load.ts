@@ -5,6 +5,7 @@ import type { Instant } from '../lib/time.ts';
 import type { Certificate } from '../pki/certificate.ts';
 import type { Connection } from '../policy/connection.ts';
 import type { Credentials } from '../policy/credentials.ts';
+import type { ManualSa } from '../policy/manual-sa.ts';
 import type { Pool } from '../policy/pool.ts';
 import type { ReadingContext } from './authentication.ts';
 import { authoritiesFrom } from './authorities.ts';
@@ -13,11 +14,13 @@ import { checkReferences } from './check.ts';
 import { connectionFrom } from './connection.ts';
 import { readCredentialFiles, warnIfExposed } from './credentials.ts';
 import { resolveReferences } from './inheritance.ts';
+import { manualSasFrom } from './manual.ts';
+import { KEY_SETTINGS } from './manual-keys.ts';
 import { nearest } from './nearest.ts';
 import { poolsFrom } from './pools.ts';
 import { type ConfigurationWarning, Report } from './report.ts';
 import { secretsFrom } from './secrets.ts';
-import type { Section } from './section.ts';
+import type { Section, Setting } from './section.ts';
 import { readSource } from './source.ts';
 
 /** All that a swanctl directory says. */
@@ -25,6 +28,7 @@ export interface Configuration {
   readonly connections: readonly Connection[];
   readonly credentials: Credentials;
   readonly pools: readonly Pool[];
+  readonly manual: readonly ManualSa[];
   /** What works but probably is not what was meant, and what has no effect here. */
   readonly warnings: readonly ConfigurationWarning[];
 }
@@ -36,7 +40,7 @@ export interface LoadOptions {
   readonly now: Instant;
 }
 
-const TOP_SECTIONS = ['connections', 'secrets', 'pools', 'authorities'];
+const TOP_SECTIONS = ['connections', 'secrets', 'pools', 'authorities', 'manual'];
 
 /**
  * Reads the swanctl directory at `path` (or the one that the file `path` lies in, with that file in place of
@@ -61,7 +65,8 @@ export function loadConfiguration(path: string, options: LoadOptions): Configura
   const connections = sections.map(section => connectionFrom(section, context));
   const pools = poolsFrom(root.sections.get('pools'), report);
   const secrets = secretsFrom(root.sections.get('secrets'), report);
-  for (const exposed of filesOfSecrets(root.sections.get('secrets'))) {
+  const manual = manualSasFrom(root.sections.get('manual'), context);
+  for (const exposed of filesOfSecrets(root)) {
     warnIfExposed(exposed, 'file with secrets', report);
   }
   context.authorities.push(...authoritiesFrom(root.sections.get('authorities'), context));
@@ -76,7 +81,7 @@ export function loadConfiguration(path: string, options: LoadOptions): Configura
   };
   checkReferences({ sections, connections, pools, credentials, files, ...options }, report);
   report.conclude();
-  return { connections, credentials, pools, warnings: report.warnings };
+  return { connections, credentials, pools, manual, warnings: report.warnings };
 }
 
 /** What may stand outside of all sections, and which sections mean something there. */
@@ -115,11 +120,13 @@ function checkTop(root: Section, templates: ReadonlySet<string>, report: Report)
   }
 }
 
-function filesOfSecrets(section: Section | undefined): ReadonlySet<string> {
-  const settings = [...(section?.sections.values() ?? [])].flatMap(
-    inner => inner.settings.get('secret') ?? [],
-  );
-  return new Set(settings.map(({ at }) => at.file));
+function filesOfSecrets(root: Section): ReadonlySet<string> {
+  const within = (name: string, keys: readonly string[]): readonly Setting[] =>
+    [...(root.sections.get(name)?.sections.values() ?? [])].flatMap(inner =>
+      keys.flatMap(key => inner.settings.get(key) ?? []),
+    );
+  const keys = within('manual', KEY_SETTINGS).filter(({ value }) => /^0[xs]/i.test(value ?? ''));
+  return new Set([...within('secrets', ['secret']), ...keys].map(({ at }) => at.file));
 }
 
 function distinct(certificates: readonly Certificate[]): readonly Uint8Array[] {

@@ -2,6 +2,7 @@ import { CERTIFICATE, LOCAL, REMOTE } from './schema/authentication.ts';
 import { CHILD } from './schema/child.ts';
 import { CONNECTION } from './schema/connection.ts';
 import { AUTHORITY, OWNER, PASSPHRASE, SHARED_SECRET } from './schema/credentials.ts';
+import { MANUAL } from './schema/manual.ts';
 import { NUMBERED, POOL } from './schema/pool.ts';
 import { CHARON, FILELOG, SAVE_KEYS, VICI } from './schema/settings.ts';
 import type { Key, Table } from './schema.ts';
@@ -56,6 +57,14 @@ const CHAPTERS: readonly Chapter[] = [
     table: { ...POOL, '<number>': NUMBERED },
   },
   { title: '`authorities.<name>`', text: 'Authorities besides those in x509ca.', table: AUTHORITY },
+  {
+    title: '`manual.<name>`',
+    text:
+      'SAs whose keys are given here, with no negotiation; charon has no such section. Such keys are never replaced: ' +
+      'they have no forward secrecy, and nothing keeps count of packets when a host starts again (RFC 8221 §3). Where the ' +
+      'life of an SA ends, its traffic is stopped, not let by in clear; in user space that is so after 2^32 − 1 packets too.',
+    table: MANUAL,
+  },
 ];
 
 const SETTINGS: readonly Chapter[] = [
@@ -107,6 +116,7 @@ include conf.d/*.conf                                 # relative to this file; *
 | x509crl | revocation lists |
 | pubkey | raw public keys |
 | private, rsa, ecdsa, pkcs8 | private keys: PKCS #8, PKCS #1 or SEC 1, encrypted or not |
+| manual | keys of manual SAs: the octets themselves, or \`0x…\` or \`0s…\` as text |
 | pkcs12 | PKCS #12 files: key and certificates in one, with a passphrase in \`secrets\` |
 
 PEM and DER are told apart by their content. Hidden files are passed over.

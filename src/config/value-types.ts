@@ -144,20 +144,44 @@ export const secret: ValueType<Secret> = {
   isSecret: true,
   read(value) {
     if (value === '') throw new Unfit('it is empty');
-    if (/^0x/i.test(value)) {
-      const digits = value.slice(2).replaceAll(/[: ]/g, '');
-      const octets = fromHex(digits.length % 2 === 0 ? digits : `0${digits}`);
-      if (octets === undefined || octets.length === 0) throw new Unfit('what follows 0x is not hexadecimal');
-      return new Secret(octets);
+    return new Secret(encodedOctets(value) ?? utf8(value));
+  },
+};
+
+/** The octets of `0x…` hex or `0s…` Base64; undefined when the text is neither. Throws Unfit. */
+export function encodedOctets(value: string): Uint8Array | undefined {
+  if (/^0x/i.test(value)) {
+    const digits = value.slice(2).replaceAll(/[: ]/g, '');
+    const octets = fromHex(digits.length % 2 === 0 ? digits : `0${digits}`);
+    if (octets === undefined || octets.length === 0) throw new Unfit('what follows 0x is not hexadecimal');
+    return octets;
+  }
+  if (/^0s/i.test(value)) {
+    const encoded = value.slice(2);
+    if (encoded === '' || !/^[A-Za-z0-9+/]+={0,2}$/.test(encoded)) {
+      throw new Unfit('what follows 0s is not Base64');
     }
-    if (/^0s/i.test(value)) {
-      const encoded = value.slice(2);
-      if (encoded === '' || !/^[A-Za-z0-9+/]+={0,2}$/.test(encoded)) {
-        throw new Unfit('what follows 0s is not Base64');
-      }
-      return new Secret(Uint8Array.from(Buffer.from(encoded, 'base64')));
+    return Uint8Array.from(Buffer.from(encoded, 'base64'));
+  }
+  return undefined;
+}
+
+/** Where a key is, and not the key: its length is checked when its algorithm is known. */
+export const keyMaterial: ValueType<string> = {
+  ...text,
+  name: '0x… hex, 0s… Base64 or a file',
+  isSecret: true,
+};
+
+export const spi: ValueType<number> = {
+  name: 'hexadecimal number from 0x100 on',
+  read(value) {
+    if (!/^0x[0-9a-f]{1,8}$/i.test(value)) {
+      throw new Unfit('it is no hexadecimal number of 32 bits', 'write it as 0xc1000001');
     }
-    return new Secret(utf8(value));
+    const number = Number(value);
+    if (number < 256) throw new Unfit('SPIs below 0x100 are reserved (RFC 4303 §2.1)');
+    return number;
   },
 };
 
@@ -207,6 +231,16 @@ export const host: ValueType<string> = {
       throw new Unfit('it is no address, prefix, range or host name');
     }
     return value;
+  },
+};
+
+export const ipAddress: ValueType<IpAddress> = {
+  name: 'address',
+  read(value) {
+    const ip = parseIp(value);
+    if (ip === undefined) throw new Unfit('it is no IP address');
+    if (ip.every(octet => octet === 0)) throw new Unfit('an address of a host is wanted here');
+    return ip;
   },
 };
 

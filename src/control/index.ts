@@ -1,6 +1,7 @@
 export { Failed, type Failure } from '../policy/failure.ts';
 export { DEFAULT_CONTROL } from './address.ts';
 export { failureOf, succeeded } from './failure.ts';
+export { type ManualSaView, manualListShape } from './manual.ts';
 export { type Plan, type PlanStep, planShape } from './plan.ts';
 export { type DaemonStatus, type Explanation, explanationShape, statusShape } from './status.ts';
 export { type RequestOptions, ViciClient } from './vici/client.ts';

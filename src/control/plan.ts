@@ -4,9 +4,11 @@ import { flag, many, optional, record, text, texts, type ValueOf, word } from '.
 export const planShape = record({
   steps: many(
     record({
-      action: word<'add' | 'change' | 'rekey' | 'drop'>(),
+      action: word<'add' | 'change' | 'rekey' | 'replace' | 'drop'>(),
       connection: text,
       child: optional(text),
+      /** `connection` is the name of a manual SA. */
+      manual: optional(flag),
       /** The settings that differ. */
       keys: texts,
       /** Numbers of the live SAs that are made anew or dropped. */

@@ -1,4 +1,5 @@
 import { failureShape } from './failure.ts';
+import { manualSaShape } from './manual.ts';
 import { counter, flag, many, number, optional, record, text, texts, type ValueOf, word } from './shape.ts';
 
 /**
@@ -108,6 +109,8 @@ export const statusShape = record({
   /** `address:port` of each socket that IKE is spoken on. */
   listening: texts,
   connections: many(connectionShape),
+  /** SAs with given keys; absent where there are none. */
+  manual: optional(many(manualSaShape)),
 });
 
 export const explanationShape = record({

@@ -75,6 +75,17 @@ export class BackendQueue {
     );
   }
 
+  /** Installs an SA that the core knows nothing of. Rejects with `Failed`. */
+  install(sa: ChildSaParameters): Promise<void> {
+    this.#admit(sa);
+    return this.#inOrder(sa.id, () => this.#backend.install(sa, { outbound: true }));
+  }
+
+  /** Takes one out, whether it is there or not. */
+  remove(id: number): Promise<void> {
+    return this.#inOrder(id, () => this.#remove(id));
+  }
+
   /** Resolves when everything asked so far has been carried out. */
   async settled(): Promise<void> {
     while (this.#tails.size > 0) await Promise.allSettled(this.#tails.values());

@@ -18,7 +18,7 @@ import type { Credentials } from '../policy/credentials.ts';
 import { Failed, type Failure } from '../policy/failure.ts';
 import { kernelOptions } from '../policy/kernel-config.ts';
 import type { Pool } from '../policy/pool.ts';
-import type { ChildSaUsage, Path, StandingPolicy } from '../policy/sa.ts';
+import type { ChildSaParameters, ChildSaUsage, Path, StandingPolicy } from '../policy/sa.ts';
 import { formatSelector } from '../policy/selector-text.ts';
 import type { TrafficSelector } from '../policy/traffic-selector.ts';
 import { BackendQueue } from './backend-queue.ts';
@@ -78,6 +78,7 @@ export class Gateway {
   readonly #listeners = new Set<(event: IkeEvent) => void>();
   readonly #waiting = new Set<() => void>();
   readonly #tracing = new Set<(datagram: TracedDatagram) => void>();
+  readonly #expiring = new Set<(id: number) => void>();
   readonly #spending = new Set<(id: number, usage: ChildSaUsage) => void>();
   /** Whose the datagrams with these SPIs are, the youngest. */
   readonly #traced = new Map<string, MessageEvent>();
@@ -113,7 +114,10 @@ export class Gateway {
         return outputs;
       }),
     );
-    options.backend.onEvent(event => this.#enter(at => this.#engine.backendEvent(event, at)));
+    options.backend.onEvent(event => {
+      this.#enter(at => this.#engine.backendEvent(event, at));
+      if (event.kind === 'expire' && event.hard) for (const listener of this.#expiring) listener(event.id);
+    });
   }
 
   /**
@@ -249,8 +253,27 @@ export class Gateway {
     });
   }
 
+  /** Stops the traffic of an SA that has ended. Rejects with `Failed`. */
+  async addDrop(policy: Omit<StandingPolicy, 'kind'>): Promise<void> {
+    await this.#options.backend.addPolicy?.({ ...policy, kind: 'drop' });
+  }
+
   async removePolicy(id: number): Promise<void> {
     await this.#options.backend.removePolicy?.(id);
+  }
+
+  /** Puts in an SA that was not negotiated; its number is the caller's, beyond those of the engine. Rejects with `Failed`. */
+  async installSa(sa: ChildSaParameters): Promise<void> {
+    await this.#queue.install(sa);
+  }
+
+  removeSa(id: number): Promise<void> {
+    return this.#queue.remove(id);
+  }
+
+  /** The port from which ESP in UDP is sent. */
+  get natPort(): number {
+    return this.#options.transport.natPort;
   }
 
   /** Replaces connections, credentials and, where given, pools; live SAs stay as they are. */
@@ -270,6 +293,11 @@ export class Gateway {
   onTraced(listener: (datagram: TracedDatagram) => void): () => void {
     this.#tracing.add(listener);
     return () => this.#tracing.delete(listener);
+  }
+
+  /** Calls `listener` with the number of each SA that the back end lets end. */
+  onExpired(listener: (id: number) => void): void {
+    this.#expiring.add(listener);
   }
 
   /** Calls `listener` with all that a Child SA carried, when it is removed. Answers a function that ends it. */

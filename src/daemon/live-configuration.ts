@@ -5,6 +5,7 @@ import { equal, toHex } from '../lib/bytes.ts';
 import type { Connection } from '../policy/connection.ts';
 import type { Credentials, SharedKey } from '../policy/credentials.ts';
 import { Failed } from '../policy/failure.ts';
+import type { ManualSa } from '../policy/manual-sa.ts';
 import type { Pool } from '../policy/pool.ts';
 
 /** What a directory says, as far as it can be in force. */
@@ -12,12 +13,14 @@ export interface Base {
   readonly connections: readonly Connection[];
   readonly credentials: Credentials;
   readonly pools: readonly Pool[];
+  readonly manual: readonly ManualSa[];
 }
 
 export const NO_BASE: Base = {
   connections: [],
   credentials: { shared: [], privateKeys: [], authorities: [], certificates: [], crls: [] },
   pools: [],
+  manual: [],
 };
 
 /** A certificate that a client loaded; an authority's is trusted. */
@@ -54,6 +57,7 @@ export class LiveConfiguration {
   readonly #crls = new Map<string, Uint8Array>();
   readonly #authorities = new Map<string, LoadedAuthority>();
   readonly #pools = new Map<string, Pool>();
+  readonly #manual = new Map<string, ManualSa>();
   #credentials: Credentials | undefined;
 
   constructor(base: Base, onChange: OnChange) {
@@ -80,6 +84,15 @@ export class LiveConfiguration {
     return [
       ...new Map([...this.#base.pools.map(pool => [pool.name, pool] as const), ...this.#pools]).values(),
     ];
+  }
+
+  get manual(): readonly ManualSa[] {
+    return this.manualOver(this.#base);
+  }
+
+  /** What clients loaded, over what `base` has. */
+  manualOver({ manual }: Pick<Base, 'manual'>): readonly ManualSa[] {
+    return [...manual.filter(({ name }) => !this.#manual.has(name)), ...this.#manual.values()];
   }
 
   /** Takes over what a directory says now; what clients loaded stays over it. */
@@ -242,6 +255,20 @@ export class LiveConfiguration {
     return was;
   }
 
+  // ── manual SAs of clients ──
+
+  loadManual(sa: ManualSa): void {
+    this.#manual.set(sa.name, sa);
+  }
+
+  hasLoadedManual(name: string): boolean {
+    return this.#manual.has(name);
+  }
+
+  unloadManual(name: string): boolean {
+    return this.#manual.delete(name);
+  }
+
   // ── inside ──
 
   get #loaded(): readonly { clear(): void }[] {
@@ -253,6 +280,7 @@ export class LiveConfiguration {
       this.#crls,
       this.#authorities,
       this.#pools,
+      this.#manual,
     ];
   }
 

@@ -21,6 +21,7 @@ import { type Base, LiveConfiguration, NO_BASE } from './live-configuration.ts';
 import { type Logger, logEvent, openLog } from './log.ts';
 import { LogFiles, lineText } from './log-files.ts';
 import { LogFeed } from './log-lines.ts';
+import { ManualSas } from './manual-sas.ts';
 import { metricsOf } from './metrics.ts';
 import { MetricsEndpoint } from './metrics-endpoint.ts';
 import { keySaver } from './save-keys.ts';
@@ -127,7 +128,11 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
     const actions = new StartActions(gateway, policies, (what, failure) =>
       log.error({ group: 'cfg', failure }, `${what}: ${failure.summary}`),
     );
-    const takeOverSubjects: TakeOverSubjects = { gateway, live, actions };
+    const manual = new ManualSas(gateway, (what, failure) =>
+      log.error({ group: 'cfg', failure }, `${what}: ${failure.summary}`),
+    );
+    closing.push(async () => manual.close());
+    const takeOverSubjects: TakeOverSubjects = { gateway, live, actions, manual };
     feed.on(
       line => {
         const at = new Date(now());
@@ -187,6 +192,7 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
       },
       'ready',
     );
+    await manual.take(base.manual);
     for (const connection of base.connections) actions.run(connection);
     await told;
     log.info('ending: SAs are deleted and peers told');

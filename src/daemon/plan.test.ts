@@ -11,7 +11,7 @@ function base(connections: ProgramConfiguration['connections']): Base {
     { connections, secrets: [{ secret: 'labsecret', owners: ['alice.lab', 'bob.lab'] }] },
     nodeProvider(),
   );
-  return { connections: list, credentials, pools: [] };
+  return { connections: list, credentials, pools: [], manual: [] };
 }
 
 async function ask(scene: ControlScene, command: 'cygnet-plan' | 'cygnet-apply'): Promise<readonly string[]> {

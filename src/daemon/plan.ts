@@ -10,9 +10,11 @@ import type { Base, LiveConfiguration } from './live-configuration.ts';
  * and its live SAs with it.
  */
 export interface Step {
-  readonly action: 'add' | 'change' | 'rekey' | 'drop';
+  readonly action: 'add' | 'change' | 'rekey' | 'replace' | 'drop';
   readonly connection: string;
   readonly child?: string;
+  /** `connection` is the name of a manual SA, which is made anew (`replace`) whatever differs in it. */
+  readonly manual?: true;
   /** The settings that differ, by their keys. */
   readonly keys: readonly string[];
   /** Numbers of the live SAs that are made anew or dropped: Child SAs where a child is named and dropped, else IKE SAs. */

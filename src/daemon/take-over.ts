@@ -1,6 +1,8 @@
 import type { Connection } from '../policy/connection.ts';
 import type { Gateway } from './gateway.ts';
 import type { Base, LiveConfiguration } from './live-configuration.ts';
+import { manualPlan } from './manual-plan.ts';
+import type { ManualSas } from './manual-sas.ts';
 import { planOf, type Step } from './plan.ts';
 import type { StartActions } from './start-actions.ts';
 
@@ -8,6 +10,7 @@ export interface TakeOverSubjects {
   readonly gateway: Gateway;
   readonly live: LiveConfiguration;
   readonly actions: StartActions;
+  readonly manual: ManualSas;
 }
 
 /**
@@ -15,13 +18,14 @@ export interface TakeOverSubjects {
  * SAs are touched as the plan says and no further; answers the plan.
  */
 export function takeOver(
-  { gateway, live, actions }: TakeOverSubjects,
+  { gateway, live, actions, manual }: TakeOverSubjects,
   base: Base,
   whole: boolean,
 ): readonly Step[] {
   const before = live.connections;
   const after = whole ? base.connections : overlaid(base, live);
   const steps = planOf(before, after, gateway.status());
+  const manualBefore = live.manual;
   if (whole) live.replaceAll(base);
   else live.replaceBase(base);
   const old = new Map(before.map(connection => [connection.name, connection]));
@@ -46,12 +50,16 @@ export function takeOver(
     else actions.installTraps(next, children(next));
   }
   for (const ike of anew) gateway.reauthenticate({ ike });
-  return steps;
+  void manual.take(live.manual);
+  return [...steps, ...manualPlan(manualBefore, live.manual)];
 }
 
 /** The plan of `takeOver`, with nothing done. */
 export function planFor({ gateway, live }: TakeOverSubjects, base: Base, whole: boolean): readonly Step[] {
-  return planOf(live.connections, whole ? base.connections : overlaid(base, live), gateway.status());
+  return [
+    ...planOf(live.connections, whole ? base.connections : overlaid(base, live), gateway.status()),
+    ...manualPlan(live.manual, whole ? base.manual : live.manualOver(base)),
+  ];
 }
 
 /** What a directory says under what clients loaded. */

@@ -253,6 +253,37 @@ export const CONFORMANCE: readonly ConformanceCase[] = [
     },
   },
   {
+    what: 'SPIs, keys and a reqid that a person chose go in, with no window, and their SPI may be used again',
+    run: async backend => {
+      const keys = (octet: number): DirectionKeys => ({
+        encryption: new Secret(new Uint8Array(32).fill(octet)),
+        integrity: new Secret(new Uint8Array(32).fill(octet + 1)),
+      });
+      const chosen = sampleSa({
+        id: 0x4000_0001,
+        reqid: 0x8000_0001,
+        mode: backend.features.modes[0] ?? 'tunnel',
+        algorithms: {
+          encryption: Encr.ENCR_AES_CBC,
+          keyLength: 256,
+          integrity: Integ.AUTH_HMAC_SHA2_256_128,
+          esn: false,
+        },
+        spiIn: 0x100,
+        spiOut: 0x100,
+        replayWindow: 0,
+      });
+      for (const octet of [1, 3]) {
+        const sa = { ...chosen, keysIn: keys(octet), keysOut: keys(octet + 10) };
+        await backend.install(sa, { outbound: true });
+        assert.notEqual(await backend.usage(sa.id), undefined);
+        await assert.rejects(backend.install({ ...sa, id: 9 }, { outbound: true }), refused);
+        assert.deepEqual(sa.keysIn.encryption.reveal(), new Uint8Array(32).fill(octet));
+        await backend.remove(sa.id);
+      }
+    },
+  },
+  {
     what: 'every mode it claims can be installed',
     run: async backend => {
       for (const [i, mode] of backend.features.modes.entries()) {

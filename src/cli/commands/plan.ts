@@ -29,17 +29,18 @@ export function plan(
   });
 }
 
-const SIGNS = { add: '+', change: '~', rekey: '↻', drop: '-' } as const;
+const SIGNS = { add: '+', change: '~', rekey: '↻', replace: '↻', drop: '-' } as const;
 
 function renderPlan({ steps, secrets }: Plan): string {
   const lines = steps.map(
-    step => `${SIGNS[step.action]} ${step.action.padEnd(6)} ${subject(step)}${because(step)}${effect(step)}`,
+    step => `${SIGNS[step.action]} ${step.action.padEnd(7)} ${subject(step)}${because(step)}${effect(step)}`,
   );
   if (secrets) lines.push('~ change secrets, keys or certificates; no live SA is touched');
   return lines.length === 0 ? 'nothing changes' : lines.join('\n');
 }
 
-function subject({ connection, child }: PlanStep): string {
+function subject({ connection, child, manual }: PlanStep): string {
+  if (manual === true) return `manual SA ${connection}`;
   return child === undefined ? connection : `${connection}/${child}`;
 }
 
@@ -47,8 +48,9 @@ function because({ keys }: PlanStep): string {
   return keys.length === 0 ? '' : ` (${keys.join(', ')})`;
 }
 
-function effect({ action, child, sas }: PlanStep): string {
+function effect({ action, child, manual, sas }: PlanStep): string {
   if (action === 'add') return '';
+  if (manual === true) return action === 'drop' ? ': is taken out' : ': is taken out and put in anew';
   if (sas.length === 0) return ': no live SA is touched';
   const kind = action === 'drop' && child !== undefined ? 'Child SA' : 'IKE SA';
   const named = `${kind}${sas.length === 1 ? '' : 's'} ${sas.map(id => `#${id}`).join(' ')}`;

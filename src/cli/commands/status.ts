@@ -11,7 +11,7 @@ interface StatusOptions extends LinkOptions {
 export function statusCommand(program: Command, terminal: Terminal, exit: (code: number) => void): void {
   program
     .command('status')
-    .argument('[name]', 'this connection alone')
+    .argument('[name]', 'this connection or manual SA alone')
     .description('what is configured, what is up, and what failed last')
     .option('-l, --long', 'algorithms, SPIs and packet counts too')
     .action(async (name: string | undefined, _options: object, command: Command) =>
@@ -25,15 +25,16 @@ function status(terminal: Terminal, name: string | undefined, options: StatusOpt
     const connections = whole.connections.filter(
       connection => name === undefined || connection.name === name,
     );
-    if (name !== undefined && connections.length === 0) {
-      const known = whole.connections.map(connection => connection.name);
+    const manual = whole.manual?.filter(sa => name === undefined || sa.name === name) ?? [];
+    if (name !== undefined && connections.length + manual.length === 0) {
+      const known = [...whole.connections, ...(whole.manual ?? [])].map(one => one.name);
       throw new Failed({
         code: 'config/unknown-name',
         summary: `there is no connection "${name}"`,
         remedy: known.length === 0 ? 'no connection is configured' : `configured are: ${known.join(', ')}`,
       });
     }
-    const view = { ...whole, connections };
+    const view = { ...whole, connections, ...(manual.length === 0 ? {} : { manual }) };
     terminal.out(options.json === true ? toJson(view) : renderStatus(view, options.long === true));
     return EXIT_OK;
   });

@@ -8,21 +8,24 @@ import type { ChildSaUsage } from '../../policy/sa.ts';
 import { now } from '../clock.ts';
 import type { Gateway, SaTarget } from '../gateway.ts';
 import type { LiveConfiguration } from '../live-configuration.ts';
+import type { ManualSas } from '../manual-sas.ts';
 import type { StandingPolicies } from '../standing-policies.ts';
 import { targetOf } from './controlling.ts';
 import { listConn } from './list-conns.ts';
 import { listSa } from './list-sas.ts';
+import { listManual } from './manual.ts';
 
 export interface ListingSubjects {
   readonly gateway: Gateway;
   readonly live: LiveConfiguration;
   readonly policies: StandingPolicies;
+  readonly manual: ManualSas;
   readonly provider: CryptoProvider;
 }
 
 /** The commands that stream what there is. */
 export function listingCommands(subjects: ListingSubjects): Readonly<Record<string, Command>> {
-  const { gateway, live, policies, provider } = subjects;
+  const { gateway, live, policies, manual, provider } = subjects;
   const subjectOf = (der: Uint8Array): string => parseCertificate(der, provider).subject.text;
   return {
     'list-sas': async (message, context) => {
@@ -30,6 +33,12 @@ export function listingCommands(subjects: ListingSubjects): Readonly<Record<stri
       const found = gateway.status().filter(wanted(target));
       const usage = await usageOf(gateway, found);
       for (const ike of found) await context.emit('list-sa', listSa(withWanted(ike, target), usage, now()));
+      for (const state of manual.list) {
+        const { connection, child, ike, childId } = target;
+        const named = [connection, child].every(name => name === undefined || name === state.sa.name);
+        const numbered = [ike, childId].every(id => id === undefined || id === state.id);
+        if (named && numbered) await context.emit('list-sa', await listManual(manual, state));
+      }
       return {};
     },
     'list-conns': async (message, context) => {

@@ -5,6 +5,8 @@ import {
   certificatesFrom,
   connectionFromTree,
   crlsFrom,
+  formatPosition,
+  formatRemark,
   type PlainTree,
   privateKeysFrom,
   sharedKeyFromTree,
@@ -153,10 +155,19 @@ export function configured<T>(read: () => T): T {
     if (!(error instanceof ConfigurationFailure)) throw error;
     const [first] = error.failures;
     const code: FailureCode = first?.code ?? 'config/invalid-value';
+    // Of files each line has its own place and remedy; what was sent has neither lines nor many faults.
+    if (first !== undefined && first.at.line > 0 && error.failures.length > 1) {
+      throw new Failed({
+        code,
+        summary: `${error.failures.length} things are wrong with the configuration`,
+        ours: error.failures.map(formatRemark),
+        remedy: 'mend them; what ran before runs on',
+      });
+    }
     const remedy = first?.remedy;
     throw new Failed({
       code,
-      summary: error.failures.map(({ at, summary }) => `${at.file}: ${summary}`).join('; '),
+      summary: error.failures.map(({ at, summary }) => `${formatPosition(at)}: ${summary}`).join('; '),
       ...(remedy === undefined ? {} : { remedy }),
     });
   }

@@ -29,11 +29,17 @@ export function planningCommands(subjects: PlanningSubjects): Readonly<Record<st
     'cygnet-apply': async message => {
       const base = baseOf(message);
       const secrets = credentialsDiffer(subjects.live, base);
-      return planShape.encode({ steps: takeOver(subjects, base, true).map(view), secrets });
+      const steps = takeOver(subjects, base, true).map(view);
+      await subjects.manual.settled();
+      return planShape.encode({ steps, secrets });
     },
   };
 }
 
-function view({ action, connection, child, keys, sas }: Step): PlanStep {
-  return { action, connection, ...(child === undefined ? {} : { child }), keys, sas: sas.map(String) };
+function view({ action, connection, child, manual, keys, sas }: Step): PlanStep {
+  const whose = {
+    ...(child === undefined ? {} : { child }),
+    ...(manual === undefined ? {} : { manual }),
+  };
+  return { action, connection, ...whose, keys, sas: sas.map(String) };
 }

@@ -8,6 +8,7 @@ import { type ControllingSubjects, controllingCommands, unknownConnection } from
 import { type InformationSubjects, informationCommands } from './information.ts';
 import { type ListingSubjects, listingCommands } from './listing.ts';
 import { type LoadingSubjects, loadingCommands } from './loading.ts';
+import { type ManualSubjects, manualCommands, manualViews } from './manual.ts';
 import { type PlanningSubjects, planningCommands } from './planning.ts';
 import { type PoolSubjects, poolCommands } from './pools.ts';
 
@@ -16,6 +17,7 @@ export interface CommandSubjects
     InformationSubjects,
     ListingSubjects,
     LoadingSubjects,
+    ManualSubjects,
     PlanningSubjects,
     PoolSubjects {
   readonly history: History;
@@ -24,7 +26,7 @@ export interface CommandSubjects
 
 /** Every command that the control socket answers. The `cygnet-…` ones are ours, the others charon's. */
 export function commandTable(subjects: CommandSubjects): Readonly<Record<string, Command>> {
-  const { gateway, history, facts } = subjects;
+  const { gateway, live, history, facts } = subjects;
   return {
     ...informationCommands(subjects),
     ...controllingCommands(subjects),
@@ -32,7 +34,12 @@ export function commandTable(subjects: CommandSubjects): Readonly<Record<string,
     ...loadingCommands(subjects),
     ...planningCommands(subjects),
     ...poolCommands(subjects),
-    'cygnet-status': async () => statusShape.encode(await daemonStatus(gateway, history, facts)),
+    ...manualCommands(subjects),
+    'cygnet-status': async () => {
+      const manual = await manualViews(live, subjects.manual);
+      const status = await daemonStatus(gateway, history, facts);
+      return statusShape.encode(manual.length === 0 ? status : { ...status, manual });
+    },
     'cygnet-explain': async message => {
       const name = textOf(message, 'connection') ?? textOf(message, 'ike') ?? '';
       const connection = gateway.connections.find(connection => connection.name === name);

@@ -48,6 +48,22 @@ export function skeyidPublicKey(hash: V1Hash, { initiator, responder }: Nonces, 
   );
 }
 
+/** As `skeyidPublicKey` without the hash around the nonces: old routers of Cisco's make it so, against RFC 2409 §5. */
+export function skeyidUnhashed(hash: V1Hash, { initiator, responder }: Nonces, cookies: Spis): Secret {
+  return new Secret(hash.prf(concat(initiator, responder), u64(cookies.initiator), u64(cookies.responder)));
+}
+
+/**
+ * Ke_i or Ke_r, `length` octets: the key that a side of revised public key encryption takes from its nonce and cookie
+ * (RFC 2409 §5.3): Ne = prf(nonce, cookie), stretched where that is too short.
+ */
+export function revisedCipherKey(hash: V1Hash, nonce: Uint8Array, cookie: bigint, length: number): Secret {
+  const ne = new Secret(hash.prf(nonce, u64(cookie)));
+  const key = phaseOneCipherKey(hash, ne, length);
+  ne.wipe();
+  return key;
+}
+
 /** SKEYID_d, _a and _e from SKEYID, g^xy and the cookies; the result takes `skeyid` over. */
 export function phaseOneKeys(
   hash: V1Hash,

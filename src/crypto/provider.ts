@@ -28,6 +28,17 @@ export interface CryptoProvider {
   sign(key: PrivateKey, scheme: SignatureScheme, data: Uint8Array): Uint8Array;
   /** False for every signature that does not verify, malformed ones too; never throws. */
   verify(key: PublicKey, scheme: SignatureScheme, data: Uint8Array, signature: Uint8Array): boolean;
+  /**
+   * RSA in the padding of PKCS #1 v1.5, for the public key encryption of IKEv1 alone (RFC 2409 §5.2). Throws
+   * CryptoFailure where the key is none for it or the message is too long.
+   */
+  encrypt(key: PublicKey, message: Uint8Array): Uint8Array;
+  /**
+   * The inverse, with implicit rejection: whatever is no ciphertext of this key makes a message of some length too, the
+   * same each time, with the same work, and nobody without the key can tell which it is. Throws CryptoFailure for what
+   * the key or the platform lacks, never for what the ciphertext is.
+   */
+  decrypt(key: PrivateKey, ciphertext: Uint8Array): Uint8Array;
 }
 
 export type HashName = 'md5' | 'sha1' | 'sha256' | 'sha384' | 'sha512';

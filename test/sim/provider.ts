@@ -83,4 +83,12 @@ export class SeededProvider implements CryptoProvider {
   verify(key: PublicKey, scheme: SignatureScheme, data: Uint8Array, signature: Uint8Array): boolean {
     return this.#base.verify(key, scheme, data, signature);
   }
+
+  encrypt(key: PublicKey, message: Uint8Array): Uint8Array {
+    return this.#base.encrypt(key, message);
+  }
+
+  decrypt(key: PrivateKey, ciphertext: Uint8Array): Uint8Array {
+    return this.#base.decrypt(key, ciphertext);
+  }
 }

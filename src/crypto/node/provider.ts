@@ -2,6 +2,7 @@ import { createCipheriv, createHmac, createSecretKey, hash } from 'node:crypto';
 import { concat } from '../../lib/bytes.ts';
 import type { CryptoProvider, KePrimitive, KeyExchangePrimitive } from '../provider.ts';
 import { ecpExchange } from './ecp.ts';
+import { decryptRsa, encryptRsa } from './encryption.ts';
 import { readPrivateKey, readPublicKey } from './keys.ts';
 import { mlkemExchange } from './mlkem.ts';
 import { modpExchange } from './modp.ts';
@@ -13,8 +14,8 @@ import { checkSignature, makeSignature } from './signatures.ts';
 
 /**
  * The provider on node:crypto. `random`, for tests and simulations, replaces the source of all randomness that the
- * provider passes on itself: nonces, IVs, private keys of key exchanges. Signatures, and the encapsulations of
- * ML-KEM, still draw on OpenSSL's. It must return fresh arrays, which are overwritten after use.
+ * provider passes on itself: nonces, IVs, private keys of key exchanges. Signatures, RSA encryption and
+ * the encapsulations of ML-KEM still draw on OpenSSL's. It must return fresh arrays, which are overwritten after use.
  */
 export function nodeProvider(
   options: { readonly random?: (length: number) => Uint8Array } = {},
@@ -44,6 +45,8 @@ export function nodeProvider(
     importPrivateKey: readPrivateKey,
     sign: makeSignature,
     verify: checkSignature,
+    encrypt: encryptRsa,
+    decrypt: decryptRsa,
   };
 }
 

@@ -6,7 +6,7 @@ import { Unfit, type ValueType } from './value-types.ts';
 /** What an `auth` of swanctl.conf asks: a method, and for signatures which keys and hashes. */
 export interface AuthenticationMethod {
   readonly method: AuthMethodName;
-  /** What follows the hyphen of `xauth-…` and `eap-…`. */
+  /** What follows the hyphen of `xauth-…` and `eap-…`, and the colon of `pubkey-encryption:…`. */
   readonly variant?: string;
   /** Schemes for the IKE signature; empty for all strong ones. */
   readonly schemes: readonly string[];
@@ -38,12 +38,15 @@ const HASHES = [...STRONG_HASHES, 'sha1', 'identity'];
 /**
  * `psk`, `pubkey`, `xauth-pam`, `eap-mschapv2`; `rsa-3072-ecdsa-256-sha256-sha384` constrains keys and hashes, and
  * what follows `ike:` the signatures of IKE alone. Without an `ike:` part the other constraints hold for both.
+ * `pubkey-encryption` and `pubkey-encryption-revised` are methods of IKEv1 that charon does not have.
  */
 export const authenticationMethod: ValueType<AuthenticationMethod> = {
-  name: 'pubkey, psk, rsa…, ecdsa…, ed25519, ed448, ike:…, eap…, xauth…',
+  name: 'pubkey, psk, rsa…, ecdsa…, ed25519, ed448, ike:…, eap…, xauth…, pubkey-encryption…',
   read(value) {
     const lower = value.toLowerCase();
     if (lower === 'psk' || lower === 'never') return { method: lower, schemes: [], chain: NO_CONSTRAINTS };
+    const encryption = /^(pubkey-encryption(?:-revised)?)(?::(.*))?$/.exec(lower);
+    if (encryption !== null) return encryptionMethod(encryption[1] as EncryptionName, encryption[2]);
     const other = /^(xauth|eap)(?:-([^:]+))?(?::(.*))?$/.exec(lower);
     if (other !== null) {
       const [, method, variant, constraints] = other;
@@ -57,6 +60,21 @@ export const authenticationMethod: ValueType<AuthenticationMethod> = {
     return { method: 'pubkey', ...readConstraints(lower) };
   },
 };
+
+type EncryptionName = 'pubkey-encryption' | 'pubkey-encryption-revised';
+
+/** A peer that makes SKEYID as no RFC says. */
+export const UNHASHED_SKEYID = 'unhashed-skeyid';
+
+function encryptionMethod(method: EncryptionName, variant: string | undefined): AuthenticationMethod {
+  if (variant !== undefined && variant !== UNHASHED_SKEYID)
+    throw new Unfit(
+      `"${variant}" is no way to do public key encryption`,
+      `leave it out, or use ${UNHASHED_SKEYID} for a peer that does not hash the nonces`,
+      method.length + 1,
+    );
+  return { method, ...(variant === undefined ? {} : { variant }), schemes: [], chain: NO_CONSTRAINTS };
+}
 
 interface ConstraintSet {
   readonly types: Set<string>;
@@ -108,7 +126,14 @@ function schemesOf({ types, hashes }: ConstraintSet): string[] {
 }
 
 function unknownWord(word: string, offset: number): Unfit {
-  const meant = nearest(word, ['psk', 'eap', 'xauth', ...Object.keys(KEY_TYPES), ...HASHES]);
+  const meant = nearest(word, [
+    'psk',
+    'eap',
+    'xauth',
+    'pubkey-encryption',
+    ...Object.keys(KEY_TYPES),
+    ...HASHES,
+  ]);
   return new Unfit(
     `"${word}" is no method, type of key, size or hash`,
     meant === undefined ? undefined : `did you mean "${meant}"?`,

@@ -2,7 +2,7 @@ import type { CryptoProvider } from '../crypto/provider.ts';
 import { isWeakScheme, schemeByName } from '../crypto/sign/registry.ts';
 import type { Certificate } from '../pki/certificate.ts';
 import type { LocalAuth, RemoteAuth } from '../policy/connection.ts';
-import type { AuthenticationMethod } from './authentication-method.ts';
+import { type AuthenticationMethod, UNHASHED_SKEYID } from './authentication-method.ts';
 import { type BlobFolder, type BlobSource, namedCertificates, namedPublicKeys } from './blobs.ts';
 import type { Report } from './report.ts';
 import { CERTIFICATE, LOCAL, METHOD_SUPPORT, REMOTE } from './schema/authentication.ts';
@@ -92,6 +92,7 @@ function remoteAuth(section: Section, context: ReadingContext): RemoteAuth {
     publicKeys: publicKeys(section, context),
     authorities: authorities.map(({ der }) => der),
     schemes: values.auth.schemes,
+    ...(values.auth.variant === UNHASHED_SKEYID ? { unhashedSkeyid: true } : {}),
     revocation: values.revocation,
   };
 }

@@ -1,12 +1,13 @@
 import type { CryptoProvider, PublicKey } from '../crypto/provider.ts';
 import type { Instant } from '../lib/time.ts';
 import { type Certificate, parseCertificate } from '../pki/certificate.ts';
-import { endEntityFault, ownFault } from '../pki/fitness.ts';
+import { endEntityFault, type KeyPurpose, ownFault } from '../pki/fitness.ts';
 import { readPublicKey } from '../pki/public-key.ts';
-import type { Connection, LocalAuth } from '../policy/connection.ts';
+import { type Connection, isEncryption, type LocalAuth } from '../policy/connection.ts';
 import { type Credentials, findPrivateKey } from '../policy/credentials.ts';
 import type { Pool } from '../policy/pool.ts';
 import type { CredentialFiles } from './credentials.ts';
+import { checkSeparation, placeOfKeys } from './encryption.ts';
 import { nearest } from './nearest.ts';
 import type { Report } from './report.ts';
 import { itemsOf } from './schema.ts';
@@ -33,6 +34,10 @@ export function checkReferences(whole: Whole, report: Report): void {
     for (const auth of connection.local) checkOwnKey(auth, section, whole, report);
     checkSecrets(connection, section, whole.credentials, report);
   });
+  checkSeparation(
+    whole.connections.map(({ name, local }, i) => ({ section: whole.sections[i] as Section, name, local })),
+    { report, provider: whole.provider },
+  );
   tellStrayKeys(whole, report);
 }
 
@@ -52,14 +57,15 @@ function checkPools(setting: Setting | undefined, pools: readonly Pool[], report
 }
 
 function checkOwnKey(auth: LocalAuth, connection: Section, whole: Whole, report: Report): void {
-  if (auth.method !== 'pubkey') return;
+  if (auth.method !== 'pubkey' && !isEncryption(auth.method)) return;
   const certificates = auth.certificates.map(der => parseCertificate(der, whole.provider));
   const keys: readonly PublicKey[] = [
     ...certificates.map(({ publicKey }) => publicKey),
     ...auth.publicKeys.map(spki => readPublicKey(spki, whole.provider)),
   ];
-  const at = placeOfKeys(connection);
-  for (const certificate of certificates) checkOwnCertificate(certificate, at, whole.now, report);
+  const at = placeOfKeys(connection, 'local');
+  const purpose = auth.method === 'pubkey' ? 'signature' : 'encipherment';
+  for (const certificate of certificates) checkOwnCertificate(certificate, purpose, at, whole.now, report);
   if (keys.some(key => findPrivateKey(whole.credentials, key) !== undefined)) return;
   const [first] = certificates;
   if (keys.length > 0) {
@@ -96,8 +102,14 @@ function someCertificateHasKey({ credentials, provider }: Whole): boolean {
 }
 
 /** What a peer would find wrong with our certificate. */
-function checkOwnCertificate(certificate: Certificate, at: Position, now: Instant, report: Report): void {
-  const fault = ownFault(certificate, now, true) ?? endEntityFault(certificate);
+function checkOwnCertificate(
+  certificate: Certificate,
+  purpose: KeyPurpose,
+  at: Position,
+  now: Instant,
+  report: Report,
+): void {
+  const fault = ownFault(certificate, now, true) ?? endEntityFault(certificate, purpose);
   if (fault === undefined) return;
   report.warn(at, `peers will refuse the certificate "${certificate.subject.text}": ${fault.detail}`);
 }
@@ -115,20 +127,6 @@ function checkSecrets(
     `connection "${connection.name}" has no secret to prove who this side is`,
     'add to secrets a section whose name begins with ike',
   );
-}
-
-/** Where a connection says which certificate or key is its own; the connection where it does not. */
-function placeOfKeys(connection: Section): Position {
-  for (const section of connection.sections.values()) {
-    if (!section.name.startsWith('local')) continue;
-    const setting = section.settings.get('certs') ?? section.settings.get('pubkeys');
-    if (setting !== undefined) return setting.valueAt;
-    for (const inner of section.sections.values()) {
-      const file = inner.settings.get('file');
-      if (file !== undefined) return file.valueAt;
-    }
-  }
-  return connection.at;
 }
 
 /** A key that belongs to no certificate or raw key at hand can only have been forgotten, or its certificate has. */

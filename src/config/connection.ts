@@ -1,6 +1,7 @@
 import type { Connection } from '../policy/connection.ts';
 import { localRounds, type ReadingContext, remoteRounds } from './authentication.ts';
 import { childFrom, warnOfWeakness } from './child.ts';
+import { checkEncryption } from './encryption.ts';
 import { CONNECTION, CONNECTION_SECTIONS } from './schema/connection.ts';
 import { checkSections, readSection } from './schema.ts';
 import type { Section } from './section.ts';
@@ -33,6 +34,7 @@ export function connectionFrom(section: Section, context: ReadingContext): Conne
   const local = localRounds(section, context);
   const remote = remoteRounds(section, context);
   checkXauth(section, { version, local, remote }, report);
+  checkEncryption(section, { version, local, remote }, context);
   return {
     name: section.name,
     version,

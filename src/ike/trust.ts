@@ -7,7 +7,7 @@ import { type TrustedChain, validateChain } from '../pki/chain.ts';
 import type { ChainFailure } from '../pki/chain-failure.ts';
 import type { Crl } from '../pki/crl.ts';
 import { authorityHashes } from '../pki/public-key.ts';
-import type { RemoteAuth } from '../policy/connection.ts';
+import { isEncryption, type RemoteAuth } from '../policy/connection.ts';
 import type { Credentials } from '../policy/credentials.ts';
 
 /**
@@ -78,6 +78,7 @@ export class Trust {
         crls: this.#crls,
         revocation: remote.revocation,
         at,
+        purpose: isEncryption(remote.method) ? 'encipherment' : 'signature',
       },
       this.#cache,
     );

@@ -49,13 +49,14 @@ const MOST_OFFERED = 24;
 
 /**
  * The SA payload of an initiator: every cipher, hash and group of the configured proposals that IKEv1 has a number
- * for, best first, by each of `methods`. In aggressive mode the group is fixed beforehand: that of the best proposal.
+ * for, best first, by each of `methods`. In aggressive mode the group is fixed beforehand, that of the best proposal, and with
+ * some methods all else.
  * Throws Failed where nothing is left.
  */
 export function phaseOneOffer(
   connection: Connection,
   methods: readonly number[],
-  mode: 'main' | 'aggressive',
+  mode: 'main' | 'aggressive' | 'aggressive, one suite',
 ): PhaseOneOffer {
   const sayable = usableProposals(connection.proposals);
   const [best] = sayable;
@@ -68,11 +69,12 @@ export function phaseOneOffer(
     });
   const group = groupOf(best);
   const usable = mode === 'main' ? sayable : sayable.filter(proposal => groupOf(proposal) === group);
-  const proposals = methods.flatMap(() => usable).slice(0, MOST_OFFERED);
+  const most = mode === 'aggressive, one suite' ? 1 : MOST_OFFERED;
+  const proposals = methods.flatMap(() => usable).slice(0, most);
   const life = phaseOneLife(connection);
   const transforms = methods
     .flatMap(method => usable.map(({ transforms }) => attributesOf(transforms, method, life)))
-    .slice(0, MOST_OFFERED)
+    .slice(0, most)
     .map((attributes, i): V1Transform => ({ number: i + 1, id: IsakmpTransform.KEY_IKE, attributes }));
   return { payload: saPayload(1, transforms), methods, proposals, group };
 }

@@ -5,7 +5,14 @@ import { type Certificate, isSelfIssued } from './certificate.ts';
 import type { CertificateCache } from './certificate-cache.ts';
 import type { ChainFailure, ChainFailureReason } from './chain-failure.ts';
 import type { Crl } from './crl.ts';
-import { type CertificateFault, endEntityFault, issuerFault, leniencies, ownFault } from './fitness.ts';
+import {
+  type CertificateFault,
+  endEntityFault,
+  issuerFault,
+  type KeyPurpose,
+  leniencies,
+  ownFault,
+} from './fitness.ts';
 import { violatedConstraint } from './name-constraints.ts';
 import { passesRevocation, type RevocationPolicy, revocationStatus } from './revocation.ts';
 
@@ -23,6 +30,8 @@ export interface ChainRequest {
   readonly crls: readonly Crl[];
   readonly revocation: RevocationPolicy;
   readonly at: Instant;
+  /** What the key of the leaf is wanted for; to sign, where it is not said. */
+  readonly purpose?: KeyPurpose;
   /** Accept signatures over SHA-1 and RSA keys below 2048 bits. */
   readonly allowWeak?: boolean;
 }
@@ -103,11 +112,11 @@ class Search {
   }
 
   #judge(path: readonly Certificate[], current: Certificate): CertificateFault | undefined {
-    const { at, allowWeak = false } = this.#request;
+    const { at, allowWeak = false, purpose } = this.#request;
     const own = ownFault(current, at, allowWeak);
     if (own !== undefined) return own;
     return path.length === 1
-      ? endEntityFault(current)
+      ? endEntityFault(current, purpose)
       : issuerFault(current, path, this.#anchors.has(current.fingerprint));
   }
 

@@ -11,7 +11,7 @@ export interface CertificateFault {
 }
 
 /** RSA keys below this are refused unless weak ones are allowed (RFC 8247 §3.1.1: SHOULD NOT). */
-const MIN_RSA_BITS = 2048;
+export const MIN_RSA_BITS = 2048;
 
 /** What is asked of every certificate of a chain: time, extensions, size of the key. */
 export function ownFault(
@@ -34,12 +34,25 @@ export function ownFault(
   return undefined;
 }
 
+/** What the key of a leaf is for: to sign, or, in IKEv1 alone, to be encrypted to (RFC 2409 §5.2). */
+export type KeyPurpose = 'signature' | 'encipherment';
+
+const PURPOSES: Readonly<Record<KeyPurpose, { readonly bits: number; readonly lacking: string }>> = {
+  signature: {
+    bits: KeyUsage.digitalSignature | KeyUsage.nonRepudiation,
+    lacking: 'its key usage allows neither digitalSignature nor nonRepudiation',
+  },
+  encipherment: { bits: KeyUsage.keyEncipherment, lacking: 'its key usage does not allow keyEncipherment' },
+};
+
 /** What IKE asks of the leaf (RFC 4945 §5.1.3.2, §5.1.3.12). */
-export function endEntityFault(certificate: Certificate): CertificateFault | undefined {
+export function endEntityFault(
+  certificate: Certificate,
+  purpose: KeyPurpose = 'signature',
+): CertificateFault | undefined {
   const { keyUsage, extendedKeyUsage } = certificate;
-  if (keyUsage !== undefined && (keyUsage & (KeyUsage.digitalSignature | KeyUsage.nonRepudiation)) === 0) {
-    return fault('key-usage', 'its key usage allows neither digitalSignature nor nonRepudiation');
-  }
+  const { bits, lacking } = PURPOSES[purpose];
+  if (keyUsage !== undefined && (keyUsage & bits) === 0) return fault('key-usage', lacking);
   if (
     extendedKeyUsage !== undefined &&
     !extendedKeyUsage.some(oid => IKE_USAGES.has(oid) || LENIENT_USAGES.has(oid))

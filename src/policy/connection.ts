@@ -48,7 +48,19 @@ export interface Connection {
   readonly pools: readonly string[];
 }
 
-export type AuthMethodName = 'psk' | 'pubkey' | 'xauth' | 'eap' | 'never';
+export type AuthMethodName =
+  | 'psk'
+  | 'pubkey'
+  | 'pubkey-encryption'
+  | 'pubkey-encryption-revised'
+  | 'xauth'
+  | 'eap'
+  | 'never';
+
+/** Whether keys of the method encrypt instead of signing: IKEv1 alone has it (RFC 2409 §5.2, §5.3). */
+export function isEncryption(method: AuthMethodName): boolean {
+  return method === 'pubkey-encryption' || method === 'pubkey-encryption-revised';
+}
 
 export interface LocalAuth {
   readonly method: AuthMethodName;
@@ -72,6 +84,8 @@ export interface RemoteAuth {
   /** The chain must end at or pass one of these (DER); empty allows all authorities. */
   readonly authorities: readonly Uint8Array[];
   readonly schemes: readonly string[];
+  /** With public key encryption: the peer makes SKEYID without the hash around the nonces, as old routers do. */
+  readonly unhashedSkeyid?: true;
   readonly revocation: 'strict' | 'ifuri' | 'relaxed';
 }
 

@@ -8,6 +8,8 @@ const VERSION = { 0: 'IKEv1/2', 1: 'IKEv1', 2: 'IKEv2' } as const;
 const CLASS: Readonly<Record<AuthMethodName, string>> = {
   psk: 'pre-shared key',
   pubkey: 'public key',
+  'pubkey-encryption': 'public key encryption',
+  'pubkey-encryption-revised': 'revised public key encryption',
   eap: 'EAP',
   xauth: 'XAuth',
   never: 'any',

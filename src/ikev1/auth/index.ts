@@ -1,13 +1,23 @@
 import { OakleyAuthMethod } from '../../iana/ikev1.ts';
 import { knownName } from '../../iana/name.ts';
 import { Failed } from '../../policy/failure.ts';
+import { publicKeyEncryption } from './encryption/plain.ts';
+import { revisedEncryption } from './encryption/revised.ts';
 import { hybrid } from './hybrid.ts';
 import type { AuthMethod, MethodAsk } from './method.ts';
 import { psk } from './psk.ts';
 import { signature } from './signature.ts';
 import { xauthPsk, xauthSignature } from './xauth.ts';
 
-const METHODS: readonly AuthMethod[] = [psk, signature, xauthPsk, xauthSignature, hybrid];
+const METHODS: readonly AuthMethod[] = [
+  psk,
+  signature,
+  xauthPsk,
+  xauthSignature,
+  hybrid,
+  publicKeyEncryption,
+  revisedEncryption,
+];
 
 /** The Authentication Methods that a connection may use, best first. Throws Failed (`auth/no-key`, `local/unsupported`). */
 export function methodsFor(ask: MethodAsk): readonly number[] {
@@ -21,6 +31,11 @@ export function methodsFor(ask: MethodAsk): readonly number[] {
     remedy:
       'use psk or pubkey at both ends, with or without xauth as a second round; or pubkey at one end and xauth at the other',
   });
+}
+
+/** Whether a method of this number encrypts identities in the messages of the key exchange. */
+export function encryptsShare(number: number): boolean {
+  return METHODS.some(({ encrypts, numbers }) => encrypts === true && numbers.includes(number));
 }
 
 /** The method of a number that `methodsFor` gave. */

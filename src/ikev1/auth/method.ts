@@ -1,10 +1,11 @@
-import type { Nonces } from '../../crypto/keymat-v2.ts';
+import type { Nonces, Spis } from '../../crypto/keymat-v2.ts';
 import type { HashName } from '../../crypto/provider.ts';
 import type { Host } from '../../ike/session.ts';
 import type { VerifiedPeer } from '../../ike/verified-peer.ts';
 import type { Secret } from '../../lib/secret.ts';
 import type { Connection, RemoteAuth } from '../../policy/connection.ts';
 import type { SharedKey } from '../../policy/credentials.ts';
+import type { Failure } from '../../policy/failure.ts';
 import type { Identity } from '../../policy/identity.ts';
 import type { Path } from '../../policy/sa.ts';
 import type { V1IdPayload, V1Payload } from '../../wire/v1/payload.ts';
@@ -17,6 +18,11 @@ export interface AuthMethod {
   readonly name: string;
   /** The Authentication Methods that this is under. */
   readonly numbers: readonly number[];
+  /**
+   * The share is encrypted: an ID payload says nothing before it is decrypted, and the cipher and hash must be known when
+   * the share is made, so that in aggressive mode one suite alone is offered (RFC 2409 §5).
+   */
+  readonly encrypts?: true;
   /** Those of `numbers` that a connection may use in this role; none where it asks for something else. Throws Failed (`auth/no-key`). */
   numbersFor(ask: MethodAsk): readonly number[];
   /** One run of it, for one phase 1. Throws Failed (`auth/no-key`). */
@@ -42,6 +48,8 @@ export interface MethodRun {
   suite: PhaseOneSuite | undefined;
   /** As far as it is known. */
   readonly remoteId: Identity | undefined;
+  /** To a responder: the connections that the peer may mean, as far as addresses and what was agreed tell. */
+  readonly possible?: () => readonly Connection[];
 }
 
 /** A side's part in the key exchange: in MM3 and MM4, AM1 and AM2. */
@@ -51,10 +59,15 @@ export interface Share {
   readonly nonce: Uint8Array;
   /** Where the identity travels along. */
   readonly id: V1IdPayload | undefined;
+  /** The public value came encrypted: what is wrong with it must not show before the proof. */
+  readonly veiled?: true;
+  /** All payloads of its message, decrypted where they came encrypted. */
+  readonly payloads?: readonly V1Payload[];
 }
 
 interface SkeyidInputs {
   readonly nonces: Nonces;
+  readonly cookies: Spis;
   readonly sharedSecret: Uint8Array;
   /** As far as it is known when the keys are needed: a responder in main mode does not know it. */
   readonly remoteId: Identity | undefined;
@@ -90,6 +103,8 @@ export interface Authentication {
   readonly identityWithShare?: true;
   /** Our part in the key exchange. */
   share(ours: Share): readonly V1Payload[];
+  /** The message that has `own`, our share and what proves it, and what rides along; as written here where it is absent. */
+  arrange?(own: readonly V1Payload[], others: readonly V1Payload[]): readonly V1Payload[];
   /** The peer's. Throws Refused. */
   readShare(message: Message): Share;
   /** SKEYID (RFC 2409 §5); several, where it is not known yet which shared key is meant. Throws Failed. */
@@ -101,6 +116,8 @@ export interface Authentication {
    * depend on whom we speak to have no need to say.
    */
   fits?(message: Message, expected: Uint8Array): boolean;
+  /** With `identityWithShare`: what it most likely means that a proof does not fit. It is for our side alone. */
+  misfit?(): Failure;
   /** Checks the peer's proof. Throws Failed with the `auth/…` code that tells what is wrong. */
   verify(claim: Claim): VerifiedPeer;
 }

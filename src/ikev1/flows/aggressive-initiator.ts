@@ -6,14 +6,21 @@ import { encodeV1Body } from '../../wire/v1/message.ts';
 import { certificateRequests, heedCertificateRequests } from '../auth/certificate-request.ts';
 import { methodOf, methodsFor } from '../auth/index.ts';
 import type { Authentication, MethodRun, Share } from '../auth/method.ts';
+import { firstRound } from '../auth/rounds.ts';
 import { begin, exchange, type Flow, type Message, Refused, send } from '../flow.ts';
 import type { EmergingSa } from '../isakmp-sa.ts';
-import { type PhaseOneOffer, phaseOneOffer } from '../phase-one-proposal.ts';
+import {
+  confirmPhaseOne,
+  type PhaseOneOffer,
+  type PhaseOneSuite,
+  phaseOneOffer,
+} from '../phase-one-proposal.ts';
 import { heed, offered } from '../vendor-ids/index.ts';
 import { initialContactNotify, isFirst } from '../vendor-ids/initial-contact.ts';
-import { firstRound, verifyPeer } from './identity.ts';
+import { verifyPeer } from './identity.ts';
 import { judge } from './main-initiator.ts';
 import {
+  arranged,
   breach,
   type Candidate,
   circumstances,
@@ -48,16 +55,21 @@ export function* initiateAggressiveMode(sa: EmergingSa): Flow<void> {
   const { host, connection } = sa;
   const [number] = methodsFor({ host, connection, role: 'initiator', path: sa.path });
   if (number === undefined) throw new Error('no method to authenticate by');
-  const offer = phaseOneOffer(connection, [number], 'aggressive');
+  const { encrypts, begin: beginMethod } = methodOf(number);
+  const offer = phaseOneOffer(
+    connection,
+    [number],
+    encrypts === true ? 'aggressive, one suite' : 'aggressive',
+  );
   const run: MethodRun = {
     sa,
     connection,
     mode: 'aggressive',
     number,
-    suite: undefined,
+    suite: encrypts === true ? onlySuite(sa, offer) : undefined,
     remoteId: undefined,
   };
-  const method = methodOf(number).begin(run);
+  const method = beginMethod(run);
   const half = initiateExchange(sa, offer.group);
   const ours: Share = {
     publicValue: half.publicValue,
@@ -70,9 +82,10 @@ export function* initiateAggressiveMode(sa: EmergingSa): Flow<void> {
     {
       payloads: [
         offer.payload,
-        ...method.share(ours),
-        ...certificateRequests(sa),
-        ...offered('offer', circumstances(sa)),
+        ...arranged(method, method.share(ours), [
+          ...certificateRequests(sa),
+          ...offered('offer', circumstances(sa)),
+        ]),
       ],
     },
     {
@@ -86,6 +99,13 @@ export function* initiateAggressiveMode(sa: EmergingSa): Flow<void> {
   );
   if (outcome === undefined) throw breach('no answer to the offer');
   yield* conclude(sa, method, outcome, answer);
+}
+
+/** What will be agreed if anything is. */
+function onlySuite({ connection }: EmergingSa, offer: PhaseOneOffer): PhaseOneSuite {
+  const suite = confirmPhaseOne(connection, offer, offer.payload);
+  if ('code' in suite) throw new Failed(suite);
+  return suite;
 }
 
 /** Nobody vouches for a wrong answer: the right one may follow. */
@@ -136,7 +156,7 @@ function* conclude(
   sa.responderSpi = transcript.cookies.responder;
   heedCertificateRequests(sa, answer);
   heed('choice', answer.payloads, circumstances(sa, suite));
-  heed('responder-share', answer.payloads, circumstances(sa, suite));
+  heed('responder-share', transcript.responder.payloads ?? answer.payloads, circumstances(sa, suite));
   sa.agree([keys]);
   if (sa.peer.encapsulate) sa.path = floated(sa.path, sa.host.settings);
   const hash = hashOf(sa, 'initiator', transcript, keys, idPayload(method.localId), method.hash);

@@ -4,13 +4,15 @@ import { Failed } from '../../policy/failure.ts';
 import { certificateRequests, heedCertificateRequests } from '../auth/certificate-request.ts';
 import { methodOf } from '../auth/index.ts';
 import type { Authentication, Share } from '../auth/method.ts';
+import { firstRound } from '../auth/rounds.ts';
 import { exchange, type Flow, first, type Message, Refused } from '../flow.ts';
 import type { EmergingSa } from '../isakmp-sa.ts';
 import { heed, offered } from '../vendor-ids/index.ts';
 import type { Opening } from './consider.ts';
-import { admit, firstRound, verifyPeer } from './identity.ts';
+import { admit, possible, verifyPeer } from './identity.ts';
 import {
   answerExchange,
+  arranged,
   breach,
   type Candidate,
   circumstances,
@@ -39,11 +41,18 @@ export function* answerAggressiveMode(sa: EmergingSa, opening: Opening): Flow<vo
     {
       payloads: [
         answer,
-        ...method.share(ours),
-        ...method.proof(hashOf(sa, 'responder', transcript, keys, id, method.hash)),
-        ...certificateRequests(sa),
-        ...offered('choice', circumstances(sa, suite)),
-        ...offered('responder-share', circumstances(sa, suite)),
+        ...arranged(
+          method,
+          [
+            ...method.share(ours),
+            ...method.proof(hashOf(sa, 'responder', transcript, keys, id, method.hash)),
+          ],
+          [
+            ...certificateRequests(sa),
+            ...offered('choice', circumstances(sa, suite)),
+            ...offered('responder-share', circumstances(sa, suite)),
+          ],
+        ),
       ],
       clear: true,
     },
@@ -68,10 +77,19 @@ function keyExchange(
   { suite, message, saBody }: Opening,
 ): { readonly method: Authentication; readonly transcript: Transcript; readonly candidate: Candidate } {
   const { connection } = sa;
-  const sent = first(message, V1PayloadType.ID);
   const number = suite.method;
+  const { begin, encrypts } = methodOf(number);
+  const sent = encrypts === true ? undefined : first(message, V1PayloadType.ID);
   const remoteId = sent === undefined ? undefined : identityIn(sent);
-  const method = methodOf(number).begin({ sa, connection, mode: 'aggressive', number, suite, remoteId });
+  const method = begin({
+    sa,
+    connection,
+    mode: 'aggressive',
+    number,
+    suite,
+    remoteId,
+    possible: () => possible(sa, suite).filter(({ aggressive }) => aggressive),
+  });
   const theirs = method.readShare(message);
   const { publicValue, sharedSecret } = answerExchange(sa, suite.accepted.keyExchange, theirs);
   const nonce = sa.host.provider.random(NONCE_LENGTH);
@@ -79,8 +97,7 @@ function keyExchange(
   if (isReflected(ours, theirs)) throw breach('the key exchange holds our own values');
   const cookies = { initiator: sa.initiatorSpi, responder: sa.responderSpi };
   const transcript: Transcript = { suite, cookies, saBody, initiator: theirs, responder: ours };
-  const identity = theirs.id === undefined ? undefined : identityIn(theirs.id);
-  const [candidate] = deriveKeys(sa, method, transcript, sharedSecret, identity);
+  const [candidate] = deriveKeys(sa, method, transcript, sharedSecret, remoteId);
   if (candidate === undefined) throw new Error('no keys were derived');
   return { method, transcript, candidate };
 }

@@ -7,9 +7,10 @@ import { matchConnections, type PeerQuery } from '../../policy/peer-match.ts';
 import type { Path } from '../../policy/sa.ts';
 import { encodeV1Body } from '../../wire/v1/message.ts';
 import type { V1SaPayload } from '../../wire/v1/payload.ts';
-import { methodsFor } from '../auth/index.ts';
+import { encryptsShare, methodsFor } from '../auth/index.ts';
 import { first, type Message, Refused } from '../flow.ts';
 import { choosePhaseOne, type PhaseOneSuite } from '../phase-one-proposal.ts';
+import { readPhaseOne } from '../phase-one-transform.ts';
 import { aggressiveAllowed } from './aggressive.ts';
 import { identityIn } from './phase-one.ts';
 
@@ -45,7 +46,7 @@ export function considerPhaseOne(host: Host, message: Message): Opening | Refusa
       code: 'peer/malformed',
       summary: `an offer for situation ${payload.situation}`,
     });
-  const query = queryOf(host, message);
+  const query = queryOf(host, message, payload);
   if (query instanceof Refused) return refusal(query.notifyType, query.failure);
   let nearest: Refusal | undefined;
   for (const { connection } of matchConnections(host.connections, query)) {
@@ -56,12 +57,12 @@ export function considerPhaseOne(host: Host, message: Message): Opening | Refusa
   return nearest ?? refusal(V1Notify.NO_PROPOSAL_CHOSEN, noConnection(host.connections, query));
 }
 
-/** Who may be meant: aggressive mode says its identity at once. */
-function queryOf(host: Host, message: Message): PeerQuery | Refused {
+/** Who may be meant: aggressive mode says its identity at once, unless it is encrypted. */
+function queryOf(host: Host, message: Message, offer: V1SaPayload): PeerQuery | Refused {
   const { local, remote } = message.path;
   const query = { version: 1, local: local.address, remote: remote.address, names: host.names } as const;
   const id = first(message, V1PayloadType.ID);
-  if (id === undefined) return query;
+  if (id === undefined || readPhaseOne(offer).some(({ method }) => encryptsShare(method))) return query;
   try {
     return { ...query, remoteId: identityIn(id) };
   } catch (error) {

@@ -1,7 +1,7 @@
 import type { VerifiedPeer } from '../../ike/verified-peer.ts';
 import { wrongIdentity } from '../../policy/auth-failures.ts';
 import { noConnection } from '../../policy/config-failures.ts';
-import type { Connection, LocalAuth, RemoteAuth } from '../../policy/connection.ts';
+import type { Connection, RemoteAuth } from '../../policy/connection.ts';
 import type { SharedKey } from '../../policy/credentials.ts';
 import { Failed } from '../../policy/failure.ts';
 import { formatIdentity, type Identity } from '../../policy/identity.ts';
@@ -35,10 +35,13 @@ export function verifyPeer(sa: EmergingSa, method: Authentication, proof: Proof)
   const { transcript, keys, shared, share, message, remote } = proof;
   const side: Role = sa.role === 'initiator' ? 'responder' : 'initiator';
   const id = idOf(method, share, message);
+  const expected = hashOf(sa, side, transcript, keys, id, method.peerHash);
+  // Of what came encrypted nothing may show before the peer has proved that it is its own.
+  if (method.misfit !== undefined && method.fits?.(message, expected) !== true)
+    throw notAuthenticated(method.misfit());
   const identity = identityIn(id);
   if (matchesIdentity(remote.id, identity) === NO_MATCH)
     throw notAuthenticated(wrongIdentity(remote.id, identity));
-  const expected = hashOf(sa, side, transcript, keys, id, method.peerHash);
   try {
     return method.verify({ remote, identity, localId: method.localId, message, expected, shared });
   } catch (error) {
@@ -49,20 +52,26 @@ export function verifyPeer(sa: EmergingSa, method: Authentication, proof: Proof)
 
 /** The connections that a peer of this identity may have under what was agreed, best first. Throws Refused where there is none. */
 export function candidates(sa: EmergingSa, suite: PhaseOneSuite, remoteId: Identity): readonly Connection[] {
-  const { host, path } = sa;
-  const query: PeerQuery = {
-    version: 1,
-    local: path.local.address,
-    remote: path.remote.address,
-    names: host.names,
-    remoteId,
-  };
-  const found = matchConnections(host.connections, query)
-    .map(({ connection }) => connection)
-    .filter(connection => allows(sa, connection, suite))
-    .slice(0, MOST_CANDIDATES);
+  const query: PeerQuery = { ...queryOf(sa), remoteId };
+  const found = matching(sa, suite, query).slice(0, MOST_CANDIDATES);
   if (found.length > 0) return found;
-  throw notAuthenticated(noConnection(host.connections, query));
+  throw notAuthenticated(noConnection(sa.host.connections, query));
+}
+
+/** The connections that may be meant under what was agreed, whoever the peer is. */
+export function possible(sa: EmergingSa, suite: PhaseOneSuite): readonly Connection[] {
+  return matching(sa, suite, queryOf(sa));
+}
+
+function queryOf({ host, path }: EmergingSa): PeerQuery {
+  const { local, remote } = path;
+  return { version: 1, local: local.address, remote: remote.address, names: host.names };
+}
+
+function matching(sa: EmergingSa, suite: PhaseOneSuite, query: PeerQuery): readonly Connection[] {
+  return matchConnections(sa.host.connections, query)
+    .map(({ connection }) => connection)
+    .filter(connection => allows(sa, connection, suite));
 }
 
 /** Throws Refused where `unique` keeps the SA that is there. The end that has it may make it anew. */
@@ -79,17 +88,6 @@ export function admit(
     code: 'local/superseded',
     summary: `${formatIdentity(identity)} has an ISAKMP SA already, and ${connection.name} keeps the first`,
   });
-}
-
-/** The round of authentication that phase 1 is. Throws Failed. */
-export function firstRound({ name, local, remote }: Connection): {
-  readonly local: LocalAuth;
-  readonly remote: RemoteAuth;
-} {
-  const [ours, theirs] = [local[0], remote[0]];
-  if (ours === undefined || theirs === undefined)
-    throw new Failed({ code: 'config/missing', summary: `${name}: no authentication is configured` });
-  return { local: ours, remote: theirs };
 }
 
 function allows(sa: EmergingSa, connection: Connection, suite: PhaseOneSuite): boolean {

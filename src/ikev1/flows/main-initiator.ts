@@ -5,6 +5,7 @@ import { encodeV1Body } from '../../wire/v1/message.ts';
 import { certificateRequests, heedCertificateRequests } from '../auth/certificate-request.ts';
 import { methodOf, methodsFor } from '../auth/index.ts';
 import type { Authentication, Share } from '../auth/method.ts';
+import { firstRound } from '../auth/rounds.ts';
 import { begin, exchange, type Flow, first, type Message, Refused, type Sending } from '../flow.ts';
 import type { EmergingSa } from '../isakmp-sa.ts';
 import {
@@ -14,8 +15,9 @@ import {
   phaseOneOffer,
 } from '../phase-one-proposal.ts';
 import { heed, offered } from '../vendor-ids/index.ts';
-import { firstRound, verifyPeer } from './identity.ts';
+import { verifyPeer } from './identity.ts';
 import {
+  arranged,
   breach,
   type Candidate,
   circumstances,
@@ -107,16 +109,15 @@ function* exchangeKeys(
     id: method.identityWithShare === true ? idPayload(method.localId) : undefined,
   };
   const answer = yield* exchange({
-    payloads: [
-      ...method.share(ours),
+    payloads: arranged(method, method.share(ours), [
       ...certificateRequests(sa),
       ...offered('initiator-share', circumstances(sa, suite)),
-    ],
+    ]),
   });
   const theirs = method.readShare(answer);
   if (isReflected(ours, theirs)) throw breach('the answer holds our own values');
   heedCertificateRequests(sa, answer);
-  heed('responder-share', answer.payloads, circumstances(sa, suite));
+  heed('responder-share', theirs.payloads ?? answer.payloads, circumstances(sa, suite));
   const cookies = { initiator: sa.initiatorSpi, responder: sa.responderSpi };
   const transcript: Transcript = { suite, cookies, saBody, initiator: ours, responder: theirs };
   const [candidate] = deriveKeys(sa, method, transcript, finishExchange(half, theirs), undefined);
@@ -154,7 +155,7 @@ function* prove(
   sa.establish(method.localId, peer, keys);
 }
 
-/** Exchanges the proofs. A peer with another shared key has other keys: it can neither read ours nor say so. */
+/** Exchanges the proofs. A peer with another shared key, or that could not decrypt our nonce, has other keys: it can neither read ours nor say so. */
 function* answered(method: Authentication, sending: Sending): Flow<Message> {
   try {
     return yield* exchange(sending);
@@ -162,10 +163,13 @@ function* answered(method: Authentication, sending: Sending): Flow<Message> {
     if (method.fits === undefined || !(error instanceof Failed) || error.failure.code !== 'peer/silent')
       throw error;
     const { summary, remedy } = error.failure;
+    const misfit = method.misfit?.();
+    const reason = misfit?.summary ?? 'it cannot be read where the pre-shared key is another';
+    const first = misfit?.remedy ?? 'compare the secrets of both sides, octet by octet';
     throw new Failed({
       ...error.failure,
-      summary: `${summary}: it cannot be read where the pre-shared key is another`,
-      remedy: `compare the secrets of both sides, octet by octet; if they are the same: ${remedy ?? ''}`,
+      summary: `${summary}: ${reason}`,
+      remedy: `${first}; if they are the same: ${remedy ?? ''}`,
     });
   }
 }

@@ -8,13 +8,15 @@ import { addressIdentity } from '../../policy/identity.ts';
 import { certificateRequests, heedCertificateRequests } from '../auth/certificate-request.ts';
 import { methodOf } from '../auth/index.ts';
 import type { Authentication, Share } from '../auth/method.ts';
+import { firstRound } from '../auth/rounds.ts';
 import { exchange, type Flow, type Message, Refused, send } from '../flow.ts';
 import type { EmergingSa } from '../isakmp-sa.ts';
 import { heed, offered } from '../vendor-ids/index.ts';
 import type { Opening } from './consider.ts';
-import { admit, candidates, firstRound, verifyPeer } from './identity.ts';
+import { admit, candidates, possible, verifyPeer } from './identity.ts';
 import {
   answerExchange,
+  arranged,
   breach,
   type Candidate,
   circumstances,
@@ -61,7 +63,7 @@ function* exchangeKeys(
   heedCertificateRequests(sa, third);
   // It is answered on the way that it came by, which need not be that of the first message.
   const around = circumstances(sa, suite, third.path);
-  heed('initiator-share', third.payloads, around);
+  heed('initiator-share', theirs.payloads ?? third.payloads, around);
   const { ours, secret } = respond(sa, method, suite.accepted.keyExchange, theirs);
   const cookies = { initiator: sa.initiatorSpi, responder: sa.responderSpi };
   const transcript: Transcript = { suite, cookies, saBody, initiator: theirs, responder: ours };
@@ -69,12 +71,15 @@ function* exchangeKeys(
   sa.agree(possible.map(({ keys }) => keys));
   const fifth = yield* exchange(
     {
-      payloads: [...method.share(ours), ...certificateRequests(sa), ...offered('responder-share', around)],
+      payloads: arranged(method, method.share(ours), [
+        ...certificateRequests(sa),
+        ...offered('responder-share', around),
+      ]),
       clear: true,
     },
     {
-      reject: message => (fits(sa, method, transcript, message) ? undefined : unreadable(sa)),
-      otherwise: unreadable(sa),
+      reject: message => (fits(sa, method, transcript, message) ? undefined : unreadable(sa, method)),
+      otherwise: unreadable(sa, method),
     },
   );
   const found = possible.find(({ keys }) => keys === fifth.keys);
@@ -111,9 +116,9 @@ function fits(sa: EmergingSa, method: Authentication, transcript: Transcript, me
   }
 }
 
-/** The keys depend on the shared key, so another one shows as a message that makes no sense. */
-function unreadable(sa: EmergingSa): Refused {
-  const { summary, ...rest } = wrongKey(addressIdentity(sa.path.remote.address), 'psk');
+/** The keys depend on the shared key, or on who can decrypt, so another one shows as a message that makes no sense. */
+function unreadable(sa: EmergingSa, method: Authentication): Refused {
+  const { summary, ...rest } = method.misfit?.() ?? wrongKey(addressIdentity(sa.path.remote.address), 'psk');
   const failure: Failure = { ...rest, summary: `${summary}: the peer's identity cannot be decrypted` };
   return new Refused(V1Notify.PAYLOAD_MALFORMED, failure);
 }
@@ -161,5 +166,6 @@ function authentication(sa: EmergingSa, { suite }: Opening, connection: Connecti
     number: suite.method,
     suite,
     remoteId: undefined,
+    possible: () => possible(sa, suite),
   });
 }

@@ -10,7 +10,7 @@ import type { SharedKey } from '../../policy/credentials.ts';
 import { Failed, type Failure } from '../../policy/failure.ts';
 import { checkIdentity, type Identity } from '../../policy/identity.ts';
 import { encodeV1Body } from '../../wire/v1/message.ts';
-import type { V1IdPayload } from '../../wire/v1/payload.ts';
+import type { V1IdPayload, V1Payload } from '../../wire/v1/payload.ts';
 import type { Authentication, Share } from '../auth/method.ts';
 import { first, type Message, Refused } from '../flow.ts';
 import { IsakmpKeys } from '../isakmp-keys.ts';
@@ -57,7 +57,7 @@ export function deriveKeys(
     responderPublic: responder.publicValue,
   };
   const candidates = method
-    .skeyids({ nonces, sharedSecret, remoteId })
+    .skeyids({ nonces, cookies, sharedSecret, remoteId })
     .map(({ skeyid, shared }) => ({ keys: new IsakmpKeys(sa.host, skeyid, material), shared }));
   secret.wipe();
   return candidates;
@@ -94,6 +94,15 @@ export function idPayload({ type, data }: Identity): V1IdPayload {
 const UDP = 17;
 const PORTS: readonly number[] = [0, 500, 4500];
 
+/** The payloads of a message that has our share and proof, and what rides along. */
+export function arranged(
+  method: Authentication,
+  own: readonly V1Payload[],
+  others: readonly V1Payload[],
+): readonly V1Payload[] {
+  return method.arrange?.(own, others) ?? [...own, ...others];
+}
+
 /** The identity in an ID payload, its octets copied. Throws Refused. */
 export function identityIn({ idType, protocol, port, data }: V1IdPayload): Identity {
   if ((protocol !== 0 && protocol !== UDP) || !PORTS.includes(port))
@@ -129,11 +138,13 @@ export interface Half {
 }
 
 /** The secret of our half and the peer's. Throws Refused. */
-export function finishExchange(half: Half, { publicValue }: Share): Secret {
+export function finishExchange(half: Half, { publicValue, veiled }: Share): Secret {
   try {
     return half.finish(publicValue);
   } catch (error) {
-    throw badPublicValue(error);
+    const refusal = badPublicValue(error);
+    if (veiled === true) return half.finish(half.publicValue);
+    throw refusal;
   }
 }
 
@@ -147,7 +158,10 @@ export function answerExchange(
   try {
     return method.respond(theirs.publicValue);
   } catch (error) {
-    throw badPublicValue(error);
+    const refusal = badPublicValue(error);
+    if (theirs.veiled !== true) throw refusal;
+    const { publicValue, finish } = method.initiate();
+    return { publicValue, sharedSecret: finish(publicValue) };
   }
 }
 
@@ -161,7 +175,7 @@ function exchangeOf(sa: EmergingSa, group: number): KeyExchange {
   return method;
 }
 
-/** What a peer's public value is refused with. */
+/** What a peer's public value is refused with; where it came veiled our own stands in, so that neither answer nor work differs. */
 function badPublicValue(error: unknown): Refused {
   if (!(error instanceof CryptoFailure)) throw error;
   return new Refused(V1Notify.INVALID_KEY_INFORMATION, breach(error.message).failure);

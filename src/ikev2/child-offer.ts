@@ -102,19 +102,19 @@ export function offerPayloads(offer: ChildOffer): readonly Payload[] {
  * What the peer made of our offer. Its error notifies are the flow's to judge, before this. Throws Failed where the
  * answer is no answer to the offer (RFC 7296 §2.7, §2.9).
  */
-export function confirmChild(offer: ChildOffer, response: Message): ChildAgreement {
+export function confirmChild(sa: IkeSa, offer: ChildOffer, response: Message): ChildAgreement {
   const { config, proposals } = offer;
   const answer = first(response, PayloadType.SA)?.proposals ?? [];
   const chosen = confirmProposal(proposals, answer);
   if (chosen.kind === 'mismatch') throw new Failed(noCommonProposal(chosen, settingOf(config)));
   const spiOut = childSpiOf(answer[0]?.spi ?? new Uint8Array());
-  const localTs = selectorsIn(response, PayloadType.TSi);
-  const remoteTs = selectorsIn(response, PayloadType.TSr);
+  // Who is refused transport mode gets tunnel mode (RFC 7296 §1.3.1).
+  const mode = offer.mode === modeIn(response) ? offer.mode : 'tunnel';
+  const localTs = asSeenHere(sa, mode, 'local', selectorsIn(response, PayloadType.TSi));
+  const remoteTs = asSeenHere(sa, mode, 'remote', selectorsIn(response, PayloadType.TSr));
   if (spiOut === undefined) throw new Failed(malformed(config, 'its SPI is none'));
   if (!isSubset(localTs, offer.localTs) || !isSubset(remoteTs, offer.remoteTs))
     throw new Failed(selectorsRefused(offer.localTs, offer.remoteTs, config.name));
-  // Who is refused transport mode gets tunnel mode (RFC 7296 §1.3.1).
-  const mode = offer.mode === modeIn(response) ? offer.mode : 'tunnel';
   const tfcPadding = paddingFor(config, response);
   const cpiOut = compressionIn(response);
   if (speaksOfCompression(response) && (cpiOut === undefined || offer.inbound.cpi === undefined))
@@ -134,10 +134,11 @@ export function selectChild(
   options: ChildOptions,
 ): ChildAgreement {
   const mode = modeIn(request);
-  const asked = askedSelectors(sa, request, mode);
+  // Who does not take transport mode looks at the selectors as they came (RFC 7296 §2.23.1).
+  const [asSent, asked] = [askedSelectors(sa, request, 'tunnel'), askedSelectors(sa, request, mode)];
   const fitting = candidates
     .filter(config => config.mode !== 'pass' && config.mode !== 'drop')
-    .map(config => fit(sa, config, asked));
+    .map(config => fit(sa, config, config.mode === mode ? asked : asSent));
   const matches = fitting.filter(result => result.kind === 'fits').sort((a, b) => a.narrowed - b.narrowed);
   if (matches.length === 0) throw unacceptable(fitting);
   let nearest: Refused | undefined;
@@ -154,22 +155,14 @@ export function selectChild(
 }
 
 /** SA, TSi, TSr and the notifies that grant a mode and compression, as the responder of the exchange sends them. */
-export function answerPayloads(
-  sa: IkeSa,
-  agreement: ChildAgreement,
-  child: ChildSa,
-  request: Message,
-): readonly Payload[] {
+export function answerPayloads(agreement: ChildAgreement, child: ChildSa): readonly Payload[] {
   const { chosen, mode, localTs, remoteTs } = agreement;
-  const behindNat = mode === 'transport' && (sa.peer.natLocal || sa.peer.natRemote);
   return [
     ...modePayloads(mode),
     ...compressionPayloads(child.ipcomp?.cpiIn),
     choiceOf(chosen, childSpiOctets(child.spiIn)),
-    // What was put in the place of addresses that a NAT hides goes out as it came (RFC 7296 §2.23.1).
-    ...(behindNat
-      ? request.payloads.filter(({ type }) => type === PayloadType.TSi || type === PayloadType.TSr)
-      : [selectorPayload(PayloadType.TSi, remoteTs), selectorPayload(PayloadType.TSr, localTs)]),
+    selectorPayload(PayloadType.TSi, remoteTs),
+    selectorPayload(PayloadType.TSr, localTs),
   ];
 }
 
@@ -314,21 +307,27 @@ function chooseProposal(
   return { chosen, spiOut: childSpiOf(spi) as number, mode };
 }
 
-/**
- * TSi and TSr as the peer means them. In transport mode the selectors are the ends of the IKE SA themselves, and
- * the peer cannot know what a NAT makes of its own (RFC 7296 §2.23.1).
- */
+/** TSi and TSr as the peer means them. */
 function askedSelectors(sa: IkeSa, request: Message, mode: IpsecMode): Asked {
-  const remote = selectorsIn(request, PayloadType.TSi);
-  const local = selectorsIn(request, PayloadType.TSr);
-  if (mode !== 'transport') return { local, remote };
-  const { natLocal, natRemote } = sa.peer;
   return {
-    local: natLocal ? local.map(one => selectorForHost(sa.path.local.address, one.protocol, one)) : local,
-    remote: natRemote
-      ? remote.map(one => selectorForHost(sa.path.remote.address, one.protocol, one))
-      : remote,
+    local: asSeenHere(sa, mode, 'local', selectorsIn(request, PayloadType.TSr)),
+    remote: asSeenHere(sa, mode, 'remote', selectorsIn(request, PayloadType.TSi)),
   };
+}
+
+/**
+ * Selectors that the peer sent, of our side or its own. In transport mode they are the ends of the IKE SA themselves,
+ * and the peer knows neither what is behind a NAT of ours nor what a NAT makes of its own address (RFC 7296 §2.23.1).
+ */
+function asSeenHere(
+  { peer, path }: IkeSa,
+  mode: IpsecMode,
+  side: 'local' | 'remote',
+  selectors: readonly TrafficSelector[],
+): readonly TrafficSelector[] {
+  const hidden = side === 'local' ? peer.natLocal : peer.natRemote;
+  if (mode !== 'transport' || !hidden) return selectors;
+  return selectors.map(one => selectorForHost(path[side].address, one.protocol, one));
 }
 
 function configuredSelectors(

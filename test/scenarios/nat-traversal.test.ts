@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { ip } from '../../src/lib/ip.ts';
 import { MINUTE, SECOND } from '../../src/lib/time.ts';
+import { selectorForHost } from '../../src/policy/traffic-selector.ts';
 import { ALL_FEATURES } from '../sim/back-end.ts';
 import { child } from '../sim/configuration.ts';
 import { assertEnds, assertSettles, onlyChild, onlyIke } from '../sim/ends.ts';
@@ -200,6 +201,27 @@ test('transport mode behind a NAT: selectors mean what each end sees (RFC 7296 Â
   assert.deepEqual(onlyChild(a).localTs, ['192.0.2.1/32']);
   assert.deepEqual(onlyChild(b).remoteTs, ['203.0.113.7/32']);
   assert.equal(onlyChild(b).mode, 'transport');
+  // The same after a rekey, whichever end begins it.
+  for (const starter of [b, a]) {
+    const before = onlyChild(a).id;
+    starter.rekey({ child: 'net' });
+    sim.run(MINUTE);
+    assert.notEqual(onlyChild(a).id, before);
+    assert.deepEqual(onlyChild(a).localTs, ['192.0.2.1/32']);
+    assert.deepEqual(onlyChild(b).remoteTs, ['203.0.113.7/32']);
+  }
+});
+
+test('transport mode behind a NAT, refused: the tunnel has the selectors that were sent', () => {
+  const dynamic = { dynamic: true, protocol: 0, startPort: 0, endPort: 65_535 } as const;
+  const { sim, a, b } = behindNat({
+    a: { children: [child({ mode: 'transport', localTs: [dynamic], remoteTs: [dynamic] })] },
+    b: { children: [child({ localTs: [dynamic], remoteTs: [selectorForHost(ADDRESS_A)] })] },
+  });
+  a.initiate('site', 'net');
+  assertSettles(sim, a, b);
+  assert.equal(onlyChild(a).mode, 'tunnel');
+  assert.deepEqual(onlyChild(b).remoteTs, ['192.0.2.1/32']);
 });
 
 test('the IKE SA that a rekey makes inherits what is known of the NAT', () => {

@@ -159,7 +159,7 @@ function* concludeChild(
     if (error !== undefined) throw new Failed(refusal(error, offer));
     if (!hasChild(response)) throw breach('the answer to IKE_AUTH says nothing of the child');
     const negotiated = yield* judged(offer, () =>
-      firstChild(sa, init, confirmChild(offer, response), inbound),
+      firstChild(sa, init, confirmChild(sa, offer, response), inbound),
     );
     spiIsOurs = false;
     yield* installOurs(sa, negotiated, { outbound: true });

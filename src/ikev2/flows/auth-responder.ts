@@ -180,7 +180,7 @@ function* serveChild(sa: EmergingSa, init: InitResult, message: Message): Flow<C
     const negotiated = firstChild(sa, init, agreement, inbound);
     yield* installChild(sa, negotiated, { outbound: true });
     return {
-      payloads: answerPayloads(sa, agreement, negotiated.child, message),
+      payloads: answerPayloads(agreement, negotiated.child),
       afterwards: () => announceUp(sa, negotiated.child),
     };
   } catch (error) {

@@ -89,7 +89,7 @@ export function* negotiateChild(sa: IkeSa, config: ChildConfig, old?: ChildSa): 
       }
       if (error !== undefined) return { kind: 'rejected', notify: error, failure: refusal(error, offer) };
       const negotiated = yield* judged(sa, inbound.spi, config, () => {
-        const agreement = confirmChild(offer, response);
+        const agreement = confirmChild(sa, offer, response);
         const secret = endKeyExchange(half, agreement.chosen, response);
         return concluded(sa, agreement, inbound, old, 'initiator', { ni, nr: nonceOf(response), secret });
       });
@@ -185,7 +185,7 @@ export function* acceptChild(
     ...(old === undefined ? {} : { replaces: old }),
   });
   const payloads: readonly Payload[] = [
-    ...answerPayloads(sa, agreement, negotiated.child, message),
+    ...answerPayloads(agreement, negotiated.child),
     { type: PayloadType.Nonce, data: nr },
     ...exchange.payloads,
   ];

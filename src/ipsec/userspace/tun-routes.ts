@@ -6,6 +6,7 @@ import type { TrafficSelector } from '../../policy/traffic-selector.ts';
 import { SystemFailure } from '../../sys/failure.ts';
 import type { Route } from '../../sys/routing/route.ts';
 import type { Rule } from '../../sys/routing/rule.ts';
+import { innerSource } from '../inner-source.ts';
 import { prefixesOf } from '../prefixes.ts';
 
 /** What is asked of the kernel's routing: a part of `Routing` of sys. */
@@ -97,16 +98,19 @@ export class TunRoutes {
 
   #into({ localTs, remoteTs }: Selectors): Route[] {
     const { routing, tun, table } = this.#options;
-    const addresses = routing.addresses().filter(({ unusable }) => !unusable);
+    const own = routing
+      .addresses()
+      .filter(({ unusable }) => !unusable)
+      .map(({ address }) => address);
     return remoteTs.flatMap(selector => {
       // What programs on this host send from, if the SA admits an address of theirs.
-      const source = addresses.find(({ address }) => localTs.some(local => holds(local, address, selector)));
+      const source = innerSource(own, localTs, selector.start.length);
       return prefixesOf(selector.start, selector.end).map(({ address, length }) => ({
         destination: address,
         prefix: length,
         index: tun,
         table,
-        ...(source !== undefined && { source: source.address }),
+        ...(source !== undefined && source !== 'any' && { source }),
       }));
     });
   }
@@ -223,11 +227,6 @@ export class TunRoutes {
     }
     this.#ruled.add(family);
   }
-}
-
-/** Whether a local selector holds this address, of the family of the remote selector. */
-function holds(local: TrafficSelector, address: IpAddress, remote: TrafficSelector): boolean {
-  return local.start.length === remote.start.length && within(local, address);
 }
 
 function within({ start, end }: TrafficSelector, address: IpAddress): boolean {

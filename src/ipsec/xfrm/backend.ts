@@ -41,7 +41,7 @@ interface RouteTable {
 
 export interface XfrmOptions {
   /** Routes that give this host's own packets an address of the local selectors; false leaves them to others. */
-  readonly routes?: RouteTable | false;
+  readonly routes?: Partial<RouteTable> | false;
   /** The clock of events; default the system's. */
   readonly now?: () => Instant;
   /** Messages from the kernel were lost, or could not be read. */
@@ -126,7 +126,7 @@ export class XfrmBackend implements IpsecBackend {
     this.#onWarning = options.onWarning ?? (() => {});
     const { socket, isOnly } = openSocket(calls);
     const routing = calls.routing();
-    const routes = options.routes ?? ROUTES;
+    const routes = options.routes === false ? false : { ...ROUTES, ...options.routes };
     const inherited = isOnly ? this.#removeLeftovers(socket, routing, routes) : new Set<4 | 6>();
     this.#kernel = new XfrmKernel(socket);
     this.#reservations = new Reservations(this.#kernel);

@@ -89,6 +89,13 @@ test('no route where none is of use', () => {
   assert.deepEqual(table(), []);
 });
 
+test('selectors of every address make a route that names none', () => {
+  const { routes, table } = host();
+  const everything = [ts('0.0.0.0', '255.255.255.255')];
+  routes.set('1', { ...site, localTs: everything, remoteTs: everything });
+  assert.deepEqual(table(), ['0.0.0.0/0 via 192.0.2.254 dev 4 src ::']);
+});
+
 test('a peer on the wire is its own gateway', () => {
   const { routes, table } = host({ gateway: false });
   routes.set('1', { ...site, localTs: [ts('192.0.2.1')], remoteTs: [ts('192.0.2.2')] });

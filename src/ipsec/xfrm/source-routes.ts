@@ -1,10 +1,11 @@
-import { formatIp, type IpAddress, ipToBigInt, isV4 } from '../../lib/ip.ts';
+import { formatIp, type IpAddress, isV4 } from '../../lib/ip.ts';
 import type { IpsecMode } from '../../policy/sa.ts';
 import type { TrafficSelector } from '../../policy/traffic-selector.ts';
 import { SystemFailure } from '../../sys/failure.ts';
 import type { InterfaceAddress } from '../../sys/routing/address.ts';
 import type { Route, RouteLookup } from '../../sys/routing/route.ts';
 import type { Rule } from '../../sys/routing/rule.ts';
+import { innerSource } from '../inner-source.ts';
 import { prefixesOf } from '../prefixes.ts';
 
 /** What is asked of the kernel's routing: a part of `Routing` of sys. */
@@ -42,7 +43,8 @@ const MOST_ROUTES = 1024;
 /**
  * Policies take packets by their addresses, but the address that this host gives its own packets comes of the routing
  * table: so where it has an address that the local selectors cover (a virtual IP, the inner side of a gateway), the
- * remote selectors get routes that name it, out of the interface by which the peer is reached.
+ * remote selectors get routes that name it, out of the interface by which the peer is reached. Where they cover every
+ * address the routes name none.
  */
 export class SourceRoutes {
   readonly #options: SourceRoutesOptions;
@@ -95,14 +97,14 @@ export class SourceRoutes {
     if (mode === 'transport' || peer.every(octet => octet === 0)) return [];
     const way = routing.lookup(peer);
     if (way === undefined) return [];
-    const own = routing.addresses().filter(({ unusable, scope }) => !unusable && scope !== 'link');
+    const own = routing
+      .addresses()
+      .filter(({ unusable, scope }) => !unusable && scope !== 'link')
+      .map(({ address }) => address);
     const routes: Route[] = [];
     const locals = localTs.filter(isUnlimited);
     for (const selector of remoteTs.filter(isUnlimited)) {
-      const source = own.find(
-        ({ address }) =>
-          address.length === selector.start.length && locals.some(local => within(local, address)),
-      )?.address;
+      const source = innerSource(own, locals, selector.start.length);
       if (source === undefined) continue;
       for (const { address, length } of prefixesOf(selector.start, selector.end)) {
         if (routes.length === MOST_ROUTES) return [];
@@ -112,7 +114,7 @@ export class SourceRoutes {
           destination: address,
           prefix: length,
           index: way.index,
-          source,
+          ...(source !== 'any' && { source }),
           table,
           ...(gateway.length === address.length && { gateway }),
         });
@@ -163,12 +165,6 @@ export class SourceRoutes {
 /** A route is for all packets to a place, whatever their protocol and ports. */
 function isUnlimited({ protocol, startPort, endPort }: TrafficSelector): boolean {
   return protocol === 0 && startPort === 0 && endPort === 0xffff;
-}
-
-function within({ start, end }: TrafficSelector, address: IpAddress): boolean {
-  if (start.length !== address.length) return false;
-  const value = ipToBigInt(address);
-  return value >= ipToBigInt(start) && value <= ipToBigInt(end);
 }
 
 /** Routes of one table are told apart by their destination. */

@@ -40,6 +40,8 @@ test('all knobs, in the units of the engine', t => {
   fragment_size = 1400
   keep_alive = 1m
   delete_rekeyed_delay = 3
+  routing_table = 44
+  routing_table_prio = 45
   plugins {
     aes { load = yes }
     vici { load = yes
@@ -70,11 +72,18 @@ test('all knobs, in the units of the engine', t => {
       natKeepAlive: 60_000,
       deleteRekeyedDelay: 3000,
     },
+    routes: { table: 44, priority: 45 },
     control: 'unix:///tmp/x.vici',
     saveKeys: '/tmp/keys',
     logLevel: 'debug',
     warnings: [],
   });
+});
+
+test('routes may be left to others, whatever their table would have been', t => {
+  assert.equal(loadSettings(file(t, 'charon { install_routes = no\n routing_table = 9 }')).routes, false);
+  const priority = loadSettings(file(t, 'charon { install_routes = yes\n routing_table_prio = 9 }')).routes;
+  assert.deepEqual(priority, { priority: 9 });
 });
 
 test('limits that are off are as if there were none', t => {

@@ -21,6 +21,8 @@ export interface Settings {
   readonly control?: string;
   /** Folder to save keys in, for decryption of captures. */
   readonly saveKeys?: string;
+  /** Routes for what goes through tunnels; false leaves them to others. */
+  readonly routes?: { readonly table?: number; readonly priority?: number } | false;
   readonly logLevel?: 'silent' | 'error' | 'info' | 'debug' | 'trace';
   /** Logs in charon's own form. */
   readonly logFiles?: readonly LogFile[];
@@ -105,10 +107,24 @@ function fromCharon(charon: Section, report: Report): Omit<Settings, 'warnings'>
       ...defined('allowAggressivePsk', values.i_dont_care_about_security_and_use_aggressive_mode_psk),
       ...defined('signatureAuthentication', values.signature_authentication),
     },
+    ...defined('routes', routesOf(values)),
     ...plugins,
     ...(logLevel === undefined ? {} : { logLevel }),
     ...(logFiles.length === 0 ? {} : { logFiles }),
   };
+}
+
+function routesOf(
+  values: Readonly<{
+    install_routes: boolean;
+    routing_table: number | undefined;
+    routing_table_prio: number | undefined;
+  }>,
+): Settings['routes'] {
+  if (!values.install_routes) return false;
+  const { routing_table: table, routing_table_prio: priority } = values;
+  if (table === undefined && priority === undefined) return undefined;
+  return { ...defined('table', table), ...defined('priority', priority) };
 }
 
 /** As a threshold: more half-open SAs than there can be. */

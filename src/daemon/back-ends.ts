@@ -28,6 +28,8 @@ export interface PlaneOptions {
   readonly addresses: readonly IpAddress[];
   readonly port: number;
   readonly natPort: number;
+  /** Routes for what goes through tunnels, table and priority 220 unless said otherwise; false leaves them to others. */
+  readonly routes?: { readonly table?: number; readonly priority?: number } | false;
   readonly provider: CryptoProvider;
   readonly onFatal: (failure: Failure) => void;
   /** What goes on in a back end that no SA has to hear of. */
@@ -52,7 +54,7 @@ const PLANES: Readonly<Record<BackendName, (options: PlaneOptions) => Promise<Pl
         sockets,
         random: length => options.provider.random(length),
         now,
-        routes: mark,
+        routes: options.routes === false ? false : { ...options.routes, ...mark },
         onFatal: options.onFatal,
       });
     });
@@ -64,7 +66,13 @@ const PLANES: Readonly<Record<BackendName, (options: PlaneOptions) => Promise<Pl
   },
   kernel: async options => {
     const transport = await openSysTransport({ ...ports(options), espInUdp: true });
-    return orClosed(transport, () => openXfrmBackend({ now, onWarning: options.onWarning }));
+    return orClosed(transport, () =>
+      openXfrmBackend({
+        now,
+        onWarning: options.onWarning,
+        ...(options.routes !== undefined && { routes: options.routes }),
+      }),
+    );
   },
 };
 

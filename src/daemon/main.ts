@@ -80,6 +80,7 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
       addresses: options.listen.map(address),
       port: options.port ?? settings.engine.port ?? 500,
       natPort: options.natPort ?? settings.engine.natPort ?? 4500,
+      ...(settings.routes !== undefined && { routes: settings.routes }),
       provider,
       onFatal: failure => log.fatal({ failure }, failure.summary),
       onWarning: text => log.warn({ group: 'knl' }, text),

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import { ConfigurationFailure, formatRemark, loadSettings, type Settings } from '../config/index.ts';
 import type { EngineSettings } from '../ike/output.ts';
 import { Failed } from '../policy/failure.ts';
@@ -44,11 +45,17 @@ export function reloadSettings(
   const waiting = [...keys].filter(
     key => inForce.engine[key as keyof Settings['engine']] !== next.engine[key as keyof Settings['engine']],
   );
+  if (!isDeepStrictEqual(inForce.routes, next.routes)) waiting.push('routes');
   if (waiting.length > 0) {
     log.warn(
       { group: 'cfg', settings: waiting },
       `what strongswan.conf changes takes effect at the next start: ${waiting.join(', ')}`,
     );
   }
-  return { ...next, engine: inForce.engine };
+  const { routes: _, ...changed } = next;
+  return {
+    ...changed,
+    engine: inForce.engine,
+    ...(inForce.routes !== undefined && { routes: inForce.routes }),
+  };
 }

@@ -86,17 +86,7 @@ export class Scene implements AsyncDisposable {
       for (const host of [1, 2])
         await mustRun('ip', ['-n', namespace, 'addr', 'add', `10.${net}.0.${host}/32`, 'dev', 'lo']);
     }
-    this.charon = new Charon(lab, this.bob, 'charon');
-    await Promise.all([
-      this.startCygnet('cygnet'),
-      this.charon.start(options.bob(this.#configuration('bob')), {
-        ...(options.certificates === undefined ? {} : { certificates: options.certificates }),
-        ...(options.bobCertificates === undefined ? {} : { certificates: options.bobCertificates }),
-        backend: options.backend === 'userspace' ? 'userspace' : 'kernel',
-        who: 'bob',
-        settings: options.bobSettings,
-      }),
-    ]);
+    await Promise.all([this.startCygnet('cygnet'), this.startCharon('charon')]);
   }
 
   /** Another one, in place of one that has ended; `label` names its folder and its log. */
@@ -109,6 +99,19 @@ export class Scene implements AsyncDisposable {
       who: 'alice',
       args: options.saveKeys ? ['--save-keys', lab.path('keys')] : [],
       settings: options.cygnetSettings,
+    });
+  }
+
+  /** As `startCygnet`. */
+  async startCharon(label: string): Promise<void> {
+    const { lab, options } = this;
+    this.charon = new Charon(lab, this.bob, label);
+    await this.charon.start(options.bob(this.#configuration('bob')), {
+      ...(options.certificates === undefined ? {} : { certificates: options.certificates }),
+      ...(options.bobCertificates === undefined ? {} : { certificates: options.bobCertificates }),
+      backend: options.backend === 'userspace' ? 'userspace' : 'kernel',
+      who: 'bob',
+      settings: options.bobSettings,
     });
   }
 

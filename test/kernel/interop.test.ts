@@ -6,6 +6,7 @@ import { packetsBySpi, trafficOf } from './view.ts';
 
 const CASES: Readonly<Record<string, Case>> = {
   'net-to-net': { ...NET, settings: GCM },
+  everything: { ...NET, local: '0.0.0.0/0', remote: '0.0.0.0/0', settings: GCM },
   'net-esn': { ...NET, settings: { esp_proposals: 'aes256gcm16-esn', replay_window: '256' } },
   'net-cbc': { ...NET, settings: { esp_proposals: 'aes256-sha256', replay_window: '32' } },
   'net-ah': { ...NET, settings: { ah_proposals: 'sha256' } },

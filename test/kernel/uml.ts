@@ -43,8 +43,8 @@ async function run(tests: readonly string[]): Promise<number> {
     const environment = shim(folder);
     if (environment === undefined) return 1;
     const consoles = await Promise.all(Array.from({ length: kernels }, () => boot(init, environment)));
+    if (!existsSync(join(folder, '0'))) console.error(consoles.map(text => text.slice(-4000)).join('\n'));
     const failed = tests.filter((test, i) => !passed(test, join(folder, `${i}`)));
-    if (failed.length === tests.length) console.error(consoles.map(text => text.slice(-4000)).join('\n'));
     for (const test of failed) console.error(`failed: ${test}`);
     return failed.length === 0 ? 0 : 1;
   } finally {

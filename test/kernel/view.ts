@@ -59,16 +59,22 @@ export async function packetsBySpi(namespace: string): Promise<ReadonlyMap<strin
 export const NOTHING: KernelView = { states: [], policies: [], routes: [] };
 
 function general(block: string): string {
-  return block
-    .replace(/spi 0x[0-9a-f]+(\(\d+\))?/g, 'spi SPI')
-    .replace(/reqid \d+/g, 'reqid N')
-    .replace(/ 0x[0-9a-f]{16,}/g, ' KEY')
-    .replace(/seq-hi 0x[0-9a-f]+, seq 0x[0-9a-f]+, oseq-hi 0x[0-9a-f]+, oseq 0x[0-9a-f]+/g, 'numbers')
-    .replace(/seq 0x[0-9a-f]+, oseq 0x[0-9a-f]+, bitmap 0x[0-9a-f]+/g, 'numbers')
-    .replace(/^\s+[0-9a-f]{8}( [0-9a-f]{8})*\s*$/gm, '')
-    .replace(/ dev \S+/g, ' dev WIRE')
-    .replace(/\s+/g, ' ')
-    .trim();
+  return (
+    block
+      .replace(/spi 0x[0-9a-f]+(\(\d+\))?/g, 'spi SPI')
+      .replace(/reqid \d+/g, 'reqid N')
+      // Whatever a router that masquerades chose.
+      .replace(/port 2\d{4}\b/g, 'port NAT')
+      // What is unique is not the same every time.
+      .replace(/mark 0x[0-9a-f]{1,2}\/0xffffffff/g, 'mark M')
+      .replace(/ 0x[0-9a-f]{16,}/g, ' KEY')
+      .replace(/seq-hi 0x[0-9a-f]+, seq 0x[0-9a-f]+, oseq-hi 0x[0-9a-f]+, oseq 0x[0-9a-f]+/g, 'numbers')
+      .replace(/seq 0x[0-9a-f]+, oseq 0x[0-9a-f]+, bitmap 0x[0-9a-f]+/g, 'numbers')
+      .replace(/^\s+[0-9a-f]{8}( [0-9a-f]{8})*\s*$/gm, '')
+      .replace(/ dev \S+/g, ' dev WIRE')
+      .replace(/\s+/g, ' ')
+      .trim()
+  );
 }
 
 function exchanged(text: string, mirror: Mirror): string {

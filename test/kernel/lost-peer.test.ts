@@ -1,0 +1,60 @@
+import type { ChildProcess } from 'node:child_process';
+import { after, before, describe, test } from 'node:test';
+import { mustRun, until } from '../interop/lab.ts';
+import { withoutKernelIpsec } from './availability.ts';
+import { GCM, KernelScene, NET } from './lab-case.ts';
+
+/** Whoever loses the other tries for ever; it takes about two seconds to notice. */
+const CASES = {
+  net: {
+    ...NET,
+    connection: { dpd_delay: '1s', keyingtries: '0' },
+    settings: { ...GCM, dpd_action: 'restart' },
+  },
+};
+const QUICK = 'retransmit_timeout = 0.4\n retransmit_base = 1\n retransmit_tries = 3';
+
+describe('in the kernel, a peer that is killed and started again', { skip: withoutKernelIpsec }, () => {
+  let there: KernelScene;
+  before(async () => {
+    there = await KernelScene.open(CASES, { cygnetSettings: QUICK, bobSettings: QUICK });
+  });
+  after(() => there?.[Symbol.asyncDispose]());
+
+  test('charon is: cygnet brings the tunnel back, and both kernels have the same', async () => {
+    await there.cygnet.initiate('net');
+    const first = await there.cygnet.spis('net');
+    const { scene } = there;
+    await kill(scene.charon.process);
+    await until('cygnet misses its peer', async () => (await there.cygnet.spis('net')).length === 0);
+    await flush(scene.bob);
+    await scene.startCharon('charon-again');
+    await back(there, first);
+  });
+
+  test('cygnet is: charon brings the tunnel back, and both kernels have the same', async () => {
+    const first = await there.cygnet.spis('net');
+    const { scene } = there;
+    await kill(scene.cygnet.process);
+    await until('charon misses its peer', async () => (await there.charon.spis('net')).length === 0);
+    await scene.startCygnet('cygnet-again');
+    await back(there, first);
+    await there.terminate('net');
+  });
+});
+
+async function back(there: KernelScene, first: readonly string[]): Promise<void> {
+  await there.cygnet.renewed('net', first);
+  await until('packets pass', () => there.passes(NET.ping));
+  await there.sameOnBothEnds();
+}
+
+async function kill(daemon: ChildProcess): Promise<void> {
+  daemon.kill('SIGKILL');
+  await until('it is dead', () => daemon.signalCode !== null);
+}
+
+/** As a host that went down altogether: charon does not clear up behind another that was killed. */
+async function flush(namespace: string): Promise<void> {
+  for (const what of ['state', 'policy']) await mustRun('ip', ['-n', namespace, 'xfrm', what, 'flush']);
+}

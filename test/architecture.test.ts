@@ -66,6 +66,7 @@ const PACKAGE_DOORS: Readonly<Record<string, readonly string[]>> = {
   koffi: ['sys'],
   commander: ['cli'],
   pino: ['daemon'],
+  yaml: ['config'],
 };
 
 const CORE = new Set([

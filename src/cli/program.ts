@@ -1,6 +1,7 @@
 import { Command, CommanderError } from 'commander';
 import { applyCommand } from './commands/apply.ts';
 import { checkCommand } from './commands/check.ts';
+import { convertCommand } from './commands/convert.ts';
 import { daemonCommand } from './commands/daemon.ts';
 import { decodeCommand } from './commands/decode.ts';
 import { downCommand } from './commands/down.ts';
@@ -9,6 +10,7 @@ import { logCommand } from './commands/log.ts';
 import { planCommand } from './commands/plan.ts';
 import { rekeyCommand } from './commands/rekey.ts';
 import { saCommand } from './commands/sa.ts';
+import { schemaCommand } from './commands/schema.ts';
 import { statusCommand } from './commands/status.ts';
 import { upCommand } from './commands/up.ts';
 import { versionCommand } from './commands/version.ts';
@@ -24,6 +26,8 @@ const COMMANDS = [
   explainCommand,
   logCommand,
   checkCommand,
+  convertCommand,
+  schemaCommand,
   planCommand,
   applyCommand,
   saCommand,

@@ -5,7 +5,7 @@ const INTRODUCTION = `# The command line
 
 This page is drawn from the commands in \`src/cli/commands\`; to change it, change one and run \`CYGNET_UPDATE_DOCS=1 npm test\`.
 
-All commands but \`daemon\`, \`check\` and \`decode\` speak to a running daemon over its control socket, which is VICI, the protocol
+All commands but \`daemon\`, \`check\`, \`convert\`, \`schema\` and \`decode\` speak to a running daemon over its control socket, which is VICI, the protocol
 of strongSwan: swanctl works as well. Results go to standard output, everything else to standard error. The exit code is 0
 when everything went as wished, 1 when it did not (what was printed says why), and 2 when the command line itself is wrong.
 

@@ -10,6 +10,7 @@ export {
   privateKeysFrom,
   sharedKeyFromTree,
 } from './inline.ts';
+export { configurationSchema } from './json-schema.ts';
 export { type Configuration, type LoadOptions, loadConfiguration } from './load.ts';
 export { overlaps } from './pools.ts';
 export { configurationFrom, type ProgramConfiguration } from './program.ts';
@@ -21,3 +22,4 @@ export {
 } from './report.ts';
 export { formatPosition, type PlainTree } from './section.ts';
 export { type LogFile, loadSettings, type Settings } from './settings.ts';
+export { yamlFrom } from './yaml-writer.ts';

@@ -1,4 +1,4 @@
-import { statSync } from 'node:fs';
+import { readdirSync, statSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import type { CryptoProvider } from '../crypto/provider.ts';
 import type { Instant } from '../lib/time.ts';
@@ -17,11 +17,12 @@ import { resolveReferences } from './inheritance.ts';
 import { manualSasFrom } from './manual.ts';
 import { KEY_SETTINGS } from './manual-keys.ts';
 import { nearest } from './nearest.ts';
+import type { OpenSection } from './parser.ts';
 import { poolsFrom } from './pools.ts';
 import { type ConfigurationWarning, Report } from './report.ts';
 import { secretsFrom } from './secrets.ts';
 import type { Section, Setting } from './section.ts';
-import { readSource } from './source.ts';
+import { isYaml, readSource, readYamlSources } from './source.ts';
 
 /** All that a swanctl directory says. */
 export interface Configuration {
@@ -44,15 +45,13 @@ const TOP_SECTIONS = ['connections', 'secrets', 'pools', 'authorities', 'manual'
 
 /**
  * Reads the swanctl directory at `path` (or the one that the file `path` lies in, with that file in place of
- * swanctl.conf): the text, all that it includes, and the certificates and keys of the folders beside it. Throws
+ * swanctl.conf or of YAML files): the text, all that it includes, and the certificates and keys of the folders beside it. Throws
  * ConfigurationFailure with everything that is wrong.
  */
 export function loadConfiguration(path: string, options: LoadOptions): Configuration {
   const report = new Report();
-  const isDirectory = statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? !path.endsWith('.conf');
-  const file = resolve(isDirectory ? join(path, 'swanctl.conf') : path);
-  const directory = dirname(file);
-  const { root, templates } = resolveReferences(readSource(file, report), report);
+  const { directory, source } = sourceAt(path, report);
+  const { root, templates } = resolveReferences(source, report);
   checkTop(root, templates, report);
   const context: ReadingContext = {
     report,
@@ -84,6 +83,42 @@ export function loadConfiguration(path: string, options: LoadOptions): Configura
   return { connections, credentials, pools, manual, warnings: report.warnings };
 }
 
+/**
+ * The text of a directory: its swanctl.conf, or else all its YAML files in the order of their names. A file may be named in
+ * their place.
+ */
+function sourceAt(
+  path: string,
+  report: Report,
+): { readonly directory: string; readonly source: OpenSection } {
+  const isFile = statSync(path, { throwIfNoEntry: false })?.isFile() ?? /\.(conf|ya?ml)$/i.test(path);
+  const directory = resolve(isFile ? dirname(path) : path);
+  if (isFile) {
+    const file = resolve(path);
+    return { directory, source: isYaml(file) ? readYamlSources([file], report) : readSource(file, report) };
+  }
+  const conf = join(directory, 'swanctl.conf');
+  const yaml = yamlFilesIn(directory);
+  const hasConf = statSync(conf, { throwIfNoEntry: false }) !== undefined;
+  if (!hasConf && yaml.length > 0) return { directory, source: readYamlSources(yaml, report) };
+  for (const file of yaml) {
+    const at = { file, line: 0, column: 0 };
+    report.warn(at, 'this file has no effect, since there is a swanctl.conf', 'keep one of them');
+  }
+  return { directory, source: readSource(conf, report) };
+}
+
+function yamlFilesIn(directory: string): readonly string[] {
+  try {
+    return readdirSync(directory)
+      .filter(name => isYaml(name) && !name.startsWith('.'))
+      .sort()
+      .map(name => join(directory, name));
+  } catch {
+    return [];
+  }
+}
+
 /** What may stand outside of all sections, and which sections mean something there. */
 function checkTop(root: Section, templates: ReadonlySet<string>, report: Report): void {
   for (const setting of root.settings.values()) {
@@ -96,6 +131,7 @@ function checkTop(root: Section, templates: ReadonlySet<string>, report: Report)
   }
   for (const section of root.sections.values()) {
     if (TOP_SECTIONS.includes(section.name) || templates.has(section.name)) continue;
+    if (section.name.startsWith('x-') && isYaml(section.at.file)) continue;
     const meant = nearest(section.name, TOP_SECTIONS);
     if (meant === undefined) {
       report.warn(section.at, `section "${section.name}" has no effect: no other section inherits from it`);

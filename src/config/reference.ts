@@ -79,8 +79,8 @@ const INTRODUCTION = `# Configuration
 This page is drawn from the tables in \`src/config/schema\`; to change it, change a row and run
 \`CYGNET_UPDATE_DOCS=1 npm test\`.
 
-\`cygnet daemon --config DIR\` reads \`DIR/swanctl.conf\` and the files beside it. \`cygnet check DIR\` reads the same, starts
-nothing, and prints everything that is wrong with file, line and column.
+\`cygnet daemon --config DIR\` reads \`DIR/swanctl.conf\`, or where there is none all \`DIR/*.yaml\`, and the files beside it.
+\`cygnet check DIR\` reads the same, starts nothing, and prints everything that is wrong with file, line and column.
 
 ## The language
 
@@ -105,6 +105,31 @@ include conf.d/*.conf                                 # relative to this file; *
 - Identities are addresses, \`name.example.org\`, \`user@example.org\`, \`C=CH, O=Lab, CN=x\`, or have their type before a
   colon: \`ipv4:\`, \`ipv6:\`, \`fqdn:\` or \`dns:\`, \`email:\` or \`rfc822:\`, \`asn1dn:\`, \`keyid:\`, \`{number}:\`; \`#\` after the colon
   begins hexadecimal octets.
+
+## The same in YAML
+
+\`\`\`yaml
+# yaml-language-server: $schema=./swanctl.schema.json
+x-common: &common            # sections that begin with x- are there for others to take over
+  proposals: aes256-sha256-x25519
+connections:
+  gw:
+    <<: *common
+    remote_addrs: [192.0.2.1]
+    local: { auth: psk, id: moon.example.org }
+    remote: { auth: psk, id: sun.example.org }
+    children:
+      net: { local_ts: 10.1.0.0/16, remote_ts: 10.2.0.0/16 }
+secrets:
+  ike-gw: { secret: 0sDx8+…, id-1: sun.example.org }
+\`\`\`
+
+- Sections are mappings and settings their scalars, as they would be written in swanctl.conf: \`yes\`, \`1h\` and \`0x10\` are read as the
+  key says, in quotes or without. Lists are sequences, or stand between commas.
+- Anchors, aliases and \`<<\` take the place of references; tags mean nothing. A key twice in one mapping is an error.
+- All \`*.yaml\` and \`*.yml\` files of the directory are read in the order of their names, and extend each other.
+- \`cygnet schema > swanctl.schema.json\` writes the JSON Schema for editors, and \`cygnet convert DIR\` prints a swanctl.conf as
+  YAML.
 
 ## The folders
 

@@ -2,7 +2,7 @@ import { Malformed } from '../lib/reader.ts';
 import { nearest } from './nearest.ts';
 import type { Report } from './report.ts';
 import type { Position, Section, Setting } from './section.ts';
-import { Unfit, type ValueType } from './value-types.ts';
+import { type JsonType, Unfit, type ValueType } from './value-types.ts';
 
 /**
  * One key of the configuration: what it takes, what holds without it, what it is for. The tables in `schema/` are
@@ -15,6 +15,9 @@ export interface Key<V> {
   readonly default: string;
   readonly use: string;
   readonly support: Support;
+  /** Of one value, for the JSON Schema. */
+  readonly json: JsonType | undefined;
+  readonly isList: boolean;
   /** Values that are supported otherwise than the key is. */
   readonly valueSupport?: Readonly<Record<string, Support | undefined>>;
   /** The value of `setting`, or what holds without it. Failures are reported, and the default returned. */
@@ -35,24 +38,25 @@ export type Values<T extends Table> = { readonly [K in keyof T]: T[K] extends Ke
 /** A key with one value. */
 export function one<V>(type: ValueType<V>, standard: string, use: string): Key<V> {
   const fallback = type.read(standard);
-  return make(type.name, standard, use, (setting, report) => readOne(type, setting, report) ?? fallback);
+  return make(type, standard, use, (setting, report) => readOne(type, setting, report) ?? fallback);
 }
 
 /** A key with one value that may be absent; `otherwise` says in words what holds then. */
 export function maybe<V>(type: ValueType<V>, otherwise: string, use: string): Key<V | undefined> {
-  return make(type.name, otherwise, use, (setting, report) => readOne(type, setting, report));
+  return make(type, otherwise, use, (setting, report) => readOne(type, setting, report));
 }
 
 /** A key with a list of values between commas; `standard` is the list that holds when it is absent or empty. */
 export function list<V>(type: ValueType<V>, standard: string, use: string): Key<readonly V[]> {
   const fallback = standard === '' ? [] : standard.split(',').map(item => type.read(item.trim()));
-  return make(`list of: ${type.name}`, standard, use, (setting, report) => {
+  const key = make<readonly V[]>(type, standard, use, (setting, report) => {
     const values = itemsOf(setting).flatMap(({ text, at }) => {
       const value = attempt(type, text, setting as Setting, at, report);
       return value === undefined ? [] : [value];
     });
     return values.length === 0 ? fallback : values;
   });
+  return { ...key, typeName: `list of: ${type.name}`, isList: true };
 }
 
 /** As a `key` of the tables, but not heeded: see `Support`. */
@@ -132,10 +136,11 @@ export interface Item {
 export function itemsOf(setting: Setting | undefined): readonly Item[] {
   if (setting?.value === undefined) return [];
   if (setting.items !== undefined) {
-    return setting.items.flatMap(item => {
+    return setting.items.flatMap((item, i) => {
       if (item.length === 0) return [];
-      if (typeof item === 'string') return [{ text: item, at: setting.valueAt }];
-      return [{ text: decoder.decode(item), octets: item, at: setting.valueAt }];
+      const at = setting.itemPlaces?.[i] ?? setting.valueAt;
+      if (typeof item === 'string') return [{ text: item, at }];
+      return [{ text: decoder.decode(item), octets: item, at }];
     });
   }
   const items: Item[] = [];
@@ -182,8 +187,13 @@ function attempt<V>(
 
 const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
 
-function make<V>(typeName: string, standard: string, use: string, read: Key<V>['read']): Key<V> {
-  return { typeName, default: standard, use, support: 'yes', read };
+function make<V>(
+  { name, json }: Pick<ValueType<unknown>, 'name' | 'json'>,
+  standard: string,
+  use: string,
+  read: Key<V>['read'],
+): Key<V> {
+  return { typeName: name, json, isList: false, default: standard, use, support: 'yes', read };
 }
 
 function withSupport<V>(key: Key<V>, support: Support): Key<V> {

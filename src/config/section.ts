@@ -16,6 +16,8 @@ export interface Setting {
   readonly value: string | undefined;
   /** Present where the source had a list of its own (control messages); a file's lists are commas in `value`. */
   readonly items?: readonly (string | Uint8Array)[];
+  /** Of each of `items`, where they are known. */
+  readonly itemPlaces?: readonly Position[];
   /** Of the key. */
   readonly at: Position;
   /** Of the value's first character. */

@@ -3,10 +3,14 @@ import { basename, dirname, resolve } from 'node:path';
 import { type OpenSection, openSection, type ParseContext, parseInto } from './parser.ts';
 import type { Report } from './report.ts';
 import type { Position } from './section.ts';
+import { parseYamlInto } from './yaml-source.ts';
 
 const SIZE_LIMIT = 4 * 1024 * 1024;
 const INCLUDE_DEPTH_LIMIT = 10;
 const FILE_LIMIT = 10_000;
+
+/** A YAML file takes some ten times as long to read as another of its size. */
+const YAML_SIZE_LIMIT = 1024 * 1024;
 
 /** Reads `file` and all that it includes. Every failure, to read or to understand, goes to `report`. */
 export function readSource(file: string, report: Report): OpenSection {
@@ -14,6 +18,34 @@ export function readSource(file: string, report: Report): OpenSection {
   const root = openSection('', { file: path, line: 0, column: 0 });
   new SourceReader(report).read(path, root.at, root, 0);
   return root;
+}
+
+/** Reads YAML files one after the other into one tree, as if they were one file. Failures go to `report`. */
+export function readYamlSources(files: readonly string[], report: Report): OpenSection {
+  const [first = ''] = files;
+  const root = openSection('', { file: first, line: 0, column: 0 });
+  for (const file of files) {
+    const text = readText(file, { file, line: 0, column: 0 }, YAML_SIZE_LIMIT, report);
+    if (text !== undefined) parseYamlInto(root, text, file, report);
+  }
+  return root;
+}
+
+export function isYaml(path: string): boolean {
+  return /\.ya?ml$/i.test(path);
+}
+
+/** The text of a file; undefined, and a failure at `at`, where it cannot be read. */
+function readText(path: string, at: Position, limit: number, report: Report): string | undefined {
+  try {
+    const size = statSync(path).size;
+    if (size > limit) throw new Error(`it is larger than ${limit} octets`);
+    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(readFileSync(path));
+  } catch (error) {
+    const what = at.line === 0 ? 'the file' : `"${path}"`;
+    report.fail('config/unreadable', at, `cannot read ${what}: ${explainReadError(error)}`);
+    return undefined;
+  }
 }
 
 /** One sentence about why a file could not be read, from the error that node:fs threw. */
@@ -73,15 +105,7 @@ class SourceReader {
       if (this.#files === FILE_LIMIT + 1) this.#fail(at, `more than ${FILE_LIMIT} files are included`);
       return undefined;
     }
-    try {
-      const size = statSync(path).size;
-      if (size > SIZE_LIMIT) throw new Error(`it is larger than ${SIZE_LIMIT} octets`);
-      return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(readFileSync(path));
-    } catch (error) {
-      const what = at.line === 0 ? 'the file' : `"${path}"`;
-      this.#fail(at, `cannot read ${what}: ${explainReadError(error)}`);
-      return undefined;
-    }
+    return readText(path, at, SIZE_LIMIT, this.#report);
   }
 
   #fail(at: Position, summary: string, remedy?: string): void {

@@ -12,6 +12,26 @@ export interface ValueType<V> {
   read(text: string): V;
   /** Its text must not be shown. */
   readonly isSecret?: true;
+  /** What a JSON Schema says of it; any scalar where it is absent. */
+  readonly json?: JsonType;
+}
+
+/** The words of JSON Schema that values need. */
+export interface JsonType {
+  readonly type?: readonly ('string' | 'number' | 'integer' | 'boolean')[];
+  readonly enum?: readonly (string | number | boolean)[];
+  readonly pattern?: string;
+  readonly minimum?: number;
+  readonly maximum?: number;
+}
+
+/** Words as an editor sees them that takes YAML's numbers and booleans for what they are. */
+function words(list: readonly string[]): JsonType {
+  const plain = list.flatMap(word => (/^\d+$/.test(word) ? [Number(word), word] : [word]));
+  const truths = [true, false].filter(
+    value => list.includes(String(value)) || list.includes(value ? 'yes' : 'no'),
+  );
+  return { enum: [...plain, ...truths] };
 }
 
 /** A value's text is not of the type its key asks for. */
@@ -49,6 +69,7 @@ const BOOLEANS: Readonly<Record<string, boolean>> = {
 
 export const boolean: ValueType<boolean> = {
   name: 'yes or no',
+  json: words(Object.keys(BOOLEANS)),
   read(value) {
     const lower = value.toLowerCase();
     if (!Object.hasOwn(BOOLEANS, lower)) throw new Unfit('it is neither yes nor no');
@@ -56,21 +77,22 @@ export const boolean: ValueType<boolean> = {
   },
 };
 
-/** One of `words`, in any case; `synonyms` are further spellings of them. */
+/** One of `accepted`, in any case; `synonyms` are further spellings of them. */
 export function choice<const W extends string>(
-  words: readonly W[],
+  accepted: readonly W[],
   synonyms: Readonly<Record<string, W>> = {},
 ): ValueType<W> {
   return {
-    name: words.join(', '),
+    name: accepted.join(', '),
+    json: words([...accepted, ...Object.keys(synonyms)]),
     read(value) {
       const lower = value.toLowerCase();
-      const word = words.find(candidate => candidate === lower);
+      const word = accepted.find(candidate => candidate === lower);
       if (word !== undefined) return word;
       if (Object.hasOwn(synonyms, lower)) return synonyms[lower] as W;
-      const meant = nearest(lower, words);
+      const meant = nearest(lower, accepted);
       throw new Unfit(
-        `it is none of ${words.join(', ')}`,
+        `it is none of ${accepted.join(', ')}`,
         meant === undefined ? undefined : `did you mean "${meant}"?`,
       );
     },
@@ -81,6 +103,12 @@ export function choice<const W extends string>(
 export function integer(from: number, to: number): ValueType<number> {
   return {
     name: to >= 0xffffffff ? 'number' : `number from ${from} to ${to}`,
+    json: {
+      type: ['integer', 'string'],
+      pattern: '^(0[xX][0-9a-fA-F]+|-?[0-9]+)$',
+      minimum: from,
+      maximum: to,
+    },
     read: value => Number(integerBetween(value, BigInt(from), BigInt(to))),
   };
 }
@@ -95,6 +123,7 @@ const VOLUME_UNITS: Readonly<Record<string, bigint>> = { '': 1n, k: 1n << 10n, m
 
 export const volume: ValueType<bigint> = {
   name: 'octets, with k, m or g',
+  json: { type: ['integer', 'string'], pattern: '^[0-9a-fA-FxX]+ *[kmgKMG]?$', minimum: 0 },
   read(value) {
     const [number, unit] = numberAndUnit(value, VOLUME_UNITS, 'k, m or g');
     return integerBetween(String(integerBetween(number, 0n, U64) * unit), 0n, U64);
@@ -108,6 +137,7 @@ const TIME_LIMIT = 10n * 366n * 86_400n;
 
 export const time: ValueType<Duration> = {
   name: 'time, with s, m, h or d',
+  json: { type: ['integer', 'string'], pattern: '^[0-9a-fA-FxX]+ *[smhdSMHD]?$', minimum: 0 },
   read(value) {
     const [number, unit] = numberAndUnit(value, TIME_UNITS, 's, m, h or d');
     return Number(integerBetween(String(integerBetween(number, 0n, U64) * unit), 0n, TIME_LIMIT)) * SECOND;

@@ -1,4 +1,4 @@
-import type { KeyObject } from 'node:crypto';
+import { generateKeyPairSync } from 'node:crypto';
 import { parseProposals } from '../../src/crypto/proposal.ts';
 import type { Engine } from '../../src/engine/engine.ts';
 import { SECOND } from '../../src/lib/time.ts';
@@ -23,7 +23,8 @@ export function encrypting(name: string): Issued {
     issue(authority(), {
       subject: `C=CH, O=Lab, CN=${name}`,
       names: [`dns:${name}.example.org`],
-      key: 'rsa2048',
+      // Those of `keyPair` come again.
+      key: generateKeyPairSync('rsa', { modulusLength: 2048 }),
       keyUsage: USAGE.keyEncipherment,
     });
   made.set(name, issued);
@@ -111,9 +112,4 @@ export function withRfcPeer(options: RfcPeerOptions = {}): {
 export function converse(sim: Simulation): void {
   sim.settle();
   sim.run(2 * SECOND);
-}
-
-/** The key that a certificate is for. */
-export function publicKeyOf({ key }: Issued): KeyObject {
-  return key.publicKey;
 }

@@ -98,6 +98,8 @@ const CIPHER = {
 export class Rfc2409Peer {
   readonly setup: PeerSetup;
   odd: Oddity = {};
+  /** So many messages in the clear it goes on from; what comes after them it keeps for the test. */
+  heeds = Number.POSITIVE_INFINITY;
   /** Both proofs were right. */
   established = false;
   /** Payloads of messages that came in the clear, by their order; and the datagrams of all. */
@@ -139,12 +141,21 @@ export class Rfc2409Peer {
     const flags = datagram[19] as number;
     const exchange = datagram[18] as number;
     if ((flags & ENCRYPTED) !== 0) {
-      if (exchange === EXCHANGE[this.setup.mode]) this.#receiveEncrypted(first, datagram.subarray(28));
+      if (exchange === EXCHANGE[this.setup.mode] && this.heeds === Number.POSITIVE_INFINITY)
+        this.#receiveEncrypted(first, datagram.subarray(28));
       return;
     }
     const pieces = unchained(first, datagram.subarray(28));
     this.clear.push(pieces);
-    if (exchange === EXCHANGE[this.setup.mode]) this.#receiveClear(datagram, pieces);
+    if (this.#initiator) this.#ckyR = datagram.subarray(8, 16);
+    if (exchange === EXCHANGE[this.setup.mode] && this.clear.length <= this.heeds)
+      this.#receiveClear(datagram, pieces);
+  }
+
+  /** The next message of phase 1 as somebody without the keys can make it: nobody can read it, or its proof is wrong. */
+  guess(): void {
+    if (this.setup.mode === 'aggressive') this.#send([[PAYLOAD.HASH, this.#hash(randomBytes(8))]]);
+    else this.setup.transmit(this.#message(PAYLOAD.HASH, randomBytes(48), EXCHANGE.main, u32(0), ENCRYPTED));
   }
 
   /** Deletes the ISAKMP SA under its keys (RFC 2408 §3.15, RFC 2409 §5.7). */
@@ -181,7 +192,7 @@ export class Rfc2409Peer {
       this.#ckyI = datagram.subarray(0, 8);
       this.#ckyR = randomBytes(8);
       this.#saBody = sa;
-    } else if (sa !== undefined) this.#ckyR = datagram.subarray(8, 16);
+    }
     if (this.setup.mode === 'main') this.#nextOfMain(pieces, begins);
     else this.#nextOfAggressive(pieces, begins);
   }

@@ -4,9 +4,11 @@ import type { ChildSa } from '../../ike/child.ts';
 import { offerRefused } from '../../ike/failures.ts';
 import type { Instant } from '../../lib/time.ts';
 import { proofRefused } from '../../policy/auth-failures.ts';
+import { isEncryption } from '../../policy/connection.ts';
 import type { Failure } from '../../policy/failure.ts';
 import { addressIdentity } from '../../policy/identity.ts';
 import type { V1DeletePayload, V1NotifyPayload, V1Payload } from '../../wire/v1/payload.ts';
+import { OTHER_KEY } from '../auth/encryption/peer-identity.ts';
 import { BEGUN_ANEW } from '../endings.ts';
 import { all, findError, type Message } from '../flow.ts';
 import { isUntouched } from '../inheritance.ts';
@@ -163,6 +165,10 @@ function refusedEarly(sa: IsakmpSa, error: V1NotifyPayload): Failure {
       const localId = connection.local[0]?.id ?? addressIdentity(path.local.address);
       return { ...failure, ...proofRefused(localId, undefined), summary: failure.summary };
     }
+    case V1Notify.PAYLOAD_MALFORMED:
+      return connection.local.some(({ method }) => isEncryption(method))
+        ? { ...OTHER_KEY, summary: `${failure.summary}: ${OTHER_KEY.summary}`, notify: 'PAYLOAD_MALFORMED' }
+        : failure;
     default:
       return failure;
   }

@@ -155,13 +155,14 @@ export function answerExchange(
   theirs: Share,
 ): { readonly publicValue: Uint8Array; readonly sharedSecret: Secret } {
   const method = exchangeOf(sa, group);
+  if (theirs.veiled === true) {
+    const half = method.initiate();
+    return { publicValue: half.publicValue, sharedSecret: finishExchange(half, theirs) };
+  }
   try {
     return method.respond(theirs.publicValue);
   } catch (error) {
-    const refusal = badPublicValue(error);
-    if (theirs.veiled !== true) throw refusal;
-    const { publicValue, finish } = method.initiate();
-    return { publicValue, sharedSecret: finish(publicValue) };
+    throw badPublicValue(error);
   }
 }
 

@@ -1,4 +1,5 @@
-import { V1Notify, V1PayloadType } from '../../../iana/ikev1.ts';
+import { V1IdType, V1Notify, V1PayloadType } from '../../../iana/ikev1.ts';
+import { knownName } from '../../../iana/name.ts';
 import { Malformed } from '../../../lib/reader.ts';
 import { checkIdentity, type Identity } from '../../../policy/identity.ts';
 import { encodeV1Body } from '../../../wire/v1/message.ts';
@@ -34,15 +35,19 @@ export function hiddenId(body: Uint8Array): V1IdPayload {
   return { type: V1PayloadType.ID, idType, protocol, port, data: body.subarray(4), body };
 }
 
-/** The identity in it; undefined where it is none. */
-export function identityOf({ idType, data }: V1IdPayload): Identity | undefined {
+/** The identity in it; undefined where it is none, as what somebody else's key made of it hardly ever is. */
+export function identityOf({ idType, protocol, port, data }: V1IdPayload): Identity | undefined {
+  const isLikely = knownName(V1IdType, idType) !== undefined && (protocol === 0 || protocol === 17);
+  if (!isLikely || !IKE_PORTS.includes(port)) return undefined;
   try {
-    return idType === 0 ? undefined : checkIdentity(idType, data.slice());
+    return checkIdentity(idType, data.slice());
   } catch (error) {
     if (error instanceof Malformed) return undefined;
     throw error;
   }
 }
+
+const IKE_PORTS: readonly number[] = [0, 500, 4500];
 
 /** The body of a payload as it stands in the message. */
 export function bodyOf(payload: V1Payload): Uint8Array {

@@ -12,18 +12,22 @@ import { NotifyError, NotifyStatus } from '../iana/notify.ts';
 import { SequenceNumbers } from '../iana/transforms.ts';
 import type { ChildKeys, ChildSa, Reserved } from '../ike/child.ts';
 import { noCommonProposal, noCommonSelectors, selectorsRefused } from '../ike/failures.ts';
+import type { IpAddress } from '../lib/ip.ts';
 import type { ChildConfig } from '../policy/connection.ts';
 import { Failed, type Failure } from '../policy/failure.ts';
-import { isSubset, narrow, resolveSelectors, type SelectorMismatch } from '../policy/narrowing.ts';
+import { isSubset, narrow, type SelectorMismatch } from '../policy/narrowing.ts';
 import type { BackendFeatures, IpsecMode } from '../policy/sa.ts';
 import { formatSelector } from '../policy/selector-text.ts';
+import type { TrafficSelector } from '../policy/traffic-selector.ts';
+import type { Payload } from '../wire/v2/payload.ts';
 import {
-  fromWireSelector,
-  selectorForHost,
-  type TrafficSelector,
-  toWireSelector,
-} from '../policy/traffic-selector.ts';
-import type { Payload, TsPayload } from '../wire/v2/payload.ts';
+  type Asked,
+  askedSelectors,
+  asSeenHere,
+  configuredSelectors,
+  selectorPayload,
+  selectorsIn,
+} from './child-selectors.ts';
 import { findNotify, first, type Message, notify, Refused } from './flow.ts';
 import type { IkeSa } from './ike-sa.ts';
 import { compressionIn, compressionPayloads, speaksOfCompression, wantsCompression } from './ipcomp.ts';
@@ -63,6 +67,8 @@ export interface ChildOptions {
   readonly withoutKeyExchange: boolean;
   /** On a rekey: the mode of the SA being replaced. */
   readonly mode?: IpsecMode;
+  /** Virtual IPs that are asked for in the same message. */
+  readonly requested?: readonly IpAddress[];
 }
 
 /** What we ask for when `config` is wanted. Throws Failed (`local/unsupported`, `config/…`) when that cannot be. */
@@ -81,7 +87,7 @@ export function childOffer(
       summary: `${config.name}: the IPsec back end has no ${mode} mode with ${config.protocol} and ${config.proposals.map(({ text }) => text).join(', ')}`,
     });
   }
-  const [localTs, remoteTs] = configuredSelectors(sa, config);
+  const [localTs, remoteTs] = configuredSelectors(sa, config, options.requested);
   if (localTs.length === 0 || remoteTs.length === 0)
     throw new Failed({ code: 'config/missing', summary: `${config.name}: no traffic selectors` });
   return { config, inbound, proposals, mode, localTs, remoteTs };
@@ -222,11 +228,6 @@ function paddingFor({ tfcPadding }: ChildConfig, message: Message): number {
   return findNotify(message, NotifyStatus.ESP_TFC_PADDING_NOT_SUPPORTED) === undefined ? tfcPadding : 0;
 }
 
-interface Asked {
-  readonly local: readonly TrafficSelector[];
-  readonly remote: readonly TrafficSelector[];
-}
-
 type Fit =
   | {
       readonly kind: 'fits';
@@ -305,59 +306,6 @@ function chooseProposal(
     );
   const spi = offered.find(({ number }) => number === chosen.number)?.spi ?? new Uint8Array();
   return { chosen, spiOut: childSpiOf(spi) as number, mode };
-}
-
-/** TSi and TSr as the peer means them. */
-function askedSelectors(sa: IkeSa, request: Message, mode: IpsecMode): Asked {
-  return {
-    local: asSeenHere(sa, mode, 'local', selectorsIn(request, PayloadType.TSr)),
-    remote: asSeenHere(sa, mode, 'remote', selectorsIn(request, PayloadType.TSi)),
-  };
-}
-
-/**
- * Selectors that the peer sent, of our side or its own. In transport mode they are the ends of the IKE SA themselves,
- * and the peer knows neither what is behind a NAT of ours nor what a NAT makes of its own address (RFC 7296 §2.23.1).
- */
-function asSeenHere(
-  { peer, path }: IkeSa,
-  mode: IpsecMode,
-  side: 'local' | 'remote',
-  selectors: readonly TrafficSelector[],
-): readonly TrafficSelector[] {
-  const hidden = side === 'local' ? peer.natLocal : peer.natRemote;
-  if (mode !== 'transport' || !hidden) return selectors;
-  return selectors.map(one => selectorForHost(path[side].address, one.protocol, one));
-}
-
-function configuredSelectors(
-  sa: IkeSa,
-  config: ChildConfig,
-): readonly [readonly TrafficSelector[], readonly TrafficSelector[]] {
-  return [
-    resolveSelectors(config.localTs, [sa.path.local.address]),
-    resolveSelectors(config.remoteTs, [sa.path.remote.address]),
-  ];
-}
-
-/** The selectors of a TS payload that are address ranges; copied, since they outlive the message. */
-function selectorsIn(
-  message: Message,
-  type: typeof PayloadType.TSi | typeof PayloadType.TSr,
-): readonly TrafficSelector[] {
-  return (first(message, type)?.selectors ?? []).flatMap(wire => {
-    const selector = fromWireSelector(wire);
-    return selector === undefined
-      ? []
-      : [{ ...selector, start: selector.start.slice(), end: selector.end.slice() }];
-  });
-}
-
-function selectorPayload(
-  type: typeof PayloadType.TSi | typeof PayloadType.TSr,
-  selectors: readonly TrafficSelector[],
-): TsPayload {
-  return { type, selectors: selectors.map(toWireSelector) };
 }
 
 const MODE_NOTIFIES: readonly (readonly [IpsecMode, number])[] = [

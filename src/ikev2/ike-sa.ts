@@ -3,6 +3,7 @@ import type { ChildSa } from '../ike/child.ts';
 import type { IkeSaStatus } from '../ike/output.ts';
 import type { Host } from '../ike/session.ts';
 import type { VerifiedPeer } from '../ike/verified-peer.ts';
+import type { VirtualIps } from '../ike/virtual-ips.ts';
 import type { Secret } from '../lib/secret.ts';
 import type { Duration } from '../lib/time.ts';
 import type { Connection } from '../policy/connection.ts';
@@ -35,6 +36,8 @@ export interface IkeSa {
   readonly peer: PeerFacts;
   readonly children: readonly ChildSa[];
   state: IkeState;
+  /** Those that this SA has, until it hands them on or gives them back at its end. */
+  virtualIps: VirtualIps;
   readonly collisions: Collisions<IkeSa>;
   /** The task whose request is on its way; those that wait are not meant. */
   readonly running: Task | undefined;
@@ -54,7 +57,7 @@ export interface IkeSa {
 
   /** A new IKE SA with this one's connection, path, identities and facts, ready to receive: a rekey made it. No child moves yet. */
   succeed(parameters: Succession): IkeSa;
-  /** Moves all children, and the queued tasks about them, to `successor`; this SA becomes REKEYED. */
+  /** Moves all children, the virtual IPs and the queued tasks about children to `successor`; this SA becomes REKEYED. */
   handOver(successor: IkeSa): void;
   /** The SA is gone at once: children removed, keys wiped, nothing sent. */
   close(failure?: Failure): void;

@@ -1,5 +1,5 @@
 import { ExchangeType } from '../iana/ikev2.ts';
-import { activateOutbound, type ChildSa, childStatus } from '../ike/child.ts';
+import { activateOutbound, type ChildSa } from '../ike/child.ts';
 import { announceDown } from '../ike/child-events.ts';
 import { Children } from '../ike/children.ts';
 import type { IkeSaStatus } from '../ike/output.ts';
@@ -7,11 +7,12 @@ import { samePath } from '../ike/path.ts';
 import type { Host, Session } from '../ike/session.ts';
 import { Timers } from '../ike/timers.ts';
 import type { VerifiedPeer } from '../ike/verified-peer.ts';
+import { NO_VIRTUAL_IPS, releaseVirtualIps } from '../ike/virtual-ips.ts';
 import { formatIp } from '../lib/ip.ts';
 import { type Duration, type Instant, MINUTE, SECOND } from '../lib/time.ts';
 import type { ChildConfig, Connection } from '../policy/connection.ts';
 import { Failed, type Failure } from '../policy/failure.ts';
-import { formatIdentity, type Identity } from '../policy/identity.ts';
+import type { Identity } from '../policy/identity.ts';
 import { ikeLifetimes } from '../policy/lifetimes.ts';
 import type { BackendEvent, Path } from '../policy/sa.ts';
 import { type Header, HeaderFlag } from '../wire/header.ts';
@@ -27,6 +28,7 @@ import { rekeyIke } from './flows/rekey-ike.ts';
 import type { EmergingSa, IkeKeys, IkeSa, IkeState, Role, Succession, Task } from './ike-sa.ts';
 import { type PeerFacts, unknownPeer } from './peer-facts.ts';
 import { Protection } from './protection.ts';
+import { statusOf } from './status.ts';
 import { isSame, Tasks } from './tasks.ts';
 
 type TimerName = 'half-open' | 'keepalive' | 'liveness' | 'rekey' | 'reauth' | 'expire' | 'fragments';
@@ -60,6 +62,7 @@ export class Ikev2Session implements Session, EmergingSa {
   #localId: Identity | undefined;
   #remoteId: Identity | undefined;
   establishedAt: Instant | undefined;
+  virtualIps = NO_VIRTUAL_IPS;
   readonly #children: Children;
   readonly #tasks = new Tasks();
   running: Task | undefined;
@@ -190,30 +193,15 @@ export class Ikev2Session implements Session, EmergingSa {
   }
 
   status(): IkeSaStatus {
-    const phase = this.exchanges.phase;
-    const [rekeyAt, reauthAt] = [this.#timers.get('rekey'), this.#timers.get('reauth')];
-    return {
-      id: this.id,
-      connection: this.connection.name,
-      version: 2,
-      state: this.state,
-      ...(phase === undefined ? {} : { phase }),
-      role: this.role,
-      path: this.path,
-      ...(this.#localId === undefined ? {} : { localId: formatIdentity(this.#localId) }),
-      ...(this.#remoteId === undefined ? {} : { remoteId: formatIdentity(this.#remoteId) }),
-      initiatorSpi: this.initiatorSpi,
-      responderSpi: this.responderSpi,
-      natLocal: this.peer.natLocal,
-      natRemote: this.peer.natRemote,
-      ...(this.#keys === undefined ? {} : { proposal: this.#keys.proposal }),
-      ...(this.establishedAt === undefined ? {} : { establishedAt: this.establishedAt }),
-      ...(rekeyAt === undefined ? {} : { rekeyAt }),
-      ...(reauthAt === undefined ? {} : { reauthAt }),
-      children: this.children.map(childStatus),
-      tasksQueued: this.#tasks.list.map(nameOfTask),
-      tasksActive: this.running === undefined ? [] : [nameOfTask(this.running)],
-    };
+    return statusOf(this, {
+      phase: this.exchanges.phase,
+      localId: this.#localId,
+      remoteId: this.#remoteId,
+      proposal: this.#keys?.proposal,
+      rekeyAt: this.#timers.get('rekey'),
+      reauthAt: this.#timers.get('reauth'),
+      queued: this.#tasks.list,
+    });
   }
 
   // ── what flows see: IkeSa and EmergingSa ──
@@ -304,6 +292,8 @@ export class Ikev2Session implements Session, EmergingSa {
     const successor = to as Ikev2Session;
     const old = this.status();
     this.#children.moveTo(successor.#children);
+    successor.virtualIps = this.virtualIps;
+    this.virtualIps = NO_VIRTUAL_IPS;
     for (const task of this.#tasks.remove(({ kind }) => CHILD_TASKS.has(kind))) successor.start(task);
     successor.#inCharge = true;
     this.#inCharge = false;
@@ -328,6 +318,7 @@ export class Ikev2Session implements Session, EmergingSa {
     const configs = this.children.map(({ config }) => config);
     for (const child of this.children) announceDown(this, child, failure);
     this.#children.clear();
+    releaseVirtualIps(this.host, this.virtualIps);
     for (const task of queued) {
       task.failed?.(failure ?? STOPPED);
       if (task.kind === 'create-child') this.tellFailed(failure ?? STOPPED, task.child);
@@ -482,10 +473,6 @@ const UNFINISHED: Failure = {
 };
 
 const STOPPED: Failure = { code: 'local/stopped', summary: 'the IKE SA was closed' };
-
-function nameOfTask({ kind, subject }: Task): string {
-  return subject === '' ? kind : `${kind} ${subject}`;
-}
 
 /** What only an SA that came so far has. */
 function present<Value>(value: Value | undefined, what: string): Value {

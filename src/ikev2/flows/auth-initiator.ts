@@ -5,6 +5,7 @@ import { reserveSpi } from '../../ike/child.ts';
 import { announceUp } from '../../ike/child-events.ts';
 import { failureOf } from '../../ike/flow.ts';
 import type { VerifiedPeer } from '../../ike/verified-peer.ts';
+import { wantedAddresses } from '../../ike/virtual-ips.ts';
 import type { ChildConfig, RemoteAuth } from '../../policy/connection.ts';
 import { Failed, type Failure } from '../../policy/failure.ts';
 import { formatIdentity, type Identity } from '../../policy/identity.ts';
@@ -13,6 +14,8 @@ import type { NotifyPayload, Payload } from '../../wire/v2/payload.ts';
 import { certificateRequest } from '../auth/certificate-request.ts';
 import { methodNamed } from '../auth/index.ts';
 import { type ChildOffer, childOffer, confirmChild, offerPayloads } from '../child-offer.ts';
+import { ownSelectors } from '../child-selectors.ts';
+import { configurationRequest } from '../configuration.ts';
 import { heed, offered } from '../extensions/index.ts';
 import { type Exchanged, type Flow, findError, first, notify, request } from '../flow.ts';
 import type { EmergingSa } from '../ike-sa.ts';
@@ -27,7 +30,8 @@ import {
   onlyRound,
   verifyPeer,
 } from './auth.ts';
-import { installOurs, refusal, withdraw } from './create-child-exchange.ts';
+import { acceptConfiguration, hasConfiguration } from './configuration.ts';
+import { installOurs, type Negotiated, refusal, withdraw } from './create-child-exchange.ts';
 import { breach, type InitResult } from './init.ts';
 
 /**
@@ -57,11 +61,12 @@ export function* initiateIkeAuth(
       ? undefined
       : yield* reserveSpi(config.protocol, sa.path, wantsCompression(sa, config));
   let spiIsOurs = inbound !== undefined;
+  const requested = wantedAddresses(host, connection);
   try {
     const offer =
       config === undefined || inbound === undefined
         ? undefined
-        : childOffer(sa, config, inbound, { withoutKeyExchange: true });
+        : childOffer(sa, config, inbound, { withoutKeyExchange: true, requested });
     const id = idPayload(PayloadType.IDi, proof.identity);
     const { response, peer } = yield* mutualProof(sa, init, remote, proof.identity, [
       id,
@@ -69,6 +74,7 @@ export function* initiateIkeAuth(
       ...certificateRequest(host, connection),
       ...(remoteId === undefined ? [] : [idPayload(PayloadType.IDr, remoteId)]),
       proof.sign(octetsOf(init, 'initiator', id)),
+      ...(requested.length === 0 ? [] : [configurationRequest(requested)]),
       ...offered('auth-request', sa),
       ...(offer === undefined ? [] : offerPayloads(offer)),
     ]);
@@ -78,7 +84,7 @@ export function* initiateIkeAuth(
     if (offer !== undefined) {
       spiIsOurs = false;
       yield* concludeChild(sa, init, offer, response);
-    }
+    } else if (requested.length > 0) yield* takeAlone(sa, response);
   } finally {
     if (spiIsOurs && config !== undefined && inbound !== undefined)
       host.command({ kind: 'release-spi', protocol: config.protocol, spi: inbound.spi });
@@ -145,7 +151,7 @@ function rejection({ connection }: EmergingSa, notifyType: number, localId: Iden
   };
 }
 
-/** The IKE SA stands; what becomes of the child is another matter. */
+/** The IKE SA stands; what becomes of our addresses and of the child is another matter. */
 function* concludeChild(
   sa: EmergingSa,
   init: InitResult,
@@ -153,14 +159,9 @@ function* concludeChild(
   response: Exchanged,
 ): Flow<void> {
   const { config, inbound } = offer;
-  const error = findError(response);
   let spiIsOurs = true;
   try {
-    if (error !== undefined) throw new Failed(refusal(error, offer));
-    if (!hasChild(response)) throw breach('the answer to IKE_AUTH says nothing of the child');
-    const negotiated = yield* judged(offer, () =>
-      firstChild(sa, init, confirmChild(sa, offer, response), inbound),
-    );
+    const negotiated = yield* judged(offer, response, () => negotiatedIn(sa, init, offer, response));
     spiIsOurs = false;
     yield* installOurs(sa, negotiated, { outbound: true });
     announceUp(sa, negotiated.child);
@@ -171,12 +172,42 @@ function* concludeChild(
   }
 }
 
-/** An answer that cannot be accepted has left the peer with an SA: it is told to delete that. */
-function* judged<Result>({ config, inbound }: ChildOffer, judge: () => Result): Flow<Result> {
+/** Our addresses, where no child is asked for along with them. */
+function* takeAlone(sa: EmergingSa, response: Exchanged): Flow<void> {
   try {
-    return judge();
+    yield* acceptConfiguration(sa, response);
   } catch (error) {
-    if (error instanceof Failed) yield* withdraw(config, inbound.spi);
+    sa.tellFailed(failureOf(error));
+  }
+}
+
+/** What the answer says of our addresses, then of the child, which has them. Throws Failed. */
+function* negotiatedIn(
+  sa: EmergingSa,
+  init: InitResult,
+  offer: ChildOffer,
+  response: Exchanged,
+): Flow<Negotiated> {
+  const error = findError(response);
+  if (sa.connection.vips.length > 0 && (error === undefined || hasConfiguration(response)))
+    yield* acceptConfiguration(sa, response);
+  if (error !== undefined) throw new Failed(refusal(error, offer));
+  if (!hasChild(response)) throw breach('the answer to IKE_AUTH says nothing of the child');
+  const agreement = confirmChild(sa, offer, response);
+  const localTs = ownSelectors(sa, offer.config, agreement.localTs);
+  return firstChild(sa, init, { ...agreement, localTs }, offer.inbound);
+}
+
+/** An answer that cannot be accepted has left the peer with an SA, unless it refused one: it is told to delete that. */
+function* judged<Result>(
+  { config, inbound }: ChildOffer,
+  response: Exchanged,
+  judge: () => Flow<Result>,
+): Flow<Result> {
+  try {
+    return yield* judge();
+  } catch (error) {
+    if (error instanceof Failed && hasChild(response)) yield* withdraw(config, inbound.spi);
     throw error;
   }
 }

@@ -28,6 +28,7 @@ import {
   onlyRound,
   verifyPeer,
 } from './auth.ts';
+import { serveConfiguration } from './configuration.ts';
 import { installChild } from './create-child-exchange.ts';
 import { breach, type InitResult, proposalsIn } from './init.ts';
 import { acceptIkeSaInit, type Opening } from './init-responder.ts';
@@ -59,10 +60,23 @@ function* serveIkeAuth(
   const idr = idPayload(PayloadType.IDr, proof.identity);
   const signed = proof.sign(octetsOf(init, 'responder', idr));
   sa.establish(proof.identity, peer);
-  const child = hasChild(message) ? yield* serveChild(sa, init, message) : NOTHING;
+  const { payloads: configuration, refusal } = yield* serveConfiguration(sa, message);
+  const child =
+    refusal !== undefined
+      ? refusedChild(sa, refusal)
+      : hasChild(message)
+        ? yield* serveChild(sa, init, message)
+        : NOTHING;
   forget(init);
   return {
-    payloads: [idr, ...proof.certificates, signed, ...offered('auth-response', sa), ...child.payloads],
+    payloads: [
+      idr,
+      ...proof.certificates,
+      signed,
+      ...configuration,
+      ...offered('auth-response', sa),
+      ...child.payloads,
+    ],
     afterwards: child.afterwards,
   };
 }
@@ -184,10 +198,14 @@ function* serveChild(sa: EmergingSa, init: InitResult, message: Message): Flow<C
       afterwards: () => announceUp(sa, negotiated.child),
     };
   } catch (error) {
-    const refusal = error instanceof Refused ? error : undefined;
-    const payloads = [refusal?.answer ?? notify(NotifyError.TEMPORARY_FAILURE)];
-    return { payloads, afterwards: () => sa.tellFailed(failureOf(error), refusal?.child) };
+    return refusedChild(sa, error);
   }
+}
+
+function refusedChild(sa: EmergingSa, error: unknown): ChildPart {
+  const refusal = error instanceof Refused ? error : undefined;
+  const payloads = [refusal?.answer ?? notify(NotifyError.TEMPORARY_FAILURE)];
+  return { payloads, afterwards: () => sa.tellFailed(failureOf(error), refusal?.child) };
 }
 
 /** What fails in here is told to the peer as AUTHENTICATION_FAILED, whatever it was. */

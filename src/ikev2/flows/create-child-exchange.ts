@@ -273,6 +273,20 @@ export function refusal({ notifyType }: NotifyPayload, offer: ChildOffer): Failu
       return offerRefused(offer.proposals, { key: `${config.protocol}_proposals`, of: config.name });
     case NotifyError.TS_UNACCEPTABLE:
       return selectorsRefused(offer.localTs, offer.remoteTs, config.name);
+    case NotifyError.INTERNAL_ADDRESS_FAILURE:
+      return {
+        code: 'peer/no-address',
+        summary: `${config.name}: the peer has no virtual IP for us`,
+        remedy: "see the peer's pools: they are used up, or have no addresses of the family asked for",
+        notify: name,
+      };
+    case NotifyError.FAILED_CP_REQUIRED:
+      return {
+        code: 'peer/address-not-asked',
+        summary: `${config.name}: the peer wants us to ask for a virtual IP`,
+        remedy: 'set vips = 0.0.0.0 in the connection, or take the pools out of it at the peer',
+        notify: name,
+      };
     case NotifyError.NO_ADDITIONAL_SAS:
       return {
         code: 'peer/no-additional-sas',

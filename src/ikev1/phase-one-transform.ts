@@ -39,7 +39,7 @@ function readTransform(transform: V1Transform, proposalNumber: number, number: n
   const hash = hashFromOakley(numberOf(attributes, OakleyAttribute.HASH_ALGORITHM) ?? 0);
   const group = numberOf(attributes, OakleyAttribute.GROUP_DESCRIPTION) ?? 0;
   const cipher = encryptionFromOakley(numberOf(attributes, OakleyAttribute.ENCRYPTION_ALGORITHM) ?? 0);
-  const foreign = attributes.filter(({ type }, i) => !UNDERSTOOD.has(type) || isRepeated(attributes, i));
+  const foreign = attributes.filter((attribute, i) => !isUnderstood(attribute) || isRepeated(attributes, i));
   const transforms: OfferedProposal['transforms'] = [
     ...(cipher === undefined
       ? []
@@ -84,6 +84,12 @@ const UNDERSTOOD: ReadonlySet<number> = new Set([
   OakleyAttribute.KEY_LENGTH,
   ...LIFE,
 ]);
+
+/** A value of more octets than a number has is none of those that are known, and not the same as no value. */
+function isUnderstood(attribute: V1Attribute): boolean {
+  const { type } = attribute;
+  return UNDERSTOOD.has(type) && (LIFE.includes(type) || attributeNumber(attribute) !== undefined);
+}
 
 /** Only the life may be said several times, in several units (RFC 2407 §4.5.2). */
 function isRepeated(attributes: readonly V1Attribute[], at: number): boolean {

@@ -132,10 +132,15 @@ const UNDERSTOOD: ReadonlySet<number> = new Set([
   ...LIFE,
 ]);
 
-/** An extended sequence number of any value but one is refused (RFC 4304 §3). */
+/**
+ * A value of more octets than a number has is none of those that are known, and not the same as no value. An extended
+ * sequence number of any value but one is refused (RFC 4304 §3).
+ */
 function isUnderstood(attribute: V1Attribute): boolean {
-  if (attribute.type === IpsecAttribute.EXTENDED_SEQUENCE_NUMBER) return attributeNumber(attribute) === 1;
-  return UNDERSTOOD.has(attribute.type);
+  const { type } = attribute;
+  const value = attributeNumber(attribute);
+  if (type === IpsecAttribute.EXTENDED_SEQUENCE_NUMBER) return value === 1;
+  return UNDERSTOOD.has(type) && (LIFE.includes(type) || value !== undefined);
 }
 
 function isRepeated(attributes: readonly V1Attribute[], at: number): boolean {

@@ -174,7 +174,7 @@ test('IKEv1 is there for connections that ask for it or leave it open', () => {
     const { connection, failures, warnings } = read(
       `version = ${version}\nproposals = aes128-sha256-modp2048\ndpd_timeout = 90s\naggressive = yes`,
     );
-    assert.deepEqual([failures, warnings], [[], []]);
+    assert.deepEqual([failures, warnings.length], [[], version === 2 ? 2 : 0]);
     const { dpdTimeout, aggressive } = connection;
     assert.deepEqual([connection.version, dpdTimeout, aggressive], [version, 90_000, true]);
   }

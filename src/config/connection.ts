@@ -6,6 +6,7 @@ import { CONNECTION, CONNECTION_SECTIONS } from './schema/connection.ts';
 import { checkSections, readSection } from './schema.ts';
 import type { Section } from './section.ts';
 import { time } from './value-types.ts';
+import { tellOtherVersion } from './version.ts';
 import { checkXauth } from './xauth.ts';
 
 /**
@@ -35,6 +36,7 @@ export function connectionFrom(section: Section, context: ReadingContext): Conne
   const remote = remoteRounds(section, context);
   checkXauth(section, { version, local, remote }, report);
   checkEncryption(section, { version, local, remote }, context);
+  tellOtherVersion(section, version, values, report);
   return {
     name: section.name,
     version,

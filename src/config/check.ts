@@ -5,6 +5,7 @@ import { endEntityFault, type KeyPurpose, ownFault } from '../pki/fitness.ts';
 import { readPublicKey } from '../pki/public-key.ts';
 import { type Connection, isEncryption, type LocalAuth } from '../policy/connection.ts';
 import { type Credentials, findPrivateKey } from '../policy/credentials.ts';
+import { guessableKey } from '../policy/guessable-key.ts';
 import type { Pool } from '../policy/pool.ts';
 import type { CredentialFiles } from './credentials.ts';
 import { checkSeparation, placeOfKeys } from './encryption.ts';
@@ -121,6 +122,11 @@ function checkSecrets(
   report: Report,
 ): void {
   const wantsSecret = [...connection.local, ...connection.remote].some(({ method }) => method === 'psk');
+  const guessable = guessableKey(connection, credentials);
+  if (guessable !== undefined) {
+    const at = section.settings.get('aggressive')?.at ?? section.at;
+    report.warn(at, guessable.summary, guessable.remedy);
+  }
   if (!wantsSecret || credentials.shared.some(({ use }) => use === 'ike')) return;
   report.warn(
     section.at,

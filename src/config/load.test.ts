@@ -208,6 +208,28 @@ test('keys and certificates that never meet are told where none is named', t => 
   assert.match(found(keyless).warnings.join(), /connection "gw" has no private key to prove/);
 });
 
+test('a shared key of IKEv1 that can be guessed is told of at its place, and never shown', t => {
+  const conf = (more: string, secret: string) => `connections { gw { version = 1
+      ${more}
+      local { auth = psk
+        id = moon.example.org }
+      remote { auth = psk
+        id = sun.example.org } } }
+    secrets { ike-moon { secret = ${secret} } }`;
+  const weak = found(directory(t, { 'swanctl.conf': conf('aggressive = yes', 'summer2024') }));
+  assert.match(
+    weak.warnings.join(),
+    /^swanctl\.conf:2:\d+: connection "gw" has aggressive mode .*"ike-moon" is worth about \d+ bits/,
+  );
+  assert.doesNotMatch(weak.warnings.join(), /summer2024/);
+  const main = found(directory(t, { 'swanctl.conf': conf('', 'summer2024') }));
+  assert.match(main.warnings.join(), /connection "gw" has main mode .* about \d+ bits/);
+  const strong = found(
+    directory(t, { 'swanctl.conf': conf('', '0x9f8e1c0b7a6d5f4e3c2b1a09182736455a6b7c8d') }),
+  );
+  assert.deepEqual(strong.warnings, []);
+});
+
 test('raw public keys need no certificate', t => {
   const conf =
     'connections { gw { local { auth = pubkey\n pubkeys = moon.pub }\n remote { pubkeys = sun.pub } } }';

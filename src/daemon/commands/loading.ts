@@ -14,7 +14,9 @@ import {
 import { listOf, type Message, octetsOf, sectionsOf, textOf } from '../../control/vici/message.ts';
 import type { Command } from '../../control/vici/server-client.ts';
 import type { CryptoProvider } from '../../crypto/provider.ts';
+import type { Connection } from '../../policy/connection.ts';
 import { Failed, type FailureCode } from '../../policy/failure.ts';
+import { guessableKey } from '../../policy/guessable-key.ts';
 import { keyId } from '../key-id.ts';
 import type { LiveConfiguration } from '../live-configuration.ts';
 import type { StartActions } from '../start-actions.ts';
@@ -57,6 +59,7 @@ export function loadingCommands(subjects: LoadingSubjects): Readonly<Record<stri
     },
     'load-shared': async message => {
       live.loadShared(configured(() => sharedKeyFromTree(message as PlainTree)));
+      for (const connection of live.connections) tellGuessable(connection, subjects);
       return DONE;
     },
     'unload-shared': async message => {
@@ -84,17 +87,29 @@ export function loadingCommands(subjects: LoadingSubjects): Readonly<Record<stri
   };
 }
 
-function loadConnection(
-  message: Message,
-  { live, actions, provider, onWarning, onLoaded }: LoadingSubjects,
-): Message {
+function loadConnection(message: Message, subjects: LoadingSubjects): Message {
+  const { live, actions, provider, onWarning, onLoaded } = subjects;
   const [name, section] = sectionIn(message, 'connection');
   const inline = configured(() => connectionFromTree(name, section, provider));
   for (const warning of inline.warnings) onWarning(warning);
   const before = live.connection(name);
   if (live.loadConnection(inline)) actions.replace(before, inline.connection);
+  tellGuessable(inline.connection, subjects);
   onLoaded(`${before === undefined ? 'added' : 'updated'} vici connection: ${name}`);
   return DONE;
+}
+
+const told = new WeakMap<LiveConfiguration, Set<string>>();
+
+/** Keys and connections come one by one, in any order: what is to be said of both together is said once. */
+function tellGuessable(connection: Connection, { live, onWarning }: LoadingSubjects): void {
+  const guessable = guessableKey(connection, live.credentials);
+  if (guessable === undefined) return;
+  const before = told.get(live) ?? new Set();
+  told.set(live, before);
+  if (before.has(guessable.summary)) return;
+  before.add(guessable.summary);
+  onWarning({ at: { file: 'load-shared', line: 0, column: 0 }, ...guessable });
 }
 
 /** Kinds of certificates, by the words of a `load-cert`; those that mean nothing here are refused by name. */

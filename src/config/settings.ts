@@ -19,6 +19,8 @@ export interface Settings {
   readonly engine: EngineKnobs;
   /** Where the control socket is to be. */
   readonly control?: string;
+  /** An IKE SA goes with the last child that goes for its inactivity. */
+  readonly inactivityCloseIke?: boolean;
   /** Folder to save keys in, for decryption of captures. */
   readonly saveKeys?: string;
   /** Routes for what goes through tunnels; false leaves them to others. */
@@ -54,6 +56,7 @@ interface EngineKnobs {
   readonly halfOpenLimit?: number;
   readonly fragmentSize?: number;
   readonly natKeepAlive?: number;
+  readonly retryInitiateInterval?: number;
   readonly deleteRekeyedDelay?: number;
   readonly allowAggressivePsk?: boolean;
   readonly signatureAuthentication?: boolean;
@@ -103,11 +106,13 @@ function fromCharon(charon: Section, report: Report): Omit<Settings, 'warnings'>
       ),
       ...defined('fragmentSize', values.fragment_size === 0 ? undefined : values.fragment_size),
       ...defined('natKeepAlive', values.keep_alive),
+      ...defined('retryInitiateInterval', values.retry_initiate_interval),
       ...defined('deleteRekeyedDelay', values.delete_rekeyed_delay),
       ...defined('allowAggressivePsk', values.i_dont_care_about_security_and_use_aggressive_mode_psk),
       ...defined('signatureAuthentication', values.signature_authentication),
     },
     ...defined('routes', routesOf(values)),
+    ...(values.inactivity_close_ike && { inactivityCloseIke: true }),
     ...plugins,
     ...(logLevel === undefined ? {} : { logLevel }),
     ...(logFiles.length === 0 ? {} : { logFiles }),

@@ -86,6 +86,11 @@ export class BackendQueue {
     return this.#inOrder(id, () => this.#remove(id));
   }
 
+  /** Has `work` done between what was said of an SA so far and what will be. It must not reject. */
+  inTurn(id: number, work: () => Promise<void>): void {
+    void this.#inOrder(id, work);
+  }
+
   /** Resolves when everything asked so far has been carried out. */
   async settled(): Promise<void> {
     while (this.#tails.size > 0) await Promise.allSettled(this.#tails.values());

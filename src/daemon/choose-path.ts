@@ -33,6 +33,11 @@ export async function pathOf(connection: Connection, transport: UdpTransport): P
   return choosePath(transport, { address, port: connection.remotePort }, local);
 }
 
+/** Whether `connection` says whom to call. */
+export function namesPeer({ remoteAddresses }: Connection): boolean {
+  return remoteAddresses.some(isHost);
+}
+
 /** One host, as opposed to all, a prefix or a range of them. */
 function isHost(text: string): boolean {
   return text !== '%any' && text !== '%any4' && text !== '%any6' && !/[/]|\d-/.test(text);

@@ -258,6 +258,11 @@ export class Gateway {
     await this.#options.backend.addPolicy?.({ ...policy, kind: 'drop' });
   }
 
+  /** For whoever hears that a Child SA ends: `work` is done before it leaves the back end. It must not reject. */
+  beforeRemoval(childId: number, work: () => Promise<void>): void {
+    this.#queue.inTurn(childId, work);
+  }
+
   async removePolicy(id: number): Promise<void> {
     await this.#options.backend.removePolicy?.(id);
   }

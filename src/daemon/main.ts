@@ -17,6 +17,7 @@ import { FailuresSeen } from './failures-seen.ts';
 import { Gateway } from './gateway.ts';
 import { Handshakes } from './handshakes.ts';
 import { History } from './history.ts';
+import { Inactivity } from './inactivity.ts';
 import { type Base, LiveConfiguration, NO_BASE } from './live-configuration.ts';
 import { type Logger, logEvent, openLog } from './log.ts';
 import { LogFiles, lineText } from './log-files.ts';
@@ -102,6 +103,15 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
       feed.say({ group: 'CHD', level: 1, ...source, text });
     });
     gateway.on(event => updown.note(event));
+    const inactivity = new Inactivity(gateway, {
+      now,
+      closeIke: settings.inactivityCloseIke === true,
+      onClose: ({ connection, id: ike }, text) => {
+        if (!isText) log.info({ group: 'job', connection, ike }, text);
+        feed.say({ group: 'JOB', level: 1, connection, ike, text });
+      },
+    });
+    closing.push(async () => inactivity.close());
     // The last of them are begun by the end of the gateway.
     closing.push(() => updown.settled());
     closing.push(() => gateway.close(FAREWELL));

@@ -39,11 +39,18 @@ export class StandingPolicies {
     return [...this.#installed.values()];
   }
 
-  /** Installs what `child` asks for in the place of what it has; rejects with `Failed`, nothing left behind. */
-  install(connection: Connection, child: ChildConfig): Promise<void> {
+  has(connection: string, child: string): boolean {
+    return this.#installed.has(keyOf(connection, child));
+  }
+
+  /**
+   * Installs what `child` asks for in the place of what it has; rejects with `Failed`, nothing left behind. A trap is for
+   * SAs along `known`, or along the way that the connection's first message would go.
+   */
+  install(connection: Connection, child: ChildConfig, known?: Path): Promise<void> {
     return this.#inTurn(async () => {
       const kind = child.mode === 'pass' || child.mode === 'drop' ? child.mode : 'trap';
-      const path = kind === 'trap' ? await this.#pathOf(connection, child) : ANYWHERE;
+      const path = kind === 'trap' ? (known ?? (await this.#pathOf(connection, child))) : ANYWHERE;
       const localTs = resolveSelectors(child.localTs, [path.local.address]);
       const remoteTs = resolveSelectors(child.remoteTs, [path.remote.address]);
       await this.#remove(connection.name, child.name);

@@ -1,13 +1,18 @@
 import { isDeepStrictEqual } from 'node:util';
+import type { IkeEvent } from '../ike/output.ts';
+import { afterLoss } from '../policy/after-loss.ts';
 import type { ChildConfig, Connection } from '../policy/connection.ts';
 import type { Failure } from '../policy/failure.ts';
+import { namesPeer } from './choose-path.ts';
 import { failureOf } from './failure-of.ts';
 import type { Gateway } from './gateway.ts';
 import type { StandingPolicies } from './standing-policies.ts';
 
+type ChildDown = Extract<IkeEvent, { kind: 'child-up' | 'child-down' }>;
+
 /**
- * What follows when connections come, change and go: `start_action` of their children is done, and undone again. It
- * also remembers which children are wanted up, by their configuration or by a person.
+ * What follows when connections come, change and go: `start_action` of their children is done, and undone again, and
+ * traps that `close_action` and `dpd_action` ask for are put in when their SAs go. It also remembers which children are wanted up, by their configuration or by a person.
  */
 export class StartActions {
   readonly #gateway: Gateway;
@@ -24,6 +29,9 @@ export class StartActions {
     this.#gateway = gateway;
     this.#policies = policies;
     this.#onFailure = onFailure;
+    gateway.on(event => {
+      if (event.kind === 'child-down') this.#trapAfter(event);
+    });
   }
 
   /**
@@ -83,6 +91,23 @@ export class StartActions {
     else if (child !== undefined) this.#wanted.delete(`${connection}/${child}`);
     else if (!wanted)
       for (const name of [...this.#wanted]) if (name.startsWith(`${connection}/`)) this.#wanted.delete(name);
+  }
+
+  /**
+   * `close_action` and `dpd_action` with `trap`: the policy stands before those of the SA go, so that nothing leaves in
+   * clear in between. What is to be begun anew at once is the engine's affair.
+   */
+  #trapAfter({ ike, child: { id, name }, failure }: ChildDown): void {
+    const connection = this.#gateway.connections.find(known => known.name === ike.connection);
+    const child = connection?.children.find(known => known.name === name);
+    if (connection === undefined || child === undefined || !afterLoss(child, failure).trap) return;
+    if (this.#policies.has(connection.name, name)) return;
+    this.#gateway.beforeRemoval(id, () =>
+      this.#policies
+        // Nobody could be called for a trap whose peer is not named: that is what fails then.
+        .install(connection, child, namesPeer(connection) ? ike.path : undefined)
+        .catch(error => this.#onFailure(`${connection.name}/${name}`, failureOf(error))),
+    );
   }
 
   /** Ends the SAs that `start` began, and an IKE SA that has nothing else. */

@@ -182,6 +182,35 @@ for (const { what, failure, established, child, tries, again } of CASES) {
   });
 }
 
+test('revival: a peer that cannot even be written to is tried again in the time that is set for it', () => {
+  const ended = (revival: Revival, ours: boolean): void =>
+    revival.ended(
+      {
+        connection: CONNECTION,
+        ours,
+        establishedAt: undefined,
+        children: [CHILD],
+        failure: { code: 'local/address', summary: '' },
+      },
+      1000,
+    );
+  for (const [interval, ours, at] of [
+    [0, true, undefined],
+    [MINUTE, false, undefined],
+    [MINUTE, true, 1000 + MINUTE],
+  ] as const) {
+    const revival = new Revival(interval);
+    ended(revival, ours);
+    assert.equal(revival.deadline, at);
+  }
+  const revival = new Revival(MINUTE);
+  for (let i = 0; i < 10; i++) {
+    ended(revival, true);
+    assert.equal(revival.deadline, 1000 + MINUTE, 'keyingtries does not count here, and pauses do not grow');
+    assert.equal(revival.take(1000 + MINUTE).length, 1);
+  }
+});
+
 test('revival: pauses grow while it goes wrong at once, and a long life makes up for it', () => {
   const revival = new Revival();
   const lose = (at: number, since: number): number => {

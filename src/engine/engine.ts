@@ -59,7 +59,7 @@ const REPLACED: Failure = { code: 'local/superseded', summary: 'made anew, with 
 export class Engine {
   readonly #host: EngineHost;
   readonly #strangers: Strangers;
-  readonly #revival = new Revival();
+  readonly #revival: Revival;
   /** What initiated SAs were begun for, until they stand. */
   readonly #wanted = new Map<Session, readonly ChildConfig[]>();
   /** Which SA goes when this one stands. */
@@ -68,6 +68,7 @@ export class Engine {
 
   constructor({ settings, ...options }: EngineOptions) {
     this.#host = new EngineHost({ ...options, settings: { ...DEFAULT_SETTINGS, ...settings } });
+    this.#revival = new Revival(this.#host.settings.retryInitiateInterval);
     this.#strangers = new Strangers(this.#host, PROTOCOLS);
     this.#host.watcher = {
       established: session => this.#established(session),

@@ -1,4 +1,5 @@
 import { type Duration, type Instant, MINUTE, SECOND } from '../lib/time.ts';
+import { afterLoss } from '../policy/after-loss.ts';
 import type { ChildConfig, Connection } from '../policy/connection.ts';
 import type { Failure } from '../policy/failure.ts';
 
@@ -35,7 +36,13 @@ interface Record {
 /** Decides which IKE SAs come back: `keyingtries` before they stand, `dpd_action` and `close_action` of their children afterwards. */
 export class Revival {
   readonly #records = new Map<string, Record>();
+  readonly #retryInterval: Duration;
   #pending: readonly Attempt[] = [];
+
+  /** `retryInterval`: when a peer is tried again that could not even be written to; 0 is never. */
+  constructor(retryInterval: Duration = 0) {
+    this.#retryInterval = retryInterval;
+  }
 
   /** An SA of `connection` stands. */
   established(connection: string): void {
@@ -48,14 +55,17 @@ export class Revival {
     const { connection, establishedAt } = ending;
     const record = this.#records.get(connection.name) ?? { failures: 0, attempts: 0 };
     this.#records.set(connection.name, record);
-    const children = establishedAt === undefined ? this.#afterFailure(ending, record) : afterLoss(ending);
+    const children = establishedAt === undefined ? this.#afterFailure(ending, record) : toRestart(ending);
     if (establishedAt !== undefined && now - establishedAt >= SUCCESS) record.failures = 0;
     if (children.length === 0) {
       if (establishedAt === undefined) this.#records.delete(connection.name);
       return;
     }
-    const pause =
-      record.failures === 0 ? 0 : Math.min(FIRST_PAUSE * 2 ** (record.failures - 1), LONGEST_PAUSE);
+    const pause = isUnreachable(ending)
+      ? this.#retryInterval
+      : record.failures === 0
+        ? 0
+        : Math.min(FIRST_PAUSE * 2 ** (record.failures - 1), LONGEST_PAUSE);
     record.failures++;
     this.#pending = [...this.#pending, { connection: connection.name, children, at: now + pause }];
   }
@@ -84,29 +94,25 @@ export class Revival {
   }
 
   /** Only silence is worth another try: who refuses once refuses again. */
-  #afterFailure(
-    { connection, ours, failure, children }: Ending,
-    record: Record,
-  ): readonly (string | undefined)[] {
-    if (!ours || failure?.code !== 'peer/silent') return [];
-    record.attempts++;
-    if (connection.keyingTries !== 0 && record.attempts >= connection.keyingTries) return [];
+  #afterFailure(ending: Ending, record: Record): readonly (string | undefined)[] {
+    const { connection, ours, failure, children } = ending;
+    if (!ours) return [];
+    if (isUnreachable(ending)) {
+      if (this.#retryInterval === 0) return [];
+    } else {
+      if (failure?.code !== 'peer/silent') return [];
+      record.attempts++;
+      if (connection.keyingTries !== 0 && record.attempts >= connection.keyingTries) return [];
+    }
     return children.length === 0 ? [undefined] : children.map(({ name }) => name);
   }
 }
 
-function afterLoss({ failure, children }: Ending): readonly string[] {
-  const wanted = (config: ChildConfig): boolean => {
-    switch (failure?.code) {
-      case undefined:
-      case 'local/stopped':
-      case 'local/superseded':
-        return false;
-      case 'peer/deleted':
-        return config.closeAction === 'start';
-      default:
-        return config.dpdAction === 'restart';
-    }
-  };
-  return [...new Set(children.filter(wanted).map(({ name }) => name))];
+/** Its name had no address, or none of ours leads there. */
+function isUnreachable({ establishedAt, failure }: Ending): boolean {
+  return establishedAt === undefined && failure?.code === 'local/address';
+}
+
+function toRestart({ failure, children }: Ending): readonly string[] {
+  return [...new Set(children.filter(config => afterLoss(config, failure).start).map(({ name }) => name))];
 }

@@ -39,5 +39,5 @@ function ownerOf(
 }
 
 function isTrap({ startAction, closeAction, dpdAction }: ChildConfig): boolean {
-  return startAction.includes('trap') || closeAction.includes('trap') || dpdAction === 'trap';
+  return startAction.includes('trap') || closeAction.includes('trap') || dpdAction.includes('trap');
 }

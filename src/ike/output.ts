@@ -230,6 +230,8 @@ export interface EngineSettings {
   /** Largest IP packet for IKE messages before they are fragmented, octets. */
   readonly fragmentSize: number;
   readonly natKeepAlive: Duration;
+  /** When a peer whose name has no address, or to whom there is no way, is tried again; 0 is never. */
+  readonly retryInitiateInterval: Duration;
   /** Answer aggressive mode of IKEv1 with a shared key: whoever asks gets what the key can be guessed from off line. */
   readonly allowAggressivePsk: boolean;
   /** Speak RFC 7427: announce hash algorithms, heed the peer's, sign by method 14. */

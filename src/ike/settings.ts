@@ -15,6 +15,7 @@ export const DEFAULT_SETTINGS: EngineSettings = {
   halfOpenLimit: 10_000,
   fragmentSize: 1280,
   natKeepAlive: 20 * SECOND,
+  retryInitiateInterval: 0,
   allowAggressivePsk: false,
   signatureAuthentication: true,
   deleteRekeyedDelay: 5 * SECOND,

@@ -118,7 +118,7 @@ export interface ChildConfig {
   readonly lifePackets: bigint;
   readonly startAction: StartAction;
   readonly closeAction: StartAction;
-  readonly dpdAction: 'clear' | 'trap' | 'restart';
+  readonly dpdAction: 'clear' | 'trap' | 'restart' | 'trap|restart';
   readonly replayWindow: number;
   readonly tfcPadding: number;
   readonly reqid: number;

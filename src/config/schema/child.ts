@@ -56,9 +56,14 @@ export const CHILD = {
   policies: one(boolean, 'yes', 'Install policies for the traffic selectors, and routes to them.'),
   policies_fwd_out: refused(one(boolean, 'no', 'Install policies for forwarded outbound traffic.')),
   dpd_action: one(
-    choice(['clear', 'trap', 'restart'], { none: 'clear', route: 'trap', start: 'restart' }),
+    choice(['clear', 'trap', 'restart', 'trap|restart'], {
+      none: 'clear',
+      route: 'trap',
+      start: 'restart',
+      'trap|start': 'trap|restart',
+    }),
     'clear',
-    'What follows when the peer is dead: nothing, a trap, or a new start.',
+    'What follows when the peer is dead: nothing, a trap, a new start, or both at once.',
   ),
   start_action: one(
     action,
@@ -71,7 +76,7 @@ export const CHILD = {
     'no',
     'Compress packets with DEFLATE (RFC 3173), where the peer does too, no NAT is between and the kernel carries them.',
   ),
-  inactivity: ignored(one(time, '0s', 'Close the SA after this long without traffic; 0 never does.')),
+  inactivity: one(time, '0s', 'Close the SA after this long without traffic; 0 never does.'),
   reqid: one(u32, '0', 'Fixed number that binds SAs to policies; 0 chooses one.'),
   priority: one(u32, '0', 'Fixed priority of the policies, lower first; 0 computes it from the selectors.'),
   interface: refused(maybe(text, 'any', 'Interface that the policies are bound to.')),

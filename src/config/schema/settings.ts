@@ -24,6 +24,16 @@ export const CHARON = {
     'Largest IP packet for IKE messages before they are split.',
   ),
   keep_alive: maybe(time, '20s', 'How often a NAT is reminded of an idle SA; 0 is off.'),
+  retry_initiate_interval: maybe(
+    time,
+    '0s',
+    'When a connection is begun again whose peer has no address, or none that can be reached; 0 never does.',
+  ),
+  inactivity_close_ike: one(
+    boolean,
+    'no',
+    'With the last child that goes for its `inactivity`, the IKE SA goes too.',
+  ),
   delete_rekeyed_delay: maybe(time, '5s', 'How long a replaced inbound SA still receives.'),
   i_dont_care_about_security_and_use_aggressive_mode_psk: maybe(
     boolean,
@@ -113,13 +123,13 @@ export const CHARON_IGNORED: readonly string[] = (
   'dh_exponent_ansi_x9_42 dlopen_use_rtld_now dns1 dns2 flush_auth_cfg follow_redirects ' +
   'force_eap_only_authentication group hash_and_url ' +
   'ignore_acquire_ts ignore_routing_tables ikesa_limit ' +
-  'ikesa_table_segments ikesa_table_size inactivity_close_ike init_limit_job_load initiator_only ' +
+  'ikesa_table_segments ikesa_table_size init_limit_job_load initiator_only ' +
   'install_virtual_ip install_virtual_ip_on integrity_test interfaces_ignore interfaces_use ' +
   'keep_alive_dpd_margin load load_modular make_before_break max_ikev1_exchanges max_packet ' +
   'multiple_authentication nbns1 nbns2 ocsp_nonce_len piggyback_child_rekey prefer_best_path ' +
   'prefer_configured_proposals prefer_previous_dh_group prefer_temporary_addrs process_route rdn_matching ' +
   'receive_delay receive_delay_request receive_delay_response receive_delay_type replay_window reqid_base ' +
-  'retransmit_jitter retransmit_limit retry_initiate_interval reuse_ikesa ' +
+  'retransmit_jitter retransmit_limit reuse_ikesa ' +
   'rsa_pss rsa_pss_trailerfield send_delay send_delay_request send_delay_response send_delay_type ' +
   'send_vendor_id signature_authentication_constraints spi_label spi_mask spi_max ' +
   'spi_min ssh_agent threads user'

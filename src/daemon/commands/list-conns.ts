@@ -65,8 +65,7 @@ function childSection(child: ChildConfig): Message {
     rekey_time: seconds(child.rekeyTime),
     rekey_bytes: String(child.rekeyBytes),
     rekey_packets: String(child.rekeyPackets),
-    dpd_action:
-      child.dpdAction === 'clear' ? 'none' : child.dpdAction === 'restart' ? 'start' : child.dpdAction,
+    dpd_action: child.dpdAction.replace('clear', 'none').replace('restart', 'start'),
     close_action: child.closeAction,
     'local-ts': child.localTs.map(formatSelector),
     'remote-ts': child.remoteTs.map(formatSelector),

@@ -10,7 +10,6 @@ import type {
   Question,
 } from '../ike/output.ts';
 import type { IpsecBackend } from '../ipsec/backend.ts';
-import { toHex } from '../lib/bytes.ts';
 import type { Instant } from '../lib/time.ts';
 import type { UdpTransport } from '../net/transport.ts';
 import type { ChildConfig, Connection } from '../policy/connection.ts';
@@ -23,6 +22,7 @@ import { formatSelector } from '../policy/selector-text.ts';
 import type { TrafficSelector } from '../policy/traffic-selector.ts';
 import { BackendQueue } from './backend-queue.ts';
 import { now } from './clock.ts';
+import { DatagramTrace, type TracedDatagram } from './datagram-trace.ts';
 import { failureOf } from './failure-of.ts';
 import { Leases } from './leases.ts';
 
@@ -47,23 +47,11 @@ export interface SaTarget {
   readonly childId?: number;
 }
 
-/** A datagram of IKE that went by. */
-export interface TracedDatagram {
-  readonly direction: 'in' | 'out';
-  readonly octets: number;
-  readonly path: Path;
-  /** Absent on those of nobody. */
-  readonly ike?: number;
-  readonly connection?: string;
-}
-
 /** Whose traffic a policy without an SA is. */
 export interface PolicyOwner {
   readonly connection: Connection;
   readonly child: ChildConfig;
 }
-
-type MessageEvent = Extract<IkeEvent, { kind: 'message' }>;
 
 /**
  * One host's IKE: an engine, the sockets it speaks through and the IPsec back end it fills. The gateway performs
@@ -77,13 +65,9 @@ export class Gateway {
   readonly #queue: BackendQueue;
   readonly #listeners = new Set<(event: IkeEvent) => void>();
   readonly #waiting = new Set<() => void>();
-  readonly #tracing = new Set<(datagram: TracedDatagram) => void>();
+  readonly #trace = new DatagramTrace();
   readonly #expiring = new Set<(id: number) => void>();
   readonly #spending = new Set<(id: number, usage: ChildSaUsage) => void>();
-  /** Whose the datagrams with these SPIs are, the youngest. */
-  readonly #traced = new Map<string, MessageEvent>();
-  /** What the engine said last of a message going out: the datagrams that follow carry it. */
-  #announced: MessageEvent | undefined;
   #connections: ReadonlyMap<string, Connection>;
   #timer: NodeJS.Timeout | undefined;
   #timerAt: Instant | undefined;
@@ -110,7 +94,7 @@ export class Gateway {
     options.transport.onDatagram((datagram, path) =>
       this.#enter(at => {
         const outputs = this.#engine.receive(datagram, path, at);
-        this.#trace('in', datagram, path, incoming(outputs));
+        this.#trace.incoming(datagram, path, outputs);
         return outputs;
       }),
     );
@@ -296,8 +280,7 @@ export class Gateway {
 
   /** Calls `listener` for every datagram of IKE, as far as known with the SA it belongs to. Answers a function that ends it. */
   onTraced(listener: (datagram: TracedDatagram) => void): () => void {
-    this.#tracing.add(listener);
-    return () => this.#tracing.delete(listener);
+    return this.#trace.on(listener);
   }
 
   /** Calls `listener` with the number of each SA that the back end lets end. */
@@ -330,7 +313,7 @@ export class Gateway {
   #enter(way: (at: Instant) => readonly Output[]): void {
     if (this.#closed) return;
     for (const output of way(now())) this.#perform(output);
-    this.#announced = undefined;
+    this.#trace.turn();
     this.#schedule();
     for (const check of [...this.#waiting]) check();
   }
@@ -345,20 +328,10 @@ export class Gateway {
     return matched;
   }
 
-  #trace(direction: 'in' | 'out', datagram: Uint8Array, path: Path, message: MessageEvent | undefined): void {
-    if (this.#tracing.size === 0) return;
-    // A repeated message is not announced: it is known by the SPIs that it carries.
-    const spis = toHex(datagram.subarray(0, 16));
-    if (message !== undefined) remember(this.#traced, spis, message);
-    const { ike, connection } = message ?? this.#traced.get(spis) ?? {};
-    const owner = ike === undefined || connection === undefined ? {} : { ike, connection };
-    for (const listener of this.#tracing) listener({ direction, octets: datagram.length, path, ...owner });
-  }
-
   #perform(output: Output): void {
     switch (output.kind) {
       case 'transmit':
-        this.#trace('out', output.datagram, output.path, this.#announced);
+        this.#trace.outgoing(output.datagram, output.path);
         this.#options.transport.send(output.datagram, output.path);
         return;
       case 'keepalive':
@@ -372,8 +345,7 @@ export class Gateway {
         else this.#queue.command(output.command);
         return;
       case 'event':
-        if (output.event.kind === 'message' && output.event.direction === 'out')
-          this.#announced = output.event;
+        this.#trace.note(output.event);
         this.#emit(output.event);
         return;
     }
@@ -470,30 +442,9 @@ export class Gateway {
 /** setTimeout takes 31 bits of milliseconds; a longer wait is waited in parts. */
 const LONGEST_TIMER = 2 ** 31 - 1;
 
-function incoming(outputs: readonly Output[]): MessageEvent | undefined {
-  for (const output of outputs) {
-    if (output.kind === 'event' && output.event.kind === 'message' && output.event.direction === 'in')
-      return output.event;
-  }
-  return undefined;
-}
-
 /** As the core names a pair of selectors when it takes a number for them. */
 function selectorText(localTs: readonly TrafficSelector[], remoteTs: readonly TrafficSelector[]): string {
   return `${localTs.map(formatSelector).join(' ')} === ${remoteTs.map(formatSelector).join(' ')}`;
-}
-
-/** SAs whose datagrams are known by their SPIs. */
-const TRACED = 4096;
-
-function remember(traced: Map<string, MessageEvent>, spis: string, message: MessageEvent): void {
-  traced.delete(spis);
-  traced.set(spis, message);
-  if (traced.size <= TRACED) return;
-  for (const [oldest] of traced) {
-    traced.delete(oldest);
-    return;
-  }
 }
 
 function byName(connections: readonly Connection[]): ReadonlyMap<string, Connection> {

@@ -3,7 +3,8 @@ import { formatIp } from '../lib/ip.ts';
 import type { Failure } from '../policy/failure.ts';
 import type { Endpoint } from '../policy/sa.ts';
 import { algorithmNames } from './commands/algorithm-names.ts';
-import type { Gateway, TracedDatagram } from './gateway.ts';
+import type { TracedDatagram } from './datagram-trace.ts';
+import type { Gateway } from './gateway.ts';
 import { messageInWords } from './message-words.ts';
 
 /** charon's log groups, as far as there is something to say in them. */

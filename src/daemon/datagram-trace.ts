@@ -1,0 +1,77 @@
+import type { IkeEvent, Output } from '../ike/output.ts';
+import { toHex } from '../lib/bytes.ts';
+import type { Path } from '../policy/sa.ts';
+
+/** A datagram of IKE that went by. */
+export interface TracedDatagram {
+  readonly direction: 'in' | 'out';
+  readonly octets: number;
+  readonly path: Path;
+  /** Absent on those of nobody. */
+  readonly ike?: number;
+  readonly connection?: string;
+}
+
+type MessageEvent = Extract<IkeEvent, { kind: 'message' }>;
+
+/** SAs whose datagrams are known by their SPIs. */
+const TRACED = 4096;
+
+/** Tells whoever listens of datagrams, with the SA that they belong to as far as that is known. */
+export class DatagramTrace {
+  readonly #listeners = new Set<(datagram: TracedDatagram) => void>();
+  /** Whose the datagrams with these SPIs are, the youngest. */
+  readonly #known = new Map<string, MessageEvent>();
+  /** What the engine said last of a message going out: the datagrams that follow carry it. */
+  #announced: MessageEvent | undefined;
+
+  on(listener: (datagram: TracedDatagram) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  /** `outputs` is what the engine made of it. */
+  incoming(datagram: Uint8Array, path: Path, outputs: readonly Output[]): void {
+    if (this.#listeners.size > 0) this.#tell('in', datagram, path, messageIn(outputs));
+  }
+
+  outgoing(datagram: Uint8Array, path: Path): void {
+    if (this.#listeners.size > 0) this.#tell('out', datagram, path, this.#announced);
+  }
+
+  note(event: IkeEvent): void {
+    if (event.kind === 'message' && event.direction === 'out') this.#announced = event;
+  }
+
+  /** What comes next has nothing to do with what was said so far. */
+  turn(): void {
+    this.#announced = undefined;
+  }
+
+  #tell(direction: 'in' | 'out', datagram: Uint8Array, path: Path, message: MessageEvent | undefined): void {
+    // A repeated message is not announced: it is known by the SPIs that it carries.
+    const spis = toHex(datagram.subarray(0, 16));
+    if (message !== undefined) this.#remember(spis, message);
+    const { ike, connection } = message ?? this.#known.get(spis) ?? {};
+    const owner = ike === undefined || connection === undefined ? {} : { ike, connection };
+    for (const listener of this.#listeners) listener({ direction, octets: datagram.length, path, ...owner });
+  }
+
+  #remember(spis: string, message: MessageEvent): void {
+    this.#known.delete(spis);
+    this.#known.set(spis, message);
+    if (this.#known.size <= TRACED) return;
+    for (const [oldest] of this.#known) {
+      this.#known.delete(oldest);
+      return;
+    }
+  }
+}
+
+function messageIn(outputs: readonly Output[]): MessageEvent | undefined {
+  for (const output of outputs) {
+    if (output.kind === 'event' && output.event.kind === 'message' && output.event.direction === 'in')
+      return output.event;
+  }
+  return undefined;
+}

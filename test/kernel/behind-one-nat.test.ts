@@ -132,7 +132,7 @@ describe('in the kernel, two peers behind one router', { skip: withoutKernelIpse
     for (const child of ['net', 'host']) {
       const [ours, theirs] = [seen.get(`cygnet ${child}`), seen.get(`charon ${child}`)];
       assert.equal(ours?.states.length, 4, child);
-      assert.deepEqual(ours, theirs, child);
+      assert.deepEqual(withoutMarks(ours), withoutMarks(theirs), child);
     }
   });
 
@@ -146,6 +146,11 @@ describe('in the kernel, two peers behind one router', { skip: withoutKernelIpse
     for (const { stdout } of printed) assert.match(stdout, /4 received, 0% packet loss/);
   }
 });
+
+/** What is unique is another number every time. */
+function withoutMarks(view: KernelView | undefined): unknown {
+  return JSON.parse(JSON.stringify(view).replace(/mark 0x[0-9a-f]+\/0xffffffff/g, 'mark M'));
+}
 
 async function rekeyed(daemon: Steering, child: string): Promise<void> {
   const first = await daemon.spis(child);

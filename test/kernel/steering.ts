@@ -28,6 +28,27 @@ export class Steering {
     return this.#order('rekey', { child });
   }
 
+  /** Answers when the IKE SA that takes its place is the only one. */
+  async rekeyIke(ike: string): Promise<void> {
+    const before = await this.ikeSpi();
+    await this.#order('rekey', { ike });
+    await this.ikeRenewed(before);
+  }
+
+  async ikeRenewed(old: string): Promise<void> {
+    await until('another IKE SA', async () => {
+      const sas = await this.#sas();
+      return sas.length === 1 && textOf(sas[0] ?? {}, 'initiator-spi') !== old;
+    });
+  }
+
+  /** Of the one IKE SA there is. */
+  async ikeSpi(): Promise<string> {
+    const [sa, ...others] = await this.#sas();
+    assert.equal(others.length, 0, 'more than one IKE SA');
+    return textOf(sa ?? {}, 'initiator-spi') ?? '';
+  }
+
   install(child: string): Promise<void> {
     return this.#order('install', { child });
   }

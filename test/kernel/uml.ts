@@ -9,6 +9,7 @@ import { once } from 'node:events';
 import { chmodSync, existsSync, globSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { bringPeers } from './unpacked.ts';
 
 const root = resolve(import.meta.dirname, '../..');
 
@@ -33,6 +34,12 @@ async function run(tests: readonly string[]): Promise<number> {
   if (!existsSync('/usr/bin/linux.uml')) {
     console.error('there is no linux.uml: install the package user-mode-linux');
     return process.env['CI'] === undefined ? 0 : 1;
+  }
+  try {
+    bringPeers();
+  } catch (error) {
+    console.error(`a peer could not be brought: ${(error as Error).message}`);
+    if (process.env['CI'] !== undefined) return 1;
   }
   const folder = mkdtempSync(join(tmpdir(), 'cygnet-kernel-'));
   try {
@@ -69,6 +76,8 @@ function script(folder: string, tests: readonly string[], alone: boolean): strin
   const quoted = options.map(option => `'${option}'`).join(' ');
   // Two that print at the same time print a file's lines together, when it has ended.
   const [into, after] = alone ? ['| tee', ':'] : ['>', 'cat $place/out'];
+  // The tests know from it whether something may be missing.
+  const ci = process.env['CI'] === undefined ? '' : 'CI=true ';
   const color = process.stdout.isTTY ? '' : 'NO_COLOR=1 ';
   return `#!/bin/bash
 export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LANG=C
@@ -82,7 +91,7 @@ for file in ${tests.join(' ')}; do
   place=${folder}/$number
   number=$((number + 1))
   mkdir $place 2>/dev/null || continue
-  ${color}CYGNET_KERNEL=uml TMPDIR=/mnt ${process.execPath} ${reporter} ${quoted} $file 2>&1 ${into} $place/out
+  ${color}${ci}CYGNET_KERNEL=uml TMPDIR=/mnt ${process.execPath} ${reporter} ${quoted} $file 2>&1 ${into} $place/out
   code=\${PIPESTATUS[0]}
   ${after}
   echo $code > $place/result

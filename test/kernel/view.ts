@@ -65,8 +65,6 @@ function general(block: string): string {
       .replace(/reqid \d+/g, 'reqid N')
       // Whatever a router that masquerades chose.
       .replace(/port 2\d{4}\b/g, 'port NAT')
-      // What is unique is not the same every time.
-      .replace(/mark 0x[0-9a-f]{1,2}\/0xffffffff/g, 'mark M')
       .replace(/ 0x[0-9a-f]{16,}/g, ' KEY')
       .replace(/seq-hi 0x[0-9a-f]+, seq 0x[0-9a-f]+, oseq-hi 0x[0-9a-f]+, oseq 0x[0-9a-f]+/g, 'numbers')
       .replace(/seq 0x[0-9a-f]+, oseq 0x[0-9a-f]+, bitmap 0x[0-9a-f]+/g, 'numbers')

@@ -1,13 +1,13 @@
 import { defaultProposals, type Proposal, weakKeywords } from '../crypto/proposal.ts';
 import type { ChildConfig } from '../policy/connection.ts';
-import type { KernelConfig } from '../policy/kernel-config.ts';
+import { childKernelFrom, type InterfacesOfIke } from './child-kernel.ts';
 import type { Report } from './report.ts';
 import { CHILD } from './schema/child.ts';
-import { checkSections, readSection, type Values } from './schema.ts';
+import { checkSections, readSection } from './schema.ts';
 import type { Section, Setting } from './section.ts';
 
 /** The child that a section of `children` describes. What is wrong is reported; what could be read is returned. */
-export function childFrom(section: Section, report: Report): ChildConfig {
+export function childFrom(section: Section, ofIke: InterfacesOfIke, report: Report): ChildConfig {
   const values = readSection(section, CHILD, report);
   checkSections(section, () => false, [], report);
   const { mode } = values;
@@ -38,46 +38,9 @@ export function childFrom(section: Section, report: Report): ChildConfig {
     hostAccess: values.hostaccess,
     inactivity: values.inactivity,
     ...(values.ipcomp && { ipcomp: true }),
-    ...kernelFrom(values),
+    ...childKernelFrom(section, values, ofIke, report),
   };
 }
-
-/** What differs from how an SA is without it; nothing at all where nothing does. */
-export function kernelFrom(values: KernelValues): Pick<ChildConfig, 'kernel'> {
-  const kernel: KernelConfig = {
-    ...(values.mark_in !== undefined && { markIn: values.mark_in }),
-    ...(values.mark_out !== undefined && { markOut: values.mark_out }),
-    ...(values.mark_in_sa && { markInSa: true }),
-    ...(values.set_mark_in !== undefined && { setMarkIn: values.set_mark_in }),
-    ...(values.set_mark_out !== undefined && { setMarkOut: values.set_mark_out }),
-    ...(values.if_id_in !== 0 && { interfaceIn: values.if_id_in }),
-    ...(values.if_id_out !== 0 && { interfaceOut: values.if_id_out }),
-    ...(values.priority !== 0 && { priority: values.priority }),
-    ...(!values.policies && { policies: false }),
-    ...(!values.copy_df && { copyDf: false }),
-    ...(!values.copy_ecn && { copyEcn: false }),
-    ...(values.copy_dscp !== 'out' && { copyDscp: values.copy_dscp }),
-    ...(values.icmp && { icmpErrors: true }),
-  };
-  return Object.keys(kernel).length === 0 ? {} : { kernel };
-}
-
-type KernelValues = Pick<
-  Values<typeof CHILD>,
-  | 'mark_in'
-  | 'mark_out'
-  | 'mark_in_sa'
-  | 'set_mark_in'
-  | 'set_mark_out'
-  | 'if_id_in'
-  | 'if_id_out'
-  | 'priority'
-  | 'policies'
-  | 'copy_df'
-  | 'copy_ecn'
-  | 'copy_dscp'
-  | 'icmp'
->;
 
 /** Tells of algorithms that are weak but were asked for. */
 export function warnOfWeakness(

@@ -47,7 +47,7 @@ export function connectionFrom(section: Section, context: ReadingContext): Conne
     proposals,
     local,
     remote,
-    children: childSections.map(child => childFrom(child, report)),
+    children: childSections.map(child => childFrom(child, values, report)),
     encap: values.encap,
     fragmentation: values.fragmentation,
     mobike: values.mobike,

@@ -29,6 +29,17 @@ export const interfaceId: ValueType<number | Unique> = {
   read: number,
 };
 
+/** The name of a network interface. */
+export const interfaceName: ValueType<string> = {
+  name: 'name of a network interface',
+  read(text) {
+    // The kernel keeps 16 octets with the terminating zero, and numbers what has a % in it.
+    if (!/^[^\s/:%\0]+$/.test(text) || text === '.' || text === '..') throw new Unfit('it cannot be a name');
+    if (Buffer.byteLength(text) > 15) throw new Unfit('it is longer than 15 octets');
+    return text;
+  },
+};
+
 function number(text: string): number | Unique {
   const unique = UNIQUE[text.toLowerCase()];
   if (unique !== undefined) return unique;

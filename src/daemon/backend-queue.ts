@@ -1,8 +1,10 @@
 import type { Answer, Command, Question } from '../ike/output.ts';
 import type { IpsecBackend } from '../ipsec/backend.ts';
 import { formatIp, type IpAddress } from '../lib/ip.ts';
+import type { Connection } from '../policy/connection.ts';
 import { Failed, type Failure } from '../policy/failure.ts';
 import type { ChildSaParameters, ChildSaUsage, Path } from '../policy/sa.ts';
+import { tunnelInterfaces } from '../policy/tunnel-interface.ts';
 import { failureOf } from './failure-of.ts';
 
 type BackendQuestion = Exclude<Question, { kind: 'resolve' | 'lease' }>;
@@ -89,6 +91,16 @@ export class BackendQueue {
   /** Has `work` done between what was said of an SA so far and what will be. It must not reject. */
   inTurn(id: number, work: () => Promise<void>): void {
     void this.#inOrder(id, work);
+  }
+
+  /** Those that the children of `connections` name. What cannot be made is told, and the rest goes on. */
+  makeInterfaces(connections: readonly Connection[]): void {
+    try {
+      const failures = this.#backend.setInterfaces?.(tunnelInterfaces(connections)) ?? [];
+      for (const failure of failures) this.#onFailure(failure);
+    } catch (error) {
+      this.#onFailure(failureOf(error));
+    }
   }
 
   /** Resolves when everything asked so far has been carried out. */

@@ -91,6 +91,8 @@ export class Gateway {
         for (const listener of this.#spending) listener(id, usage);
       },
     );
+    // In a moment, when whoever opens the gateway listens to it.
+    queueMicrotask(() => this.#queue.makeInterfaces(this.connections));
     options.transport.onDatagram((datagram, path) =>
       this.#enter(at => {
         const outputs = this.#engine.receive(datagram, path, at);
@@ -269,6 +271,7 @@ export class Gateway {
   configure(connections: readonly Connection[], credentials: Credentials, pools?: readonly Pool[]): void {
     this.#connections = byName(connections);
     if (pools !== undefined) this.leases.configure(pools);
+    this.#queue.makeInterfaces(connections);
     this.#enter(at => this.#engine.configure(connections, credentials, at));
   }
 

@@ -1,6 +1,7 @@
 import { ip } from '../lib/ip.ts';
 import type { ChildConfig, Connection } from '../policy/connection.ts';
 import { Failed } from '../policy/failure.ts';
+import { isUnique } from '../policy/kernel-config.ts';
 import { resolveSelectors } from '../policy/narrowing.ts';
 import type { Path, StandingPolicy } from '../policy/sa.ts';
 import { formatSelector } from '../policy/selector-text.ts';
@@ -50,6 +51,7 @@ export class StandingPolicies {
   install(connection: Connection, child: ChildConfig, known?: Path): Promise<void> {
     return this.#inTurn(async () => {
       const kind = child.mode === 'pass' || child.mode === 'drop' ? child.mode : 'trap';
+      if (child.kernel !== undefined && isUnique(child.kernel)) throw withoutNumbers(child);
       const path = kind === 'trap' ? (known ?? (await this.#pathOf(connection, child))) : ANYWHERE;
       const localTs = resolveSelectors(child.localTs, [path.local.address]);
       const remoteTs = resolveSelectors(child.remoteTs, [path.remote.address]);
@@ -116,6 +118,14 @@ export class StandingPolicies {
     this.#turn = result.catch(() => undefined);
     return result;
   }
+}
+
+function withoutNumbers({ name }: ChildConfig): Failed {
+  return new Failed({
+    code: 'config/invalid-value',
+    summary: `"${name}" cannot have a policy before it has an SA: its marks or interfaces are %unique, which only an SA has`,
+    remedy: 'give marks and if_ids as numbers',
+  });
 }
 
 function keyOf(connection: string, child: string): string {

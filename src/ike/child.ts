@@ -1,8 +1,15 @@
 import type { Instant } from '../lib/time.ts';
 import type { ChildConfig } from '../policy/connection.ts';
-import { kernelOptions } from '../policy/kernel-config.ts';
+import { isUniqueOfIke, kernelOptions } from '../policy/kernel-config.ts';
 import { childLifetimes } from '../policy/lifetimes.ts';
-import type { Compression, DirectionKeys, IpsecAlgorithms, IpsecMode, Path } from '../policy/sa.ts';
+import type {
+  Compression,
+  DirectionKeys,
+  IpsecAlgorithms,
+  IpsecMode,
+  KernelOptions,
+  Path,
+} from '../policy/sa.ts';
 import { formatSelector } from '../policy/selector-text.ts';
 import type { TrafficSelector } from '../policy/traffic-selector.ts';
 import { ask, type Flow } from './flow.ts';
@@ -28,6 +35,8 @@ export interface ChildSa {
   readonly localTs: readonly TrafficSelector[];
   readonly remoteTs: readonly TrafficSelector[];
   readonly udpEncapsulation: boolean;
+  /** Marks and the like, where any are configured. */
+  readonly kernel?: KernelOptions;
   /** Where it is other than configured. */
   readonly tfcPadding?: number;
   state: ChildSaStatus['state'];
@@ -75,6 +84,23 @@ export function* reserveSpi(protocol: 'esp' | 'ah', path: Path, ipcomp = false):
   });
 }
 
+/** What an IKE SA knows of the numbers of its children. */
+export interface Numbering {
+  /** The reqid of the first child that wanted the IKE SA's own. */
+  ofIke?: number;
+}
+
+/** What the kernel is told besides of a child of `config`, its numbers chosen. */
+export function kernelOf(
+  numbering: Numbering,
+  { kernel }: ChildConfig,
+  reqid: number,
+): { readonly kernel?: KernelOptions } {
+  if (kernel === undefined) return {};
+  if (isUniqueOfIke(kernel)) numbering.ofIke ??= reqid;
+  return { kernel: kernelOptions(kernel, reqid, numbering.ofIke) };
+}
+
 /**
  * Has the back end install `child`; with `outbound: false` its inbound half alone. From then on the SPI belongs to the
  * installed SA. Throws Failed (`kernel/…`) with nothing installed and the SPI still reserved.
@@ -110,7 +136,7 @@ export function* install(
     tfcPadding: child.tfcPadding ?? config.tfcPadding,
     reqid: child.reqid,
     lifetimes: childLifetimes({ ...config, ...options.limits }, host.jitter(1)),
-    ...(config.kernel === undefined ? {} : { kernel: kernelOptions(config.kernel, child.reqid) }),
+    ...(child.kernel === undefined ? {} : { kernel: child.kernel }),
     ...(options.replaces === undefined ? {} : { replaces: options.replaces }),
   };
   if (host.settings.saveKeys) host.event({ kind: 'child-keys', sa: parameters });
@@ -151,7 +177,7 @@ export function childStatus(child: ChildSa): ChildSaStatus {
     spiOut: child.spiOut,
     ...(child.ipcomp === undefined ? {} : { ipcomp: child.ipcomp }),
     proposal: child.proposal,
-    ...(child.config.kernel === undefined ? {} : { kernel: kernelOptions(child.config.kernel, child.reqid) }),
+    ...(child.kernel === undefined ? {} : { kernel: child.kernel }),
     ...updown(child),
     esn: child.algorithms.esn,
     localTs: child.localTs.map(formatSelector),

@@ -1,5 +1,5 @@
 import type { VendorName } from '../iana/vendor-ids.ts';
-import type { ChildSa } from '../ike/child.ts';
+import type { ChildSa, Numbering } from '../ike/child.ts';
 import type { IkeSaStatus } from '../ike/output.ts';
 import type { Host } from '../ike/session.ts';
 import type { VerifiedPeer } from '../ike/verified-peer.ts';
@@ -110,6 +110,8 @@ export interface PeerFacts {
   fragmentation: boolean;
   /** It holds no other SA with us. */
   initialContact: boolean;
+  /** Of its XFRM interfaces. */
+  readonly numbering: Numbering;
   /** It asked for a certificate. */
   certificateAsked: boolean;
 }
@@ -124,6 +126,7 @@ export function noFacts(): PeerFacts {
     deadPeerDetection: false,
     fragmentation: false,
     initialContact: false,
+    numbering: {},
     certificateAsked: false,
   };
 }

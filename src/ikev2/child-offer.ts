@@ -10,7 +10,7 @@ import {
 import { PayloadType, TransformType } from '../iana/ikev2.ts';
 import { NotifyError, NotifyStatus } from '../iana/notify.ts';
 import { SequenceNumbers } from '../iana/transforms.ts';
-import type { ChildKeys, ChildSa, Reserved } from '../ike/child.ts';
+import { type ChildKeys, type ChildSa, kernelOf, type Reserved } from '../ike/child.ts';
 import { noCommonProposal, noCommonSelectors, selectorsRefused } from '../ike/failures.ts';
 import type { IpAddress } from '../lib/ip.ts';
 import type { ChildConfig } from '../policy/connection.ts';
@@ -177,10 +177,12 @@ export function makeChild(sa: IkeSa, agreement: ChildAgreement, inbound: Reserve
   const { config, chosen, spiOut, mode, localTs, remoteTs, tfcPadding, cpiOut } = agreement;
   const { spi: spiIn, cpi: cpiIn } = inbound;
   const { host, connection, peer } = sa;
+  const number = reqid ?? host.reqid(connection, config, selectorText(localTs, remoteTs));
   return {
     id: host.newChildId(),
     config,
-    reqid: reqid ?? host.reqid(connection, config, selectorText(localTs, remoteTs)),
+    reqid: number,
+    ...kernelOf(peer.numbering, config, number),
     protocol: config.protocol,
     mode,
     algorithms: {

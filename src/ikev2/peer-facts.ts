@@ -1,3 +1,5 @@
+import type { Numbering } from '../ike/child.ts';
+
 /** What the peer said it can do, and what lies between us. Extensions fill it in (`extensions/`). */
 export interface PeerFacts {
   /** It knows of NAT traversal: it said where it sends from and to. */
@@ -15,6 +17,8 @@ export interface PeerFacts {
   signatureHashes: readonly number[];
   /** It holds no other IKE SA with us (RFC 7296 §2.4). */
   initialContact: boolean;
+  /** Of its XFRM interfaces. */
+  readonly numbering: Numbering;
 }
 
 /** Before the peer has said anything. */
@@ -28,5 +32,6 @@ export function unknownPeer(): PeerFacts {
     childless: false,
     signatureHashes: [],
     initialContact: false,
+    numbering: {},
   };
 }

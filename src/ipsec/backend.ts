@@ -1,4 +1,5 @@
 import type { IpAddress } from '../lib/ip.ts';
+import type { Failure } from '../policy/failure.ts';
 import type {
   BackendEvent,
   BackendFeatures,
@@ -7,6 +8,7 @@ import type {
   Path,
   StandingPolicy,
 } from '../policy/sa.ts';
+import type { TunnelInterface } from '../policy/tunnel-interface.ts';
 
 /**
  * What cygnet asks of whatever carries packets: the kernel, user space, or a list in memory. All calls answer
@@ -46,6 +48,11 @@ export interface IpsecBackend {
    */
   assignAddress?(address: IpAddress, path: Path): Promise<void>;
   unassignAddress?(address: IpAddress): Promise<void>;
+  /**
+   * Makes these all the interfaces there are of ours, and answers what could not be done. Absent where the back end
+   * cannot have them.
+   */
+  setInterfaces?(wanted: readonly TunnelInterface[]): readonly Failure[];
   /** Called for what happens without being asked; one listener. */
   onEvent(listener: (event: BackendEvent) => void): void;
   /** Removes all that was installed. */

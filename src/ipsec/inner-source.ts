@@ -25,7 +25,8 @@ function isLoopback(address: IpAddress): boolean {
   return isV4(address) ? address[0] === 127 : ipToBigInt(address) === 1n;
 }
 
-function within({ start, end }: TrafficSelector, address: IpAddress): boolean {
+/** Whether `address` is one of the selector's. */
+export function within({ start, end }: TrafficSelector, address: IpAddress): boolean {
   if (start.length !== address.length) return false;
   const value = ipToBigInt(address);
   return value >= ipToBigInt(start) && value <= ipToBigInt(end);

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { isUnique, kernelOptions } from './kernel-config.ts';
+import { isUnique, isUniqueOfIke, kernelOptions } from './kernel-config.ts';
 
 const ALL = 0xffff_ffff;
 
@@ -30,6 +30,22 @@ test('%unique is one number for both directions, %unique-dir two, and no other S
     for (const number of [markIn?.value, interfaceIn, interfaceOut]) seen.add(number as number);
   }
   assert.equal(seen.size, 300);
+});
+
+test('%unique of an IKE SA is one number for all its children, and theirs alone', () => {
+  const both = { interfaceIn: 'unique-ike', interfaceOut: 'unique-ike' } as const;
+  const apart = { interfaceIn: 'unique-ike-dir', interfaceOut: 'unique-ike' } as const;
+  assert.ok(isUnique(both) && isUniqueOfIke(both) && isUniqueOfIke(apart));
+  assert.equal(isUniqueOfIke({ interfaceIn: 'unique', interfaceOut: 5 }), false);
+  const first = kernelOptions(both, 7);
+  assert.equal(first.interfaceIn, first.interfaceOut);
+  assert.deepEqual(kernelOptions(both, 8, 7), first);
+  assert.notDeepEqual(kernelOptions(both, 8), first);
+  const { interfaceIn, interfaceOut } = kernelOptions(apart, 9, 7);
+  assert.notEqual(interfaceIn, interfaceOut);
+  // Beside numbers that each child has for itself.
+  const mixed = kernelOptions({ interfaceIn: 'unique', interfaceOut: 'unique-ike' }, 9, 7);
+  assert.notEqual(mixed.interfaceIn, mixed.interfaceOut);
 });
 
 test('%same sets the mark that chose the SA', () => {

@@ -3,6 +3,9 @@ import type { KernelOptions, Mark } from './sa.ts';
 /** `%unique`: a number of each SA's own; `%unique-dir`: one for each of its directions. */
 export type Unique = 'unique' | 'unique-dir';
 
+/** The same of each IKE SA, for all its children. */
+export type IkeUnique = 'unique-ike' | 'unique-ike-dir';
+
 /** A mark as configured. */
 export interface ConfiguredMark {
   readonly value: number | Unique;
@@ -18,8 +21,8 @@ export interface KernelConfig extends Omit<KernelOptions, Numbered | 'setMarkIn'
   /** `same`: the value of the mark that chooses the SA. */
   readonly setMarkIn?: Mark | 'same';
   readonly setMarkOut?: Mark | 'same';
-  readonly interfaceIn?: number | Unique;
-  readonly interfaceOut?: number | Unique;
+  readonly interfaceIn?: number | Unique | IkeUnique;
+  readonly interfaceOut?: number | Unique | IkeUnique;
 }
 
 /** Whether each SA of a child needs a number that no other has. */
@@ -27,11 +30,21 @@ export function isUnique({ markIn, markOut, interfaceIn, interfaceOut }: KernelC
   return [markIn?.value, markOut?.value, interfaceIn, interfaceOut].some(value => typeof value === 'string');
 }
 
-/** The options of an SA. Its reqid, which it keeps through rekeys and which no other has where numbers are unique, gives those numbers. */
-export function kernelOptions(config: KernelConfig, reqid: number): KernelOptions {
+/** Whether one number is for all children of an IKE SA. */
+export function isUniqueOfIke({ interfaceIn, interfaceOut }: KernelConfig): boolean {
+  return [interfaceIn, interfaceOut].some(
+    value => typeof value === 'string' && value.startsWith('unique-ike'),
+  );
+}
+
+/**
+ * The options of an SA. Its reqid, which it keeps through rekeys and which no other has where numbers are unique, gives
+ * those numbers; `ofIke`, the reqid of the first child of its IKE SA, those that are one for all children.
+ */
+export function kernelOptions(config: KernelConfig, reqid: number, ofIke = reqid): KernelOptions {
   const { markIn, markOut, setMarkIn, setMarkOut, interfaceIn, interfaceOut, ...rest } = config;
-  const marks = numbered(markIn?.value, markOut?.value, reqid);
-  const interfaces = numbered(interfaceIn, interfaceOut, reqid);
+  const marks = numbered(markIn?.value, markOut?.value, reqid, ofIke);
+  const interfaces = numbered(interfaceIn, interfaceOut, reqid, ofIke);
   const inward = markOf(marks.inward, markIn);
   const outward = markOf(marks.outward, markOut);
   const setIn = setMarkIn === 'same' ? inward : setMarkIn;
@@ -47,18 +60,21 @@ export function kernelOptions(config: KernelConfig, reqid: number): KernelOption
   };
 }
 
-type Wanted = number | Unique | undefined;
+type Wanted = number | Unique | IkeUnique | undefined;
 
 /** One number for both directions, unless either wants one for itself. */
 function numbered(
   inward: Wanted,
   outward: Wanted,
   reqid: number,
+  ofIke: number,
 ): { readonly inward: number | undefined; readonly outward: number | undefined } {
-  const apart = inward === 'unique-dir' || outward === 'unique-dir';
-  const number = (wanted: Wanted, own: number): number | undefined =>
-    typeof wanted === 'string' ? own >>> 0 : wanted;
-  return { inward: number(inward, 2 * reqid), outward: number(outward, 2 * reqid + (apart ? 1 : 0)) };
+  const apart = [inward, outward].some(wanted => wanted === 'unique-dir' || wanted === 'unique-ike-dir');
+  const number = (wanted: Wanted, last: number): number | undefined => {
+    if (typeof wanted !== 'string') return wanted;
+    return (2 * (wanted.startsWith('unique-ike') ? ofIke : reqid) + last) >>> 0;
+  };
+  return { inward: number(inward, 0), outward: number(outward, apart ? 1 : 0) };
 }
 
 function markOf(value: number | undefined, configured: ConfiguredMark | undefined): Mark | undefined {

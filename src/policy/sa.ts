@@ -99,6 +99,12 @@ export interface KernelOptions {
   readonly copyDscp?: 'out' | 'in' | 'yes' | 'no';
   /** ICMP errors are let through that are about traffic of the SA (RFC 4301 §6). */
   readonly icmpErrors?: boolean;
+  /** The interface of our own making by which the traffic goes; with `routes` to the remote selectors. */
+  readonly tunnelInterface?: {
+    readonly kind: 'xfrm' | 'vti';
+    readonly name: string;
+    readonly routes: boolean;
+  };
 }
 
 export interface Mark {

@@ -1,4 +1,4 @@
-import { interfaceId, mark, newMark } from '../kernel-types.ts';
+import { interfaceId, interfaceName, mark, newMark } from '../kernel-types.ts';
 import { proposal, selector } from '../policy-types.ts';
 import { heedingNot, ignored, list, maybe, one, refused } from '../schema.ts';
 import { boolean, choice, count, integer, text, time, volume } from '../value-types.ts';
@@ -87,6 +87,21 @@ export const CHILD = {
   set_mark_out: maybe(newMark, 'none', 'Mark that protected packets get on their way out.'),
   if_id_in: one(interfaceId, '0', 'XFRM interface that the inbound SA belongs to; 0 is none.'),
   if_id_out: one(interfaceId, '0', 'XFRM interface that the outbound SA belongs to; 0 is none.'),
+  xfrm_interface: maybe(
+    interfaceName,
+    'none',
+    'XFRM interface to be made with if_id_in and if_id_out, which must be one number, for as long as the connection is loaded. charon has no such key.',
+  ),
+  vti: maybe(
+    interfaceName,
+    'none',
+    'VTI to be made with mark_in and mark_out as its keys, for as long as the connection is loaded. charon has no such key.',
+  ),
+  interface_routes: one(
+    boolean,
+    'no',
+    'Make routes to remote_ts through xfrm_interface or vti, for as long as the SA is there. charon has no such key.',
+  ),
   label: refused(maybe(text, 'none', 'Security label of the traffic.')),
   label_mode: ignored(one(choice(['system', 'simple', 'selinux']), 'system', 'How labels are matched.')),
   tfc_padding: one(u32, '0', 'Pad ESP packets to at least this many octets.'),

@@ -1,3 +1,4 @@
+import { interfaceId } from '../kernel-types.ts';
 import { proposal } from '../policy-types.ts';
 import { ignored, list, maybe, one, refused } from '../schema.ts';
 import { address, boolean, choice, dscp, host, integer, text, time } from '../value-types.ts';
@@ -94,8 +95,16 @@ export const CONNECTION = {
     'Up to this much is taken off rekey_time and reauth_time at random.',
   ),
   pools: ignored(list(text, '', 'Pools to give virtual addresses from.')),
-  if_id_in: refused(one(text, '0', 'XFRM interface that all inbound SAs belong to.')),
-  if_id_out: refused(one(text, '0', 'XFRM interface that all outbound SAs belong to.')),
+  if_id_in: one(
+    interfaceId,
+    '0',
+    'XFRM interface of the inbound SAs of all children that name none; %unique is one number for each IKE SA.',
+  ),
+  if_id_out: one(
+    interfaceId,
+    '0',
+    'XFRM interface of the outbound SAs of all children that name none; %unique is one number for each IKE SA.',
+  ),
   mediation: refused(one(boolean, 'no', 'Be a mediator between two peers behind NATs.')),
   mediated_by: refused(maybe(text, 'none', 'Connection to the mediator.')),
   mediation_peer: refused(maybe(text, 'none', 'Identity of the peer at the mediator.')),

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { ControlScene, pair } from '../../../test/control-scene.ts';
+import { ControlScene, labConnection, pair } from '../../../test/control-scene.ts';
 import { listOf, type Message, sectionOf, textOf } from '../../control/index.ts';
 
 async function initiated(
@@ -194,4 +194,16 @@ test('a trap goes in and out, and shows what it is', async () => {
   );
   assert.equal(textOf(await alice.client.request('uninstall', { child: 'net' }), 'success'), 'yes');
   assert.equal(alice.backend.policies.size, 0);
+});
+
+test('no policy is installed for a child whose numbers only an SA has: twice', async () => {
+  await using alice = await ControlScene.open();
+  const children = { own: { mark_in: '%unique' } };
+  const loaded = await alice.client.request('load-conn', { marked: { ...labConnection('alice'), children } });
+  assert.equal(textOf(loaded, 'success'), 'yes', textOf(loaded, 'errmsg'));
+  for (let time = 0; time < 2; time++) {
+    const answer = await alice.client.request('install', { child: 'own' });
+    assert.match(textOf(answer, 'errmsg') ?? '', /"own" cannot have a policy before it has an SA: .*%unique/);
+    assert.equal(alice.backend.policies.size, 0);
+  }
 });

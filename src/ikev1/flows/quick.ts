@@ -4,7 +4,7 @@ import type { Nonces } from '../../crypto/keymat-v2.ts';
 import { CryptoFailure } from '../../crypto/provider.ts';
 import { V1Notify, V1PayloadType } from '../../iana/ikev1.ts';
 import { KeMethod } from '../../iana/transforms.ts';
-import type { ChildKeys, ChildSa } from '../../ike/child.ts';
+import { type ChildKeys, type ChildSa, kernelOf } from '../../ike/child.ts';
 import type { Host } from '../../ike/session.ts';
 import { EMPTY } from '../../lib/bytes.ts';
 import type { Secret } from '../../lib/secret.ts';
@@ -107,10 +107,12 @@ export function makeChild(
 ): ChildSa {
   const { host, connection } = sa;
   const text = `${formatSelector(local)} === ${formatSelector(remote)}`;
+  const reqid = old?.reqid ?? host.reqid(connection, config, text);
   return {
     id: host.newChildId(),
     config,
-    reqid: old?.reqid ?? host.reqid(connection, config, text),
+    reqid,
+    ...kernelOf(sa.peer.numbering, config, reqid),
     protocol: config.protocol,
     mode,
     algorithms: {

@@ -1,7 +1,7 @@
 import { toHex } from '../../lib/bytes.ts';
 import { formatIp, isV4 } from '../../lib/ip.ts';
 import type { Instant } from '../../lib/time.ts';
-import { Failed, type FailureCode } from '../../policy/failure.ts';
+import { Failed, type Failure, type FailureCode } from '../../policy/failure.ts';
 import type {
   BackendEvent,
   BackendFeatures,
@@ -10,29 +10,27 @@ import type {
   Path,
   StandingPolicy,
 } from '../../policy/sa.ts';
+import type { TunnelInterface } from '../../policy/tunnel-interface.ts';
 import { SystemFailure } from '../../sys/failure.ts';
 import type { NetlinkEvents, NetlinkSocket } from '../../sys/netlink/socket.ts';
 import type { Routing } from '../../sys/routing/routing.ts';
 import { type SystemCalls, systemCalls } from '../../sys/system-calls.ts';
 import type { IpsecBackend } from '../backend.ts';
+import { within } from '../inner-source.ts';
 import { type KernelEvent, readEvent } from './event.ts';
 import { kernelFailure } from './failure.ts';
 import { XfrmKernel } from './kernel.ts';
 import { removeLeftovers } from './leftovers.ts';
 import { Group } from './numbers.ts';
+import { openSocket } from './open-socket.ts';
 import { inboundPolicies, outboundPolicies, standingPolicies } from './policies-of.ts';
 import { PolicyTable } from './policy-table.ts';
 import { probe } from './probe.ts';
 import { Reservations } from './reservations.ts';
 import { type Routed, SourceRoutes } from './source-routes.ts';
-import {
-  inboundState,
-  type KernelState,
-  LARGEST_WINDOW,
-  outboundState,
-  type StateReport,
-  stateMark,
-} from './state.ts';
+import { inboundState, type KernelState, LARGEST_WINDOW, outboundState, stateMark } from './state.ts';
+import { counted, NOTHING, type Traffic } from './traffic.ts';
+import { TunnelInterfaces } from './tunnel-interfaces.ts';
 
 interface RouteTable {
   readonly table: number;
@@ -87,15 +85,6 @@ function stateKey({ protocol, spi, destination }: NamedState): string {
   return `${protocol} ${spi} ${toHex(destination)}`;
 }
 
-interface Traffic {
-  readonly bytes: bigint;
-  readonly packets: bigint;
-  /** Instant of the last packet, or of the first question after it where the kernel does not say; 0: none. */
-  readonly used: number;
-}
-
-const NOTHING: Traffic = { bytes: 0n, packets: 0n, used: 0 };
-
 export class XfrmBackend implements IpsecBackend {
   readonly name = 'xfrm';
   readonly features: BackendFeatures = {
@@ -110,6 +99,7 @@ export class XfrmBackend implements IpsecBackend {
   readonly #kernel: XfrmKernel;
   readonly #policies: PolicyTable;
   readonly #routes: SourceRoutes | undefined;
+  readonly #interfaces: TunnelInterfaces;
   readonly #events: NetlinkEvents;
   readonly #release: () => void;
   readonly #onWarning: (text: string) => void;
@@ -132,6 +122,7 @@ export class XfrmBackend implements IpsecBackend {
     this.#reservations = new Reservations(this.#kernel);
     this.#policies = new PolicyTable(this.#kernel);
     this.#routes = routes === false ? undefined : new SourceRoutes({ ...routes, routing, inherited });
+    this.#interfaces = new TunnelInterfaces(routing, isOnly);
     this.#now = options.now ?? Date.now;
     const groups = [Group.ACQUIRE, Group.EXPIRE, Group.MAPPING];
     this.#events = calls.netlinkEvents(
@@ -253,6 +244,11 @@ export class XfrmBackend implements IpsecBackend {
     });
   }
 
+  setInterfaces(wanted: readonly TunnelInterface[]): readonly Failure[] {
+    this.#ready();
+    return attempt('looking at the interfaces', () => this.#interfaces.set(wanted));
+  }
+
   onEvent(listener: (event: BackendEvent) => void): void {
     this.#onEvent = listener;
   }
@@ -264,6 +260,9 @@ export class XfrmBackend implements IpsecBackend {
     for (const id of [...this.#sas.keys()]) await this.#anyhow(() => this.remove(id));
     await this.#anyhow(() => this.#reservations.releaseAll());
     await this.#anyhow(() => this.#routes?.close());
+    await this.#anyhow(() => {
+      for (const { summary } of this.#interfaces.close()) this.#onWarning(summary);
+    });
     this.#closed = true;
     this.#release();
   }
@@ -323,11 +322,18 @@ export class XfrmBackend implements IpsecBackend {
 
   /** Forwarded packets do without: what keeps the routes out must not keep the SA out. */
   #setRoutes(owner: string, routed: Routed & Pick<ChildSaParameters, 'kernel'>): void {
-    const { kernel, peer } = routed;
-    // Packets for an XFRM interface get there by routes through it, which are somebody else's.
-    if (kernel?.interfaceOut !== undefined) return;
+    const { kernel, peer, remoteTs } = routed;
+    const { tunnelInterface: tunnel } = kernel ?? {};
+    // Packets for an interface get there by routes through it, which are somebody else's unless we are asked for them.
+    if (tunnel === undefined ? kernel?.interfaceOut !== undefined : !tunnel.routes) return;
+    const device = tunnel && this.#interfaces.indexOf(tunnel.name);
+    if (tunnel !== undefined && device === undefined) return;
+    if (device !== undefined && remoteTs.some(selector => within(selector, peer)))
+      this.#onWarning(
+        `no route was made through ${tunnel?.name} to what includes the peer ${formatIp(peer)} itself: its packets would go round in circles`,
+      );
     try {
-      this.#routes?.set(owner, routed);
+      this.#routes?.set(owner, { ...routed, ...(device !== undefined && { device }) });
     } catch (error) {
       if (!(error instanceof SystemFailure)) throw error;
       this.#onWarning(
@@ -432,24 +438,6 @@ export class XfrmBackend implements IpsecBackend {
     if (installed === undefined) throw refusal('kernel/install', `there is no SA with the number ${id}`);
     return installed;
   }
-}
-
-/** The netlink port by which one daemon of ours keeps others in its network namespace from taking its SAs for leftovers. */
-const PORT = 0x4359_4745;
-
-function openSocket(calls: SystemCalls): { readonly socket: NetlinkSocket; readonly isOnly: boolean } {
-  try {
-    return { socket: calls.netlink('xfrm', PORT), isOnly: true };
-  } catch (error) {
-    if (!(error instanceof SystemFailure && error.code === 'EADDRINUSE')) throw error;
-    return { socket: calls.netlink('xfrm'), isOnly: false };
-  }
-}
-
-function counted(before: Traffic, state: StateReport | undefined, now: Instant): Traffic {
-  if (state === undefined) return before;
-  const { bytes, packets, lastUsed } = state;
-  return { bytes, packets, used: lastUsed ?? (packets === before.packets ? before.used : now) };
 }
 
 /** The name of a policy without an SA, as the owner of policies and routes. */

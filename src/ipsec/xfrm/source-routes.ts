@@ -5,7 +5,7 @@ import { SystemFailure } from '../../sys/failure.ts';
 import type { InterfaceAddress } from '../../sys/routing/address.ts';
 import type { Route, RouteLookup } from '../../sys/routing/route.ts';
 import type { Rule } from '../../sys/routing/rule.ts';
-import { innerSource } from '../inner-source.ts';
+import { innerSource, within } from '../inner-source.ts';
 import { prefixesOf } from '../prefixes.ts';
 
 /** What is asked of the kernel's routing: a part of `Routing` of sys. */
@@ -35,6 +35,8 @@ export interface Routed {
   readonly remoteTs: readonly TrafficSelector[];
   /** The peer's address outside of the tunnel. */
   readonly peer: IpAddress;
+  /** Index of the interface that the traffic goes by; absent: that by which the peer is reached. */
+  readonly device?: number;
 }
 
 /** Selectors that need more routes than this go without: nobody configures them. */
@@ -91,12 +93,13 @@ export class SourceRoutes {
     if (!isUsed) quietly(() => routing.deleteRule({ family, table, priority }));
   }
 
-  #routesFor({ mode, localTs, remoteTs, peer }: Routed): readonly Route[] {
+  #routesFor({ mode, localTs, remoteTs, peer, device }: Routed): readonly Route[] {
     const { routing, table } = this.#options;
     // In transport mode the addresses are those that the packets have anyway; a trap may not know its peer yet.
     if (mode === 'transport' || peer.every(octet => octet === 0)) return [];
-    const way = routing.lookup(peer);
-    if (way === undefined) return [];
+    const way = device === undefined ? routing.lookup(peer) : undefined;
+    const index = device ?? way?.index;
+    if (index === undefined) return [];
     const own = routing
       .addresses()
       .filter(({ unusable, scope }) => !unusable && scope !== 'link')
@@ -104,19 +107,22 @@ export class SourceRoutes {
     const routes: Route[] = [];
     const locals = localTs.filter(isUnlimited);
     for (const selector of remoteTs.filter(isUnlimited)) {
+      // The SA's own packets would go round in circles.
+      if (device !== undefined && within(selector, peer)) continue;
       const source = innerSource(own, locals, selector.start.length);
-      if (source === undefined) continue;
+      // What others send goes by the interface too.
+      if (source === undefined && device === undefined) continue;
       for (const { address, length } of prefixesOf(selector.start, selector.end)) {
         if (routes.length === MOST_ROUTES) return [];
         // A peer on the wire is its own gateway. Where a tunnel carries one family in the other the interface has to do.
-        const gateway = way.gateway ?? peer;
+        const gateway = device === undefined ? (way?.gateway ?? peer) : undefined;
         routes.push({
           destination: address,
           prefix: length,
-          index: way.index,
-          ...(source !== 'any' && { source }),
+          index,
+          ...(source !== undefined && source !== 'any' && { source }),
           table,
-          ...(gateway.length === address.length && { gateway }),
+          ...(gateway?.length === address.length && { gateway }),
         });
       }
     }

@@ -94,6 +94,9 @@ if (isMainThread) {
     });
     assert.deepEqual(readLink(message(encodeLink(3, { up: true, mtu: 9000 }))), {
       index: 3,
+      kind: undefined,
+      alias: undefined,
+      tunnel: undefined,
       name: '',
       up: true,
       loopback: false,

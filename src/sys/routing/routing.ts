@@ -15,12 +15,14 @@ import {
 } from './address.ts';
 import {
   encodeLink,
+  encodeTunnelLink,
   type Link,
   type LinkChange,
   RTM_DELLINK,
   RTM_GETLINK,
   RTM_NEWLINK,
   readLink,
+  type TunnelLink,
 } from './link.ts';
 import {
   encodeLookup,
@@ -62,6 +64,15 @@ export class Routing {
     return this.links().find(link => link.name === name);
   }
 
+  /** Not up yet. EEXIST where there is one of the name, ENOTSUP where the kernel lacks the kind. */
+  addTunnelLink(name: string, tunnel: TunnelLink): void {
+    this.#socket.request({
+      type: RTM_NEWLINK,
+      flags: NLM_F_CREATE | NLM_F_EXCL,
+      body: encodeTunnelLink(name, tunnel),
+    });
+  }
+
   setLink(index: number, change: LinkChange): void {
     this.#socket.request({ type: RTM_NEWLINK, body: encodeLink(index, change) });
   }
@@ -101,7 +112,7 @@ export class Routing {
           .filter(route => route.table === table);
       } catch (error) {
         // A table that was never used does not exist, and a kernel may have been built without IPv6.
-        if (error instanceof SystemFailure && (error.code === 'ENOENT' || error.code === 'EOPNOTSUPP'))
+        if (error instanceof SystemFailure && (error.code === 'ENOENT' || error.code === 'ENOTSUP'))
           return [];
         throw error;
       }

@@ -151,6 +151,8 @@ export interface IkeSaStatus {
   /** Text forms; absent until known. */
   readonly localId?: string;
   readonly remoteId?: string;
+  /** The user that the peer proved in XAUTH. */
+  readonly remoteXauthId?: string;
   readonly initiatorSpi: bigint;
   readonly responderSpi: bigint;
   readonly natLocal: boolean;

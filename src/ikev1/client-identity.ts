@@ -71,7 +71,8 @@ export function hostIdentity(address: Uint8Array): V1IdPayload {
   return { type: V1PayloadType.ID, idType: type, protocol: 0, port: 0, data };
 }
 
-function maskOf(length: number, prefix: number): Uint8Array {
+/** The mask of a prefix, for addresses of `length` octets. */
+export function maskOf(length: number, prefix: number): Uint8Array {
   return Uint8Array.from({ length }, (_, i) => {
     const bits = Math.max(0, Math.min(8, prefix - 8 * i));
     return (0xff << (8 - bits)) & 0xff;

@@ -3,6 +3,7 @@ import type { ChildSa, Numbering } from '../ike/child.ts';
 import type { IkeSaStatus } from '../ike/output.ts';
 import type { Host } from '../ike/session.ts';
 import type { VerifiedPeer } from '../ike/verified-peer.ts';
+import type { VirtualIps } from '../ike/virtual-ips.ts';
 import type { Duration } from '../lib/time.ts';
 import type { Connection } from '../policy/connection.ts';
 import type { Failure } from '../policy/failure.ts';
@@ -28,6 +29,8 @@ export interface IsakmpSa {
   readonly responderSpi: bigint;
   readonly path: Path;
   readonly connection: Connection;
+  /** Ours and the peer's. */
+  readonly virtualIps: VirtualIps;
   readonly localId: Identity;
   readonly remoteId: Identity;
   readonly keys: IsakmpKeys;
@@ -85,7 +88,7 @@ export interface Beginning {
 
 /** A conversation that this end begins. */
 export interface Task {
-  readonly kind: 'establish' | 'xauth' | 'create-child' | 'rekey-child';
+  readonly kind: 'establish' | 'xauth' | 'mode-config' | 'create-child' | 'rekey-child';
   /** What it is about: tasks of the same kind and subject are one. */
   readonly subject: string;
   /** The configured name of the child it is about. */
@@ -108,6 +111,8 @@ export interface PeerFacts {
   deadPeerDetection: boolean;
   /** It takes vendor fragments. */
   fragmentation: boolean;
+  /** It knows the attributes of Cisco Unity. */
+  unity: boolean;
   /** It holds no other SA with us. */
   initialContact: boolean;
   /** Of its XFRM interfaces. */
@@ -125,6 +130,7 @@ export function noFacts(): PeerFacts {
     encapsulate: false,
     deadPeerDetection: false,
     fragmentation: false,
+    unity: false,
     initialContact: false,
     numbering: {},
     certificateAsked: false,

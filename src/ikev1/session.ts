@@ -6,6 +6,7 @@ import type { IkeSaStatus } from '../ike/output.ts';
 import { samePath } from '../ike/path.ts';
 import type { Host, Session } from '../ike/session.ts';
 import type { VerifiedPeer } from '../ike/verified-peer.ts';
+import { releaseVirtualIps, type VirtualIps } from '../ike/virtual-ips.ts';
 import type { Duration, Instant } from '../lib/time.ts';
 import type { ChildConfig, Connection } from '../policy/connection.ts';
 import type { Failure } from '../policy/failure.ts';
@@ -44,7 +45,7 @@ import { STATES, type Stage } from './states.ts';
 import { statusOf } from './status.ts';
 import { confirmed } from './succession.ts';
 import { isSame, Tasks } from './tasks.ts';
-import type { Transacting, XauthProgress } from './transacting.ts';
+import type { Progress, Transacting } from './transacting.ts';
 
 /** One ISAKMP SA: what is agreed, what is to be done, and when. Its messages are in `Exchanges`. */
 export class Ikev1Session implements Session, EmergingSa, Informed, Transacting {
@@ -203,7 +204,7 @@ export class Ikev1Session implements Session, EmergingSa, Informed, Transacting 
   /** Every way in ends here: what waits begins if it can, and the engine learns when to come back. */
   settle(): void {
     if (this.#gone) return;
-    if (this.stage !== 'PHASE_1') this.#exchanges.release();
+    if (this.stage !== 'PHASE_1' && this.stage !== 'AWAITING_USER') this.#exchanges.release();
     if (this.#leaving && !this.#exchanges.busy) this.terminate();
     if (this.stage === 'ENDED' && this.children.length === 0) this.close(DELETED);
     if (this.#gone) return;
@@ -244,7 +245,7 @@ export class Ikev1Session implements Session, EmergingSa, Informed, Transacting 
   }
 
   siblings(): readonly IsakmpSa[] {
-    const between = this.host.between(this.localId, this.xauth.user ?? this.remoteId);
+    const between = this.host.between(this.localId, this.progress.user ?? this.remoteId);
     return between.filter((other): other is Ikev1Session => other instanceof Ikev1Session && other !== this);
   }
 
@@ -252,16 +253,28 @@ export class Ikev1Session implements Session, EmergingSa, Informed, Transacting 
     this.#exchanges.protect(candidates);
   }
 
-  get xauth(): XauthProgress {
-    return this.#admission.xauth;
+  get progress(): Progress {
+    return this.#admission.progress;
+  }
+
+  get virtualIps(): VirtualIps {
+    return this.#admission.virtualIps;
+  }
+
+  set virtualIps(vips: VirtualIps) {
+    this.#admission.virtualIps = vips;
   }
 
   establish(localId: Identity, peer: VerifiedPeer, keys: IsakmpKeys): void {
     this.#admission.proved(localId, peer, keys);
   }
 
-  complete(user?: Identity): void {
-    this.#admission.complete(user);
+  authenticated(user?: Identity): void {
+    this.#admission.authenticated(user);
+  }
+
+  configured(): void {
+    this.#admission.complete();
   }
 
   start(task: Task, delay: Duration = 0): void {
@@ -311,6 +324,7 @@ export class Ikev1Session implements Session, EmergingSa, Informed, Transacting 
     this.#children.clear();
     // Where there never was an SA, that is all there is to tell.
     for (const child of wasUp ? wanted : []) this.tellFailed(failure ?? STOPPED, child);
+    releaseVirtualIps(this.host, this.virtualIps);
     this.#admission.agreed?.keys.wipe();
     this.host.freeSpi(this.spi);
     this.host.remove(this, configs, failure);
@@ -382,12 +396,12 @@ export class Ikev1Session implements Session, EmergingSa, Informed, Transacting 
     if (this.role === 'initiator') this.#exchanges.hurry();
   }
 
-  /** Phase 1 came to nothing, or XAUTH after it. */
+  /** Phase 1 came to nothing, or what comes before the SA is established. */
   broken(failure: Failure): void {
     if (this.establishedAt === undefined) this.tellFailed(failure);
     // A responder that has said its last word takes the SA for established, and may not heed a refusal.
     const isTheirs = this.role === 'initiator' && this.#exchanges.secured;
-    if (this.stage === 'TRANSACTIONS' || isTheirs) sayFarewell(this);
+    if (this.stage !== 'PHASE_1' || isTheirs) sayFarewell(this);
     this.close(failure);
   }
 
@@ -423,7 +437,7 @@ export class Ikev1Session implements Session, EmergingSa, Informed, Transacting 
   #elapsed(timer: TimerName): void {
     switch (timer) {
       case 'half-open':
-        this.broken(this.xauth.obstacle ?? this.#obstacle.failure ?? NEVER_WENT_ON);
+        this.broken(this.progress.obstacle ?? this.#obstacle.failure ?? NEVER_WENT_ON);
         return;
       case 'keepalive':
         this.host.keepalive(this.path);
@@ -448,7 +462,7 @@ export class Ikev1Session implements Session, EmergingSa, Informed, Transacting 
    * taken them over, which we begin where we can.
    */
   deletedByPeer(): void {
-    if (this.establishedAt === undefined) this.broken(this.xauth.obstacle ?? DELETED);
+    if (this.establishedAt === undefined) this.broken(this.progress.obstacle ?? DELETED);
     else if (this.#heir !== undefined) this.close();
     else {
       this.stage = 'ENDED';

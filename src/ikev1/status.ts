@@ -1,5 +1,6 @@
 import { childStatus } from '../ike/child.ts';
 import type { IkeSaStatus } from '../ike/output.ts';
+import { virtualIpStatus } from '../ike/virtual-ips.ts';
 import type { Instant } from '../lib/time.ts';
 import { formatIdentity, type Identity } from '../policy/identity.ts';
 import type { IsakmpKeys } from './isakmp-keys.ts';
@@ -12,7 +13,9 @@ export interface Agreed {
   readonly keys: IsakmpKeys;
   readonly localId: Identity;
   readonly remoteId: Identity;
-  /** Since when it is established; undefined while a user must still prove itself. */
+  /** Who proved itself in XAUTH. */
+  readonly user: Identity | undefined;
+  /** Since when it is established; undefined while transactions are still to come. */
   readonly at: Instant | undefined;
 }
 
@@ -42,16 +45,18 @@ export function statusOf(
     natRemote: sa.peer.natRemote,
     ...(agreed === undefined ? {} : detailsOf(agreed)),
     ...(reauthAt === undefined ? {} : { reauthAt }),
+    ...virtualIpStatus(sa.virtualIps),
     children: sa.children.map(childStatus),
     tasksQueued: tasks.queued.map(nameOfTask),
     tasksActive: tasks.running.map(nameOfTask),
   };
 }
 
-function detailsOf({ keys, localId, remoteId, at }: Agreed): Partial<IkeSaStatus> {
+function detailsOf({ keys, localId, remoteId, user, at }: Agreed): Partial<IkeSaStatus> {
   return {
     localId: formatIdentity(localId),
     remoteId: formatIdentity(remoteId),
+    ...(user === undefined ? {} : { remoteXauthId: formatIdentity(user) }),
     proposal: keys.suite.text,
     ...(at === undefined ? {} : { establishedAt: at }),
   };

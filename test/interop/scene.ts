@@ -20,6 +20,8 @@ export interface PeerOptions {
   /** `--save-keys` into the lab's folder `keys`. */
   readonly saveKeys: boolean;
   readonly bobSettings: string;
+  /** What charon loads besides. */
+  readonly bobPlugins: string;
   /** charon's own keys and authorities, where they differ from cygnet's. */
   readonly bobCertificates?: CertificateSet;
   /** cygnet's strongswan.conf, what stands in its charon section. */
@@ -38,6 +40,7 @@ const DEFAULTS: Omit<PeerOptions, 'certificates' | 'bobCertificates'> = {
   bob: configuration => configuration,
   saveKeys: false,
   bobSettings: '',
+  bobPlugins: '',
   cygnetSettings: '',
   backend: 'userspace',
 };
@@ -112,6 +115,7 @@ export class Scene implements AsyncDisposable {
       backend: options.backend === 'userspace' ? 'userspace' : 'kernel',
       who: 'bob',
       settings: options.bobSettings,
+      plugins: options.bobPlugins,
     });
   }
 

@@ -32,7 +32,11 @@ export const CONNECTION = {
     'no',
     'IKEv1: Aggressive Mode in place of Main Mode, which shows identities to all who listen.',
   ),
-  pull: ignored(one(boolean, 'yes', 'Whether the client asks for its virtual address (IKEv1 Mode Config).')),
+  pull: one(
+    boolean,
+    'yes',
+    'IKEv1: the client asks for its virtual addresses (mode config); no: the side with the pool tells it. Both sides must say the same.',
+  ),
   dscp: ignored(one(dscp, '000000', 'DSCP of IKE packets.')),
   encap: one(boolean, 'no', 'Pretend to be behind a NAT, so that ESP travels in UDP.'),
   mobike: one(boolean, 'yes', 'Let the SAs follow when addresses change (RFC 4555).'),

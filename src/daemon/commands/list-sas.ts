@@ -22,6 +22,7 @@ export function ikeSaFields(ike: IkeSaStatus, now: number): Message {
     'remote-host': formatIp(ike.path.remote.address),
     'remote-port': String(ike.path.remote.port),
     'remote-id': ike.remoteId ?? '%any',
+    'remote-xauth-id': ike.remoteXauthId,
     initiator: yes(ike.role === 'initiator'),
     'initiator-spi': ike.initiatorSpi.toString(16).padStart(16, '0'),
     'responder-spi': ike.responderSpi.toString(16).padStart(16, '0'),

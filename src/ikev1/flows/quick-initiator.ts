@@ -4,6 +4,7 @@ import { offerRefused, selectorsRefused } from '../../ike/failures.ts';
 import type { Secret } from '../../lib/secret.ts';
 import type { ChildConfig } from '../../policy/connection.ts';
 import { Failed, type Failure } from '../../policy/failure.ts';
+import { formatSelector } from '../../policy/selector-text.ts';
 import { contains } from '../../policy/traffic-selector.ts';
 import { clientIdentity, selectorOf } from '../client-identity.ts';
 import { all, begin, exchange, type Flow, first, type Message, Refused, send } from '../flow.ts';
@@ -52,11 +53,31 @@ export function createChild(config: ChildConfig): readonly Task[] {
 }
 
 function* create(sa: IsakmpSa, config: ChildConfig, local: number, remote: number): Flow<void> {
-  const configured = configuredSelectors(sa, config);
-  const selectors = { local: configured.local[local], remote: configured.remote[remote] };
-  if (selectors.local === undefined || selectors.remote === undefined)
-    throw new Failed({ code: 'config/missing', summary: `${config.name}: no traffic selectors` });
-  yield* negotiate(sa, config, { local: selectors.local, remote: selectors.remote }, undefined);
+  const pairs = pairsOf(sa, {
+    localTs: config.localTs.slice(local, local + 1),
+    remoteTs: config.remoteTs.slice(remote, remote + 1),
+  });
+  for (const pair of pairs) yield* negotiate(sa, config, pair, undefined);
+  // Between the families there is no traffic; only where there is none at all something is wrong.
+  if (pairs.length > 0 || pairsOf(sa, config).length > 0) return;
+  const { local: ours, remote: theirs } = configuredSelectors(sa, config);
+  throw new Failed({
+    code: 'config/invalid-value',
+    summary: `${config.name}: no local and remote traffic selector are of the same family`,
+    ours: ours.map(formatSelector),
+    theirs: theirs.map(formatSelector),
+    remedy: 'let local_ts and remote_ts, and the virtual IP, have a family of addresses in common',
+  });
+}
+
+/** Selectors that can be those of one child. `dynamic` may stand for an address of each family. */
+function pairsOf(sa: IsakmpSa, config: Parameters<typeof configuredSelectors>[1]): readonly Selectors[] {
+  const { local, remote } = configuredSelectors(sa, config);
+  return local.flatMap(ours =>
+    remote.flatMap(theirs =>
+      ours.start.length === theirs.start.length ? [{ local: ours, remote: theirs }] : [],
+    ),
+  );
 }
 
 /**

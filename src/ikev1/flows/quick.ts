@@ -6,6 +6,7 @@ import { V1Notify, V1PayloadType } from '../../iana/ikev1.ts';
 import { KeMethod } from '../../iana/transforms.ts';
 import { type ChildKeys, type ChildSa, kernelOf } from '../../ike/child.ts';
 import type { Host } from '../../ike/session.ts';
+import { dynamicHosts } from '../../ike/virtual-ips.ts';
 import { EMPTY } from '../../lib/bytes.ts';
 import type { Secret } from '../../lib/secret.ts';
 import type { ChildConfig } from '../../policy/connection.ts';
@@ -139,11 +140,11 @@ export function makeChild(
 /** The configured selectors of both sides, `dynamic` replaced. */
 export function configuredSelectors(
   sa: IsakmpSa,
-  config: ChildConfig,
+  config: Pick<ChildConfig, 'localTs' | 'remoteTs'>,
 ): { readonly local: readonly TrafficSelector[]; readonly remote: readonly TrafficSelector[] } {
   return {
-    local: resolveSelectors(config.localTs, [sa.path.local.address]),
-    remote: resolveSelectors(config.remoteTs, [sa.path.remote.address]),
+    local: resolveSelectors(config.localTs, dynamicHosts(sa.current.virtualIps, sa.path, 'local')),
+    remote: resolveSelectors(config.remoteTs, dynamicHosts(sa.current.virtualIps, sa.path, 'remote')),
   };
 }
 

@@ -31,7 +31,7 @@ export const NEVER_ASKED: Failure = {
 
 /** Gives user name and password where they are asked for: once, and to a peer alone that the connection names for it. */
 export function* answerXauth(sa: Transacting, asked: V1AttributesPayload): Flow<void> {
-  const isClient = xauthRole(sa.connection) === 'client' && sa.stage === 'TRANSACTIONS';
+  const isClient = isAwaited(sa);
   const obstacle = isClient ? obstacleTo(sa, asked) : undefined;
   if (!isClient || obstacle !== undefined) {
     yield* send({ payloads: [answerTo(asked, [CANNOT])], hash: HASH_1 });
@@ -49,8 +49,8 @@ export function* answerXauth(sa: Transacting, asked: V1AttributesPayload): Flow<
   if (wantsName || both) attributes.push({ type: XauthAttribute.XAUTH_USER_NAME, value: name });
   if (wantsPassword || both) {
     attributes.push({ type: XauthAttribute.XAUTH_USER_PASSWORD, value: secret.secret.reveal() });
-    sa.xauth.given = true;
-    sa.xauth.obstacle = refusedBy(sa, 'ended the SA without saying whether it takes');
+    sa.progress.given = true;
+    sa.progress.obstacle = refusedBy(sa, 'ended the SA without saying whether it takes');
   }
   yield* send({ payloads: [answerTo(asked, attributes)], hash: HASH_1 });
 }
@@ -60,9 +60,14 @@ export function* heedStatus(sa: Transacting, told: V1AttributesPayload): Flow<vo
   const status = told.attributes.find(({ type }) => type === XauthAttribute.XAUTH_STATUS);
   const known: V1Attribute[] = status === undefined ? [] : [{ type: status.type, value: EMPTY }];
   yield* send({ payloads: [answerTo(told, known)], hash: HASH_1 });
-  if (status === undefined || xauthRole(sa.connection) !== 'client' || sa.stage !== 'TRANSACTIONS') return;
+  if (status === undefined || !isAwaited(sa)) return;
   if (attributeNumber(status) !== XauthStatus.OK) throw new Failed(refusedBy(sa, 'does not take'));
-  sa.complete();
+  sa.authenticated();
+}
+
+/** Whether the peer may ask for our user now. */
+function isAwaited({ connection, progress }: Transacting): boolean {
+  return xauthRole(connection) === 'client' && progress.awaits === 'user';
 }
 
 /** Why we cannot answer. */
@@ -74,7 +79,7 @@ function obstacleTo(sa: Transacting, { attributes }: V1AttributesPayload): Failu
   const foreign = attributes.find(attribute => !ANSWERED.has(attribute.type) && isXauth(attribute));
   if (foreign !== undefined) return unsupported(nameOf(XauthAttribute, foreign.type));
   const again = attributes.some(attribute => attribute.type === XauthAttribute.XAUTH_USER_PASSWORD);
-  return again && sa.xauth.given ? refusedBy(sa, 'asks again after it was given') : undefined;
+  return again && sa.progress.given ? refusedBy(sa, 'asks again after it was given') : undefined;
 }
 
 const ANSWERED: ReadonlySet<number> = new Set<number>([

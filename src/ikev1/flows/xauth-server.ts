@@ -1,15 +1,15 @@
-import { ModeCfgType, V1ExchangeType, V1PayloadType, XauthAttribute, XauthStatus } from '../../iana/ikev1.ts';
+import { ModeCfgType, XauthAttribute, XauthStatus } from '../../iana/ikev1.ts';
 import { EMPTY } from '../../lib/bytes.ts';
 import { Failed, type Failure } from '../../policy/failure.ts';
 import { formatIdentity, type Identity } from '../../policy/identity.ts';
 import { attributeNumber } from '../../wire/v1/attribute.ts';
 import type { V1Attribute, V1AttributesPayload } from '../../wire/v1/payload.ts';
 import { warning } from '../events.ts';
-import { begin, exchange, type Flow, first, type Message } from '../flow.ts';
-import { HASH_1 } from '../hash-rule.ts';
+import type { Flow } from '../flow.ts';
 import type { Task } from '../isakmp-sa.ts';
 import type { Transacting } from '../transacting.ts';
 import { isUser, userIdentity } from '../xauth-users.ts';
+import { transact } from './transact.ts';
 
 /** Who mistypes may try again; who guesses must make phase 1 anew. */
 const MOST_ATTEMPTS = 3;
@@ -23,17 +23,17 @@ export function authenticateUser(sa: Transacting): Task {
 
 function* asking(sa: Transacting): Flow<void> {
   for (let attempt = 1; attempt <= MOST_ATTEMPTS; attempt++) {
-    const message = yield* transact(sa, ModeCfgType.ISAKMP_CFG_REQUEST, [
+    const reply = yield* transact(sa, ModeCfgType.ISAKMP_CFG_REQUEST, [
       { type: XauthAttribute.XAUTH_USER_NAME, value: EMPTY },
       { type: XauthAttribute.XAUTH_USER_PASSWORD, value: EMPTY },
     ]);
-    const verdict = judge(sa, replyIn(message));
+    const verdict = judge(sa, reply);
     if (!('code' in verdict)) {
       yield* transact(sa, ModeCfgType.ISAKMP_CFG_SET, [status(XauthStatus.OK)]);
-      sa.complete(verdict);
+      sa.authenticated(verdict);
       return;
     }
-    sa.xauth.obstacle = verdict;
+    sa.progress.obstacle = verdict;
     sa.host.event(warning(sa, `${verdict.summary} (attempt ${attempt} of ${MOST_ATTEMPTS})`));
   }
   yield* refuse(sa);
@@ -41,7 +41,7 @@ function* asking(sa: Transacting): Flow<void> {
 
 /** The peer learns that it was in vain, if it listens; our side why. */
 function* refuse(sa: Transacting): Flow<void> {
-  const because = sa.xauth.obstacle;
+  const because = sa.progress.obstacle;
   try {
     yield* transact(sa, ModeCfgType.ISAKMP_CFG_SET, [status(XauthStatus.FAIL)]);
   } catch (error) {
@@ -50,28 +50,16 @@ function* refuse(sa: Transacting): Flow<void> {
   if (because !== undefined) throw new Failed(because);
 }
 
-/** A transaction of ours: each has a Message ID of its own. */
-function* transact(sa: Transacting, cfgType: number, attributes: readonly V1Attribute[]): Flow<Message> {
-  const [high = 0, low = 0] = sa.host.provider.random(2);
-  const identifier = high * 256 + low;
-  yield* begin(V1ExchangeType.TRANSACTION);
-  const payload: V1AttributesPayload = { type: V1PayloadType.ATTRIBUTES, cfgType, identifier, attributes };
-  return yield* exchange({ payloads: [payload], hash: HASH_1 }, { hash: HASH_1 });
-}
-
-function replyIn(message: Message): V1AttributesPayload {
-  const reply = first(message, V1PayloadType.ATTRIBUTES);
-  if (reply?.cfgType === ModeCfgType.ISAKMP_CFG_REPLY) return reply;
-  throw new Failed({ code: 'peer/malformed', summary: 'XAUTH was not answered with a reply' });
-}
-
 /** Who it is, or why it is not let in. Throws Failed where the peer gives up. */
 function judge(sa: Transacting, { attributes }: V1AttributesPayload): Identity | Failure {
   const said = attributes.find(({ type }) => type === XauthAttribute.XAUTH_STATUS);
   if (said !== undefined && attributeNumber(said) === XauthStatus.FAIL)
     throw new Failed({
       // Most of all where it was asked again.
-      ...(sa.xauth.obstacle ?? { code: 'peer/refused', summary: 'the peer has no user name and password' }),
+      ...(sa.progress.obstacle ?? {
+        code: 'peer/refused',
+        summary: 'the peer has no user name and password',
+      }),
     });
   const name = octetsOf(attributes, XauthAttribute.XAUTH_USER_NAME);
   const password = octetsOf(attributes, XauthAttribute.XAUTH_USER_PASSWORD);

@@ -4,12 +4,14 @@ import type { Circumstances, Extension, Slot } from './extension.ts';
 import { fragmentation } from './fragmentation.ts';
 import { initialContact } from './initial-contact.ts';
 import { natTraversal } from './nat-traversal.ts';
+import { unity } from './unity.ts';
 import { xauth } from './xauth.ts';
 
 /** All there are, in the order in which their payloads stand in a message. */
 const EXTENSIONS: readonly Extension[] = [
   deadPeerDetection,
   xauth,
+  unity,
   natTraversal,
   fragmentation,
   initialContact,

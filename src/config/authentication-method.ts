@@ -31,6 +31,7 @@ const KEY_TYPES: Readonly<Record<string, readonly string[]>> = {
   ecdsa: ['ecdsa-'],
   ed25519: ['ed25519'],
   ed448: ['ed448'],
+  dsa: ['ikev1-dss'],
 };
 const STRONG_HASHES = ['sha256', 'sha384', 'sha512'];
 const HASHES = [...STRONG_HASHES, 'sha1', 'identity'];
@@ -41,7 +42,7 @@ const HASHES = [...STRONG_HASHES, 'sha1', 'identity'];
  * `pubkey-encryption` and `pubkey-encryption-revised` are methods of IKEv1 that charon does not have.
  */
 export const authenticationMethod: ValueType<AuthenticationMethod> = {
-  name: 'pubkey, psk, rsa…, ecdsa…, ed25519, ed448, ike:…, eap…, xauth…, pubkey-encryption…',
+  name: 'pubkey, psk, rsa…, ecdsa…, ed25519, ed448, dsa, ike:…, eap…, xauth…, pubkey-encryption…',
   read(value) {
     const lower = value.toLowerCase();
     if (lower === 'psk' || lower === 'never') return { method: lower, schemes: [], chain: NO_CONSTRAINTS };

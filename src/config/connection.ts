@@ -1,6 +1,7 @@
 import type { Connection } from '../policy/connection.ts';
 import { localRounds, type ReadingContext, remoteRounds } from './authentication.ts';
 import { childFrom, warnOfWeakness } from './child.ts';
+import { checkDss } from './dss.ts';
 import { checkEncryption } from './encryption.ts';
 import { CONNECTION, CONNECTION_SECTIONS } from './schema/connection.ts';
 import { checkSections, readSection } from './schema.ts';
@@ -37,6 +38,7 @@ export function connectionFrom(section: Section, context: ReadingContext): Conne
   checkXauth(section, { version, local, remote }, report);
   checkEncryption(section, { version, local, remote }, context);
   tellOtherVersion(section, version, values, report);
+  checkDss(section, { version, local, remote }, report);
   return {
     name: section.name,
     version,

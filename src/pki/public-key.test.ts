@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { createHash } from 'node:crypto';
+import { createHash, generateKeyPairSync } from 'node:crypto';
 import { test } from 'node:test';
 import { keyPair } from '../../test/certificate-builder.ts';
 import { nodeProvider } from '../crypto/node/provider.ts';
@@ -29,6 +29,30 @@ test('an RSA key in the older encoding becomes the same key', () => {
   const { publicKey } = keyPair('rsa2048');
   const made = spkiOfRsaKey(new Uint8Array(publicKey.export({ format: 'der', type: 'pkcs1' })));
   assert.equal(toHex(made), toHex(new Uint8Array(publicKey.export({ format: 'der', type: 'spki' }))));
+});
+
+/** A DSA key with parameters of so many octets, none of which is prime. */
+function dsaKey(p: number, q: number, g: number = p): Uint8Array {
+  const integer = (octets: number): Uint8Array =>
+    encodeDer(Tag.INTEGER, Uint8Array.of(0), new Uint8Array(octets).fill(0xc1));
+  const identifier = fromHex('06072a8648ce380401') as Uint8Array;
+  const parameters = encodeDer(Tag.SEQUENCE, integer(p), integer(q), integer(g));
+  const value = encodeDer(Tag.BIT_STRING, Uint8Array.of(0), integer(p));
+  return encodeDer(Tag.SEQUENCE, encodeDer(Tag.SEQUENCE, identifier, parameters), value);
+}
+
+test('DSA keys are read in the sizes of FIPS 186', () => {
+  const { publicKey } = generateKeyPairSync('dsa', { modulusLength: 1024, divisorLength: 160 });
+  const der = new Uint8Array(publicKey.export({ format: 'der', type: 'spki' }));
+  assert.deepEqual(readPublicKey(der, provider).type, 'dsa');
+  for (const [p, q, g] of [
+    [64, 20],
+    [2000, 20],
+    [128, 19],
+    [128, 128],
+    [128, 20, 129],
+  ] as const)
+    assert.throws(() => readPublicKey(dsaKey(p, q, g), provider), Malformed);
 });
 
 /** An RSAPublicKey with the content octets of its two integers. */

@@ -3,6 +3,9 @@ import { concat, equal } from '../lib/bytes.ts';
 import { Malformed } from '../lib/reader.ts';
 import { DerReader, encodeDer, readDer, Tag } from './der.ts';
 
+/** Bits of p and of q in DSA keys that are looked at (FIPS 186-4 §4.2). */
+const DSA_SIZES = { p: [1024, 2048, 3072], q: [160, 224, 256] } as const;
+
 /** Sizes of RSA keys that are looked at: a verification takes time with the square of the modulus and the length of the exponent. */
 const MIN_MODULUS = 512;
 const MAX_MODULUS = 16_384;
@@ -17,6 +20,7 @@ export function readPublicKey(spki: Uint8Array, provider: CryptoProvider): Publi
   const sequence = readDer(spki, Tag.SEQUENCE, what);
   const algorithm = sequence.enter(Tag.SEQUENCE, what);
   const oid = algorithm.oid(what);
+  if (oid === DSA) checkDsa(algorithm);
   const key = sequence.bitOctets(what);
   sequence.end(what);
   if (RSA.has(oid)) checkRsa(key);
@@ -63,6 +67,8 @@ export function readAuthorityHashes(body: Uint8Array): readonly Uint8Array[] {
 
 /** rsaEncryption and id-RSASSA-PSS */
 const RSA = new Set(['1.2.840.113549.1.1.1', '1.2.840.113549.1.1.10']);
+/** id-dsa (RFC 3279 §2.3.2) */
+const DSA = '1.2.840.10040.4.1';
 const RSA_IDENTIFIER = Uint8Array.of(0x30, 0x0d, 6, 9, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 1, 1, 5, 0);
 
 function checkRsa(key: Uint8Array): void {
@@ -78,6 +84,17 @@ function checkRsa(key: Uint8Array): void {
   if (least < 2 || least > MAX_EXPONENT || !isOdd(exponent) || !isOdd(modulus)) {
     throw new Malformed('RSA key: modulus or exponent cannot be', 0);
   }
+}
+
+/** Dss-Parms ::= SEQUENCE { p, q, g }; those of the issuer do not stand in for missing ones. */
+function checkDsa(algorithm: DerReader): void {
+  const parameters = algorithm.enter(Tag.SEQUENCE, 'DSA parameters');
+  const [p, q, g] = ['p', 'q', 'g'].map(name => bitLength(parameters.integer(`DSA ${name}`)));
+  parameters.end('DSA parameters');
+  algorithm.end('DSA parameters');
+  const sizes: readonly (readonly number[])[] = [DSA_SIZES.p, DSA_SIZES.q];
+  if (![p, q].every((size, i) => sizes[i]?.includes(size ?? 0)) || (g ?? 0) < 2 || (g ?? 0) > (p ?? 0))
+    throw new Malformed(`DSA key: p of ${p} bits and q of ${q} cannot be`, 0);
 }
 
 /** Bits of a positive INTEGER; 0 for zero and negative ones. */

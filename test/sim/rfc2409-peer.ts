@@ -489,7 +489,7 @@ export class Rfc2409Peer {
   }
 }
 
-function saBody(transforms: readonly (readonly (readonly [number, number])[])[]): Buffer {
+export function saBody(transforms: readonly (readonly (readonly [number, number])[])[]): Buffer {
   const encoded = transforms.map((attributes, i) => {
     const list = Buffer.concat(
       attributes.map(([type, value]) => Buffer.concat([u16(0x8000 | type), u16(value)])),
@@ -502,7 +502,7 @@ function saBody(transforms: readonly (readonly (readonly [number, number])[])[])
 }
 
 /** Attributes of each transform of the only proposal; those in the long form as numbers too, as far as they are small. */
-function transformsOf(sa: Buffer): readonly (readonly (readonly [number, number])[])[] {
+export function transformsOf(sa: Buffer): readonly (readonly (readonly [number, number])[])[] {
   const found: (readonly (readonly [number, number])[])[] = [];
   const end = 8 + sa.readUInt16BE(10);
   for (let at = 16 + (sa[14] as number); at < end; at += sa.readUInt16BE(at + 2)) {
@@ -521,7 +521,7 @@ function transformsOf(sa: Buffer): readonly (readonly (readonly [number, number]
   return found;
 }
 
-function chained(pieces: readonly Piece[]): Buffer {
+export function chained(pieces: readonly Piece[]): Buffer {
   return Buffer.concat(
     pieces.map(([, body], i) =>
       Buffer.concat([Buffer.of(pieces[i + 1]?.[0] ?? 0, 0), u16(4 + body.length), body]),
@@ -529,7 +529,7 @@ function chained(pieces: readonly Piece[]): Buffer {
   );
 }
 
-function unchained(first: number, octets: Buffer): readonly Piece[] {
+export function unchained(first: number, octets: Buffer): readonly Piece[] {
   const pieces: Piece[] = [];
   let type = first;
   for (let at = 0; type !== 0; ) {
@@ -541,11 +541,11 @@ function unchained(first: number, octets: Buffer): readonly Piece[] {
   return pieces;
 }
 
-function bodies(pieces: readonly Piece[], wanted: number): readonly Buffer[] {
+export function bodies(pieces: readonly Piece[], wanted: number): readonly Buffer[] {
   return pieces.flatMap(([type, body]) => (type === wanted ? [body] : []));
 }
 
-function diffieHellman(group: PeerSetup['group']): Half {
+export function diffieHellman(group: PeerSetup['group']): Half {
   if (group === 19) {
     const half = createECDH('prime256v1');
     const publicValue = half.generateKeys().subarray(1);
@@ -558,11 +558,11 @@ function diffieHellman(group: PeerSetup['group']): Half {
   return { publicValue: full(half.getPublicKey()), secret: peer => full(half.computeSecret(peer)) };
 }
 
-function u16(value: number): Buffer {
+export function u16(value: number): Buffer {
   return Buffer.of(value >> 8, value & 0xff);
 }
 
-function u32(value: number): Buffer {
+export function u32(value: number): Buffer {
   const octets = Buffer.alloc(4);
   octets.writeUInt32BE(value);
   return octets;

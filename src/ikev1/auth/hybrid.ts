@@ -7,7 +7,7 @@ import { first } from '../flow.ts';
 import { xauthSecret } from '../xauth-users.ts';
 import type { AuthMethod } from './method.ts';
 import { ownSigningMethod, plainExchange, signer, verifySignature } from './signature.ts';
-import { signingOf } from './signing.ts';
+import { namesDss, signingOf } from './signing.ts';
 import { xauthIn } from './xauth-role.ts';
 
 interface Hybrid {
@@ -48,15 +48,18 @@ export const hybrid: AuthMethod = {
       rows.map(({ initiator, responder }) => (isInitiators ? initiator : responder));
     if (xauth.role === 'client') {
       xauthSecret(host.credentials, connection.local);
-      return numbers(HYBRID);
+      const isDss = namesDss(connection.remote[0] ?? { schemes: [] });
+      return numbers(
+        HYBRID.filter(({ signature }) => isDss === (signature === OakleyAuthMethod.DSS_SIGNATURES)),
+      );
     }
     const own = ownSigningMethod(ask);
     const rows = HYBRID.filter(({ signature }) => signature === own);
     if (rows.length > 0) return numbers(rows);
     throw new Failed({
       code: 'auth/method',
-      summary: `${connection.name}: hybrid authentication is with RSA or DSS keys alone`,
-      theirs: ['rsa', 'dsa'],
+      summary: `${connection.name}: we sign in hybrid authentication with RSA keys alone`,
+      theirs: ['rsa'],
       remedy: 'use a certificate with an RSA key, or IKEv2',
     });
   },

@@ -77,9 +77,9 @@ export function ownSigningMethod(ask: MethodAsk): number {
   if (number !== undefined) return number;
   throw new Failed({
     code: 'auth/method',
-    summary: `${ask.connection.name}: IKEv1 has no signatures by ${key.curve ?? key.type} keys`,
+    summary: `${ask.connection.name}: nothing is signed by ${key.curve ?? key.type} keys in IKEv1`,
     ours: [key.curve ?? key.type],
-    theirs: ['rsa', 'prime256v1', 'secp384r1', 'secp521r1', 'dsa'],
+    theirs: ['rsa', 'prime256v1', 'secp384r1', 'secp521r1'],
     remedy: 'use a certificate with an RSA or NIST curve key, or IKEv2',
   });
 }

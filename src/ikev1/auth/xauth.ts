@@ -28,10 +28,6 @@ export const xauthSignature: AuthMethod = withXauth(signature, 'pubkey', {
     initiator: OakleyAuthMethod.XAUTHInitRSA,
     responder: OakleyAuthMethod.XAUTHRespRSA,
   },
-  [OakleyAuthMethod.DSS_SIGNATURES]: {
-    initiator: OakleyAuthMethod.XAUTHInitDSS,
-    responder: OakleyAuthMethod.XAUTHRespDSS,
-  },
 });
 
 /**

@@ -9,8 +9,10 @@ import { phaseOneTimes } from './life.ts';
 /** What happens to an ISAKMP SA in its time. */
 export type TimerName = 'half-open' | 'keepalive' | 'reauth' | 'expire' | 'bereft' | 'orphaned';
 
-/** How long children outlive an SA that has ended, and an SA its children, until there is another one for them. */
+/** How long children outlive an SA that has ended, until there is another one for them. */
 const ORPHANS_LIFE: Duration = 3 * MINUTE;
+/** How long an SA is kept whose children have another one: who made that deletes it, or leaves it to the other end, as charon does. */
+const REPLACED_LIFE: Duration = 10 * SECOND;
 /** A user has so long to say who it is: a person types a password meanwhile. */
 export const USERS_TIME: Duration = 5 * MINUTE;
 /** Peers tell of each SA in a message of its own, and these may come in any order. */
@@ -73,6 +75,6 @@ export class Lifetime {
   ended(bereft: boolean): void {
     for (const name of ['reauth', 'expire', 'keepalive', 'bereft'] as const) this.#timers.clear(name);
     if (bereft) this.#timers.set('bereft', this.#host.now + BEREFT);
-    this.#timers.set('orphaned', this.#host.now + ORPHANS_LIFE);
+    this.#timers.set('orphaned', this.#host.now + (bereft ? ORPHANS_LIFE : REPLACED_LIFE));
   }
 }

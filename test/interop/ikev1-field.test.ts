@@ -1,0 +1,282 @@
+import assert from 'node:assert/strict';
+import { after, before, describe, test } from 'node:test';
+import { setTimeout as pause } from 'node:timers/promises';
+import { type CertificateSet, certificates } from './certificates.ts';
+import { Lab, mustRun, until } from './lab.ts';
+import { type PeerOptions, Scene } from './scene.ts';
+import { both, type Section, set } from './swanctl.ts';
+
+/* What the field does with IKEv1, against charon: certificates in aggressive mode, long chains, peers that come back, SAs made anew under traffic, identities and owners of every kind. */
+
+const ROLES = ['initiator', 'responder'] as const;
+const SIDES = ['cygnet', 'charon'] as const;
+type Change = (configuration: Section) => Section;
+
+interface Options extends Partial<PeerOptions> {
+  /** For both sides. */
+  readonly change?: Change;
+}
+
+const same: Change = configuration => configuration;
+
+function scene({ change = same, alice = same, bob = same, ...options }: Options = {}): Promise<Scene> {
+  const version = set('connections.lab.version', '1');
+  return Scene.open({
+    ike: 'aes128-sha256-modp2048',
+    esp: 'aes128-sha256',
+    ...options,
+    alice: both(version, change, alice),
+    bob: both(version, change, bob),
+  });
+}
+
+const keys = new Lab();
+let rsa: CertificateSet;
+let chain: CertificateSet;
+before(async () => {
+  rsa = await certificates(keys.path('rsa'), 'rsa');
+  chain = await certificates(keys.path('chain'), 'rsa', 2);
+});
+after(() => keys.close());
+
+const AGGRESSIVE = set('connections.lab.aggressive', 'yes');
+
+for (const role of ROLES) {
+  describe(`cygnet as ${role}`, () => {
+    for (const sent of ['ifasked', 'always'] as const)
+      test(`aggressive mode with RSA signatures, certificates sent ${sent}`, async () => {
+        await using there = await scene({
+          certificates: rsa,
+          change: both(AGGRESSIVE, set('connections.lab.send_cert', sent)),
+        });
+        await there.up(role);
+        assert.match(there.charon.log, /AGGRESSIVE/);
+        await there.pingBothWays();
+        await there.down(role === 'initiator' ? 'cygnet' : 'charon');
+      });
+
+    for (const [mode, change] of [
+      ['main', same],
+      ['aggressive', AGGRESSIVE],
+    ] as const)
+      test(`chains of RSA certificates in vendor fragments, ${mode} mode`, async () => {
+        await using there = await scene({
+          certificates: chain,
+          change: both(
+            change,
+            set('connections.lab.send_cert', 'always'),
+            set('connections.lab.fragmentation', 'yes'),
+          ),
+        });
+        await there.up(role);
+        assert.match(there.charon.log, /received fragment #\d+/);
+        assert.match(there.charon.log, /splitting IKE message/);
+        await there.pingBothWays();
+      });
+  });
+}
+
+// ── peers that come back ──
+
+const WATCHING = both(set('connections.lab.dpd_delay', '1s'), set('connections.lab.dpd_timeout', '3s'));
+
+describe('dead peer detection begins anew', () => {
+  const restart = both(WATCHING, set('connections.lab.children.net.dpd_action', 'restart'));
+
+  test('cygnet calls a charon that was cut off until it is there again', async () => {
+    await using there = await scene({
+      alice: restart,
+      cygnetSettings: 'retransmit_timeout = 0.5\n retransmit_tries = 2',
+    });
+    await there.up('initiator');
+    const before = (await there.cygnet.status()).sas[0]?.id;
+    await there.lab.run(there.bob, ['ip', 'link', 'set', await wireOf(there), 'down']);
+    await until(
+      'it is called again',
+      async () => (await there.cygnet.status()).sas[0]?.id !== before,
+      15_000,
+    );
+    await there.lab.run(there.bob, ['ip', 'link', 'set', await wireOf(there), 'up']);
+    await until(
+      'the child is there again',
+      async () => (await there.cygnet.status()).sas.some(({ children }) => children.length > 0),
+      30_000,
+    );
+    await there.pingBothWays();
+  });
+
+  test('charon calls a cygnet that was killed until it is there again', async () => {
+    await using there = await scene({ bob: restart });
+    await there.up('responder');
+    there.cygnet.process.kill('SIGKILL');
+    await until(
+      'it is called again',
+      () => /restarting CHILD_SA|initiating Main Mode IKE_SA lab\[2\]/.test(there.charon.log),
+      20_000,
+    );
+    await there.startCygnet('cygnet2');
+    await until(
+      'the child is there again',
+      async () => (await there.cygnet.status()).sas.some(({ children }) => children.length > 0),
+      30_000,
+    );
+    await there.pingBothWays();
+  });
+});
+
+/** The name of bob's end of the wire. */
+async function wireOf(there: Scene): Promise<string> {
+  const stdout = await mustRun('ip', [
+    'netns',
+    'exec',
+    there.bob,
+    'ip',
+    '-o',
+    '-4',
+    'addr',
+    'show',
+    'to',
+    '10.9.0.2',
+  ]);
+  const name = /^\d+: (\S+)/.exec(stdout)?.[1];
+  assert.ok(name, stdout);
+  return name;
+}
+
+// ── made anew ──
+
+for (const role of ROLES)
+  for (const starter of SIDES)
+    for (const kind of ['psk', 'rsa'] as const)
+      test(`the ISAKMP SA is made anew by ${starter}, cygnet as ${role}, ${kind}: no packet is lost`, async () => {
+        await using there = await scene(kind === 'rsa' ? { certificates: rsa } : {});
+        await there.up(role);
+        const before = (await there.cygnet.status()).sas[0]?.id;
+        const ping = there.floodPing();
+        await pause(400);
+        if (starter === 'cygnet') await there.rekey('cygnet', 'ike');
+        else {
+          const { code, stdout, stderr } = await there.charon.swanctl('--rekey', '--ike', 'lab', '--reauth');
+          assert.equal(code, 0, stdout + stderr);
+        }
+        await until(
+          'there is another one, and one alone',
+          async () => {
+            const { sas } = await there.cygnet.status();
+            const [sa] = sas;
+            return (
+              sas.length === 1 && sa?.id !== before && sa?.state === 'ESTABLISHED' && sa.children.length > 0
+            );
+          },
+          20_000,
+        );
+        await pause(700);
+        const { sent, lost } = await ping.stop();
+        assert.ok(sent > 50, `only ${sent} pings were sent`);
+        assert.deepEqual(
+          lost,
+          [],
+          `packets were lost\n${there.cygnet.log}\n${there.charon.log.split('\n').slice(-60).join('\n')}`,
+        );
+        await there.pingBothWays();
+        const { stdout } = await there.charon.swanctl('--list-sas');
+        assert.equal([...stdout.matchAll(/ESTABLISHED, IKEv1/g)].length, 1, stdout);
+      });
+
+// ── who the two are ──
+
+/** The secret belongs to these. */
+function owned(...owners: readonly string[]): Change {
+  return configuration => ({
+    ...configuration,
+    secrets: {
+      'ike-1': {
+        ...Object.fromEntries(owners.map((owner, i) => [`id-${i + 1}`, owner])),
+        secret: '"correct horse battery"',
+      },
+    },
+  });
+}
+
+/** Both sides go by these names, alice's first. */
+function named(alice: string | undefined, bob: string | undefined): Pick<Options, 'alice' | 'bob'> {
+  const of = (local: string | undefined, remote: string | undefined): Change =>
+    both(id('local', local), id('remote', remote));
+  return { alice: of(alice, bob), bob: of(bob, alice) };
+}
+
+function id(side: 'local' | 'remote', name: string | undefined): Change {
+  if (name !== undefined) return set(`connections.lab.${side}.id`, name);
+  return configuration => {
+    const { lab } = configuration['connections'] as { lab: Section };
+    const { id: _, ...rest } = lab[side] as Section;
+    return { ...configuration, connections: { lab: { ...lab, [side]: rest } } };
+  };
+}
+
+const IDENTITIES = [
+  ['names', 'moon.example.org', 'sun.example.org'],
+  ['mail addresses', 'carol@example.org', 'dave@example.org'],
+  ['addresses', '10.9.0.1', '10.9.0.2'],
+  ['addresses that nobody has', '192.0.2.1', '192.0.2.2'],
+  ['IPv6 addresses', '2001:db8::1', '2001:db8::2'],
+  ['distinguished names', '"C=CH, O=Lab, CN=moon"', '"C=CH, O=Lab, CN=sun"'],
+  ['keys', 'keyid:moon', 'keyid:sun'],
+  ['nothing but where they are', undefined, undefined],
+] as const;
+
+for (const role of ROLES) {
+  describe(`main mode with a shared key, cygnet as ${role}`, () => {
+    for (const [what, alice, bob] of IDENTITIES)
+      test(`the two go by ${what}`, async () => {
+        const owners = [alice ?? '10.9.0.1', bob ?? '10.9.0.2'];
+        const { alice: atAlice = same, bob: atBob = same } = named(alice, bob);
+        await using there = await scene({
+          alice: both(owned(...owners), atAlice),
+          bob: both(owned(...owners), atBob),
+        });
+        await there.up(role);
+        await there.pingBothWays();
+      });
+
+    for (const [what, owners] of [
+      ['nobody in particular', []],
+      ['%any', ['%any']],
+      ['the addresses, where the two have names', ['10.9.0.1', '10.9.0.2']],
+      ['the address of the peer alone', ['10.9.0.2', '10.9.0.1']],
+      ['a network', ['10.9.0.0/24']],
+    ] as const)
+      test(`the secret is that of ${what}`, async () => {
+        await using there = await scene({
+          alice: owned(...owners),
+          bob: owned(...(what === 'a network' ? [] : owners)),
+        });
+        await there.up(role);
+        await there.pingBothWays();
+      });
+  });
+}
+
+// ── NAT traversal as it was before RFC 3947 ──
+
+describe('ike-scan', () => {
+  for (const [name, vendor] of [
+    ['draft-ietf-ipsec-nat-t-ike-02', '90cb80913ebb696e086381b5ec427b1f'],
+    ['draft-ietf-ipsec-nat-t-ike-03', '7d9419a65310ca6f2c179d9215529d56'],
+    ['RFC 3947', '4a131c81070358455c5728f20e95452f'],
+  ] as const)
+    test(`says that it knows ${name}, and is told the same`, async () => {
+      await using there = await scene();
+      const { stdout, stderr } = await there.lab.run(there.bob, [
+        'ike-scan',
+        '--sport=0',
+        '--retry=2',
+        '--multiline',
+        '--trans=(1=7,14=128,2=4,3=1,4=14)',
+        `--vendor=${vendor}`,
+        '10.9.0.1',
+      ]);
+      assert.match(stdout + stderr, /Main Mode Handshake returned/);
+      assert.match(stdout, new RegExp(`VID=${vendor}`));
+    });
+});

@@ -66,6 +66,7 @@ function ikeLines(connection: ConnectionView, ike: IkeSaView, now: number, long:
     ],
   ];
   if (ike.phase !== undefined) lines.push({ remark: ike.phase });
+  lines.push(...virtualIpLines(ike));
   if (long) {
     lines.push({
       remark:
@@ -76,6 +77,17 @@ function ikeLines(connection: ConnectionView, ike: IkeSaView, now: number, long:
   const isLast = connection.ikeSas.at(-1) === ike;
   const installed = connection.ikeSas.flatMap(({ children }) => children.map(({ name }) => name));
   return isLast ? [...lines, ...downChildren(connection, installed)] : lines;
+}
+
+function virtualIpLines({ localVips = [], remoteVips = [], received = [] }: IkeSaView): Line[] {
+  const told = received.map(({ kind, value }) => `${kind} ${value}`);
+  return [
+    ...(localVips.length === 0 ? [] : [{ remark: ['virtual IP', ...localVips].join(' ') }]),
+    ...(told.length === 0 ? [] : [{ remark: `told by the peer: ${told.join(', ')}` }]),
+    ...(remoteVips.length === 0
+      ? []
+      : [{ remark: ['virtual IP', ...remoteVips, 'given to the peer'].join(' ') }]),
+  ];
 }
 
 function childLines(child: ChildSaView, now: number, long: boolean): Line[] {

@@ -85,10 +85,7 @@ test('a whole directory becomes a configuration', t => {
     'pkcs8/sun.key': sun.pkcs8,
   });
   const { connections, credentials, pools, warnings } = load(folder);
-  assert.deepEqual(
-    warnings.map(({ summary }) => summary),
-    ['pools has no effect here yet'],
-  );
+  assert.deepEqual(warnings, []);
   const [gw] = connections;
   assert.equal(connections.length, 1);
   assert.deepEqual(

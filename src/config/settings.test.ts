@@ -41,6 +41,7 @@ test('all knobs, in the units of the engine', t => {
   keep_alive = 1m
   delete_rekeyed_delay = 3
   routing_table = 44
+  install_virtual_ip_on = dummy0
   routing_table_prio = 45
   plugins {
     aes { load = yes }
@@ -73,6 +74,7 @@ test('all knobs, in the units of the engine', t => {
       deleteRekeyedDelay: 3000,
     },
     routes: { table: 44, priority: 45 },
+    virtualIps: { interface: 'dummy0' },
     control: 'unix:///tmp/x.vici',
     saveKeys: '/tmp/keys',
     logLevel: 'debug',
@@ -84,6 +86,7 @@ test('routes may be left to others, whatever their table would have been', t => 
   assert.equal(loadSettings(file(t, 'charon { install_routes = no\n routing_table = 9 }')).routes, false);
   const priority = loadSettings(file(t, 'charon { install_routes = yes\n routing_table_prio = 9 }')).routes;
   assert.deepEqual(priority, { priority: 9 });
+  assert.equal(loadSettings(file(t, 'charon { install_virtual_ip = no }')).virtualIps, false);
 });
 
 test('limits that are off are as if there were none', t => {

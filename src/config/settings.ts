@@ -25,6 +25,8 @@ export interface Settings {
   readonly saveKeys?: string;
   /** Routes for what goes through tunnels; false leaves them to others. */
   readonly routes?: { readonly table?: number; readonly priority?: number } | false;
+  /** Where virtual IPs of this host go; false leaves them to others. */
+  readonly virtualIps?: { readonly interface?: string } | false;
   readonly logLevel?: 'silent' | 'error' | 'info' | 'debug' | 'trace';
   /** Logs in charon's own form. */
   readonly logFiles?: readonly LogFile[];
@@ -113,6 +115,7 @@ function fromCharon(charon: Section, report: Report): Omit<Settings, 'warnings'>
     },
     ...defined('routes', routesOf(values)),
     ...(values.inactivity_close_ike && { inactivityCloseIke: true }),
+    ...defined('virtualIps', virtualIpsOf(values)),
     ...plugins,
     ...(logLevel === undefined ? {} : { logLevel }),
     ...(logFiles.length === 0 ? {} : { logFiles }),
@@ -130,6 +133,13 @@ function routesOf(
   const { routing_table: table, routing_table_prio: priority } = values;
   if (table === undefined && priority === undefined) return undefined;
   return { ...defined('table', table), ...defined('priority', priority) };
+}
+
+function virtualIpsOf(
+  values: Readonly<{ install_virtual_ip: boolean; install_virtual_ip_on: string | undefined }>,
+): Settings['virtualIps'] {
+  if (!values.install_virtual_ip) return false;
+  return values.install_virtual_ip_on === undefined ? undefined : { interface: values.install_virtual_ip_on };
 }
 
 /** As a threshold: more half-open SAs than there can be. */

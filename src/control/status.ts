@@ -63,6 +63,11 @@ const ikeSaShape = record({
   establishedAt: optional(number),
   rekeyAt: optional(number),
   reauthAt: optional(number),
+  /** Virtual IPs that the peer gave us, and those that we gave the peer. */
+  localVips: optional(texts),
+  remoteVips: optional(texts),
+  /** What the peer told us along with ours, such as `dns` and its address. */
+  received: optional(many(record({ kind: text, value: text }))),
   tasksQueued: texts,
   tasksActive: texts,
   children: many(childSaShape),

@@ -30,6 +30,8 @@ export interface PlaneOptions {
   readonly natPort: number;
   /** Routes for what goes through tunnels, table and priority 220 unless said otherwise; false leaves them to others. */
   readonly routes?: { readonly table?: number; readonly priority?: number } | false;
+  /** Where virtual IPs of this host go; false leaves them to others. */
+  readonly virtualIps?: { readonly interface?: string } | false;
   readonly provider: CryptoProvider;
   readonly onFatal: (failure: Failure) => void;
   /** What goes on in a back end that no SA has to hear of. */
@@ -55,6 +57,7 @@ const PLANES: Readonly<Record<BackendName, (options: PlaneOptions) => Promise<Pl
         random: length => options.provider.random(length),
         now,
         routes: options.routes === false ? false : { ...options.routes, ...mark },
+        virtualIps: options.virtualIps !== false,
         onFatal: options.onFatal,
       });
     });
@@ -71,6 +74,7 @@ const PLANES: Readonly<Record<BackendName, (options: PlaneOptions) => Promise<Pl
         now,
         onWarning: options.onWarning,
         ...(options.routes !== undefined && { routes: options.routes }),
+        ...(options.virtualIps !== undefined && { virtualIps: options.virtualIps }),
       }),
     );
   },

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { IpsecBackend } from '../ipsec/backend.ts';
-import { ip } from '../lib/ip.ts';
+import { formatIp, ip } from '../lib/ip.ts';
 import { Secret } from '../lib/secret.ts';
 import { Failed, type Failure } from '../policy/failure.ts';
 import type { ChildSaParameters } from '../policy/sa.ts';
@@ -58,6 +58,8 @@ function slowBackend(): {
     install: (parameters: ChildSaParameters) => call(`install ${parameters.id}`),
     remove: (id: number) => call(`remove ${id}`),
     activateOutbound: (id: number) => call(`activate ${id}`),
+    assignAddress: (address: Uint8Array) => call(`assign ${formatIp(address)}`),
+    unassignAddress: (address: Uint8Array) => call(`unassign ${formatIp(address)}`),
     allocateSpi: async () => 4711,
   } as unknown as IpsecBackend;
   return {
@@ -112,6 +114,52 @@ test('a refused installation is answered with its reason, and what follows still
     told.map(one => one.summary),
     ['never was'],
   );
+});
+
+test('an address goes on with its first user, and off after its last and after the SAs that used it', async () => {
+  const { backend, started, finish } = slowBackend();
+  const told: Failure[] = [];
+  const queue = new BackendQueue(backend, failure => told.push(failure));
+  const vip = ip('10.3.0.1');
+  const assign = () => queue.ask({ kind: 'assign-address', address: vip, path: PATH });
+  const first = assign();
+  await turn();
+  finish('assign 10.3.0.1');
+  assert.deepEqual(await first, { kind: 'done' });
+  assert.deepEqual(await assign(), { kind: 'done' });
+  const installed = queue.ask({ kind: 'install', sa: sa(1), outbound: true });
+  finish('install 1');
+  await installed;
+  queue.command({ kind: 'unassign-address', address: vip });
+  queue.command({ kind: 'remove', id: 1 });
+  queue.command({ kind: 'unassign-address', address: vip });
+  await turn();
+  assert.deepEqual(started, ['assign 10.3.0.1', 'install 1', 'remove 1']);
+  finish('remove 1');
+  await turn();
+  assert.deepEqual(started.slice(3), ['unassign 10.3.0.1']);
+  finish('unassign 10.3.0.1', { code: 'kernel/install', summary: 'it will not go' });
+  await queue.settled();
+  assert.deepEqual(
+    told.map(({ summary }) => summary),
+    ['it will not go'],
+  );
+});
+
+test('an address that cannot go on is nobody’s, twice in a row', async () => {
+  const { backend, started, finish } = slowBackend();
+  const queue = new BackendQueue(backend, failure => assert.fail(failure.summary));
+  const failure: Failure = { code: 'kernel/install', summary: 'no room' };
+  const vip = ip('10.3.0.1');
+  for (let time = 0; time < 2; time++) {
+    const asked = queue.ask({ kind: 'assign-address', address: vip, path: PATH });
+    await turn();
+    finish('assign 10.3.0.1', failure);
+    assert.deepEqual(await asked, { kind: 'failed', failure });
+  }
+  queue.command({ kind: 'unassign-address', address: vip });
+  await queue.settled();
+  assert.deepEqual(started, ['assign 10.3.0.1', 'assign 10.3.0.1']);
 });
 
 test('an SPI is asked for and answered', async () => {

@@ -137,14 +137,7 @@ export class BackendQueue {
   async #assign(address: IpAddress, path: Path): Promise<void> {
     const name = formatIp(address);
     const users = this.#assigned.get(name) ?? 0;
-    if (users === 0) {
-      if (this.#backend.assignAddress === undefined)
-        throw new Failed({
-          code: 'local/unsupported',
-          summary: `the ${this.#backend.name} back end cannot put the virtual IP ${name} on this host`,
-        });
-      await this.#backend.assignAddress(address, path);
-    }
+    if (users === 0) await this.#backend.assignAddress?.(address, path);
     this.#assigned.set(name, users + 1);
   }
 

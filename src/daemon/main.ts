@@ -82,6 +82,7 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
       port: options.port ?? settings.engine.port ?? 500,
       natPort: options.natPort ?? settings.engine.natPort ?? 4500,
       ...(settings.routes !== undefined && { routes: settings.routes }),
+      ...(settings.virtualIps !== undefined && { virtualIps: settings.virtualIps }),
       provider,
       onFatal: failure => log.fatal({ failure }, failure.summary),
       onWarning: text => log.warn({ group: 'knl' }, text),

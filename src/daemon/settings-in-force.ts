@@ -46,16 +46,18 @@ export function reloadSettings(
     key => inForce.engine[key as keyof Settings['engine']] !== next.engine[key as keyof Settings['engine']],
   );
   if (!isDeepStrictEqual(inForce.routes, next.routes)) waiting.push('routes');
+  if (!isDeepStrictEqual(inForce.virtualIps, next.virtualIps)) waiting.push('virtual IPs');
   if (waiting.length > 0) {
     log.warn(
       { group: 'cfg', settings: waiting },
       `what strongswan.conf changes takes effect at the next start: ${waiting.join(', ')}`,
     );
   }
-  const { routes: _, ...changed } = next;
+  const { routes: _, virtualIps: __, ...changed } = next;
   return {
     ...changed,
     engine: inForce.engine,
     ...(inForce.routes !== undefined && { routes: inForce.routes }),
+    ...(inForce.virtualIps !== undefined && { virtualIps: inForce.virtualIps }),
   };
 }

@@ -29,6 +29,7 @@ function hostWith(last?: readonly string[]): { readonly host: Host; readonly com
   const host = {
     newId: () => 7,
     command: (command: Command) => commands.push(command),
+    event: () => undefined,
     lastVirtualIps: () => kept,
     keepVirtualIps: (_: unknown, addresses: Uint8Array[]) => {
       kept = addresses;

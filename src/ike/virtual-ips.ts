@@ -61,6 +61,7 @@ export function* takeAddresses(
   let taken = false;
   try {
     for (const address of local) {
+      tell(host, connection, `installing virtual IP ${formatIp(address)}`);
       yield* ask<'assign-address'>({ kind: 'assign-address', address, path });
       assigned.push(address);
     }
@@ -95,7 +96,13 @@ export function* leaseAddresses(
     peer: path.remote.address,
     wanted,
   });
+  for (const address of addresses)
+    tell(host, connection, `assigning virtual IP ${formatIp(address)} to peer '${identity}'`);
   return { vips: { ...NO_VIRTUAL_IPS, lease: id, remote: addresses }, attributes };
+}
+
+function tell(host: Host, { name }: Connection, text: string): void {
+  host.event({ kind: 'log', level: 'info', group: 'ike', connection: name, text });
 }
 
 /** Gives back what an IKE SA has that ends without a successor. */

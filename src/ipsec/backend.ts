@@ -44,7 +44,8 @@ export interface IpsecBackend {
   removePolicy?(id: number): Promise<void>;
   /**
    * Puts a virtual IP on this host, for SAs over `path` that are installed after it, and takes it off again. An address that
-   * the host has by itself is left as it is. Absent where packets do not come from the host.
+   * the host has by itself is left as it is. Absent where packets are not the host's: who makes them reads the address of the
+   * status.
    */
   assignAddress?(address: IpAddress, path: Path): Promise<void>;
   unassignAddress?(address: IpAddress): Promise<void>;

@@ -313,6 +313,19 @@ export const CONFORMANCE: readonly ConformanceCase[] = [
     },
   },
   {
+    what: 'virtual IPs go on the host and off it, where packets are the host’s, as often as is said',
+    run: async backend => {
+      const addresses = ['10.3.0.1', '2001:db8:3::1'].map(ip);
+      for (let time = 0; time < 2; time++) {
+        for (const address of addresses) await backend.assignAddress?.(address, SAMPLE_PATH);
+        for (const address of addresses) await backend.assignAddress?.(address, SAMPLE_PATH);
+        for (const address of addresses) await backend.unassignAddress?.(address);
+        for (const address of addresses) await backend.unassignAddress?.(address);
+      }
+      for (const address of addresses) await backend.assignAddress?.(address, SAMPLE_PATH);
+    },
+  },
+  {
     what: 'policies without an SA go in and out, where it has them',
     run: async backend => {
       if (backend.addPolicy === undefined) return;

@@ -11,6 +11,7 @@ import { openTunBackend, type TunBackend } from '../../src/ipsec/userspace/tun-b
 import { formatIp, ip } from '../../src/lib/ip.ts';
 import { Failed, type Failure } from '../../src/policy/failure.ts';
 import type { BackendEvent, ChildSaParameters, Path } from '../../src/policy/sa.ts';
+import type { TrafficSelector } from '../../src/policy/traffic-selector.ts';
 import { socketAddress } from '../../src/sys/socket-address.ts';
 import { type SystemCalls, systemCalls } from '../../src/sys/system-calls.ts';
 import type { UdpSocket } from '../../src/sys/udp-socket.ts';
@@ -193,6 +194,42 @@ const SCENARIOS: Readonly<Record<string, (world: World) => Promise<void>>> = {
       assert.ok(Math.abs((usage?.usedIn ?? 0) - now()) < 60_000, 'on the main thread’s clock');
     } finally {
       host.close();
+    }
+  },
+
+  'a virtual IP is on the device while it is assigned, and what the host sends is from there': async ({
+    calls,
+    backend,
+    received,
+    path,
+    install,
+  }) => {
+    const routing = calls.routing();
+    const vip = ip('10.3.0.1');
+    const onDevice = (): readonly string[] =>
+      routing
+        .addresses()
+        .filter(({ index, scope }) => index === backend.interface.index && scope === 'global')
+        .map(({ address, prefix }) => `${formatIp(address)}/${prefix}`);
+    try {
+      await backend.assignAddress(vip, path);
+      await backend.assignAddress(ip('2001:db8:3::1'), path);
+      assert.deepEqual(onDevice(), ['10.1.0.1/32', '10.3.0.1/32', '2001:db8:3::1/128']);
+      await backend.unassignAddress(ip('2001:db8:3::1'));
+      await install(1, { localTs: [{ ...sampleSa().localTs[0], start: vip, end: vip } as TrafficSelector] });
+      const socket = createSocket('udp4');
+      socket.send(Uint8Array.of(1), 9999, formatIp(BEYOND));
+      await until(() => received.length > 0);
+      socket.close();
+      assert.deepEqual([...(received[0] as Uint8Array).subarray(12, 16)], [...vip]);
+      await backend.remove(1);
+      await backend.unassignAddress(vip);
+      // Somebody else's address stays.
+      await backend.assignAddress(INNER, path);
+      await backend.unassignAddress(INNER);
+      assert.deepEqual(onDevice(), ['10.1.0.1/32']);
+    } finally {
+      routing.close();
     }
   },
 

@@ -26,7 +26,7 @@ export const CONNECTION = {
   local_port: ignored(one(port, '500', 'UDP port of this side.')),
   remote_port: one(port, '500', 'UDP port of the peer.'),
   proposals: list(proposal('ike'), 'default', 'Algorithms for the IKE SA, best first.'),
-  vips: ignored(list(address, '', 'Virtual addresses to ask the peer for; 0.0.0.0 and :: ask for any.')),
+  vips: list(address, '', 'Virtual IPs to ask the peer for; 0.0.0.0 and :: ask for any.'),
   aggressive: one(
     boolean,
     'no',
@@ -98,7 +98,11 @@ export const CONNECTION = {
     'over_time, at most half of the time it is taken from',
     'Up to this much is taken off rekey_time and reauth_time at random.',
   ),
-  pools: ignored(list(text, '', 'Pools to give virtual addresses from.')),
+  pools: list(
+    text,
+    '',
+    'Pools to give virtual IPs from, and what goes along with them, to a peer that asks.',
+  ),
   if_id_in: one(
     interfaceId,
     '0',

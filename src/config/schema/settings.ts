@@ -52,6 +52,12 @@ export const CHARON = {
   ),
   routing_table: maybe(integer(1, 0xffffffff), '220', 'Routing table for these routes.'),
   routing_table_prio: maybe(u32, '220', 'Priority of the rule that has it asked.'),
+  install_virtual_ip: one(boolean, 'yes', 'Put the virtual IPs that peers give us on this host.'),
+  install_virtual_ip_on: maybe(
+    text,
+    'the one with the address that IKE is spoken from',
+    'Interface for them, with the kernel’s IPsec; in user space they are on the TUN device.',
+  ),
 };
 
 /** `charon.plugins.vici` */
@@ -124,7 +130,7 @@ export const CHARON_IGNORED: readonly string[] = (
   'force_eap_only_authentication group hash_and_url ' +
   'ignore_acquire_ts ignore_routing_tables ikesa_limit ' +
   'ikesa_table_segments ikesa_table_size init_limit_job_load initiator_only ' +
-  'install_virtual_ip install_virtual_ip_on integrity_test interfaces_ignore interfaces_use ' +
+  'integrity_test interfaces_ignore interfaces_use ' +
   'keep_alive_dpd_margin load load_modular make_before_break max_ikev1_exchanges max_packet ' +
   'multiple_authentication nbns1 nbns2 ocsp_nonce_len piggyback_child_rekey prefer_best_path ' +
   'prefer_configured_proposals prefer_previous_dh_group prefer_temporary_addrs process_route rdn_matching ' +

@@ -37,6 +37,8 @@ export function ikeSaFields(ike: IkeSaStatus, now: number): Message {
     established: since(ike.establishedAt, now),
     'rekey-time': until(ike.rekeyAt, now),
     'reauth-time': until(ike.reauthAt, now),
+    'local-vips': ike.localVips,
+    'remote-vips': ike.remoteVips,
     'tasks-queued': some(ike.tasksQueued),
     'tasks-active': some(ike.tasksActive),
   });

@@ -1,3 +1,4 @@
+import { formatIp, type IpAddress } from '../../lib/ip.ts';
 import { Failed, type Failure } from '../../policy/failure.ts';
 import type {
   BackendEvent,
@@ -70,6 +71,8 @@ export class MemoryBackend implements IpsecBackend {
   /** What is installed now, by number. */
   readonly sas = new Map<number, MemorySa>();
   readonly policies = new Map<number, StandingPolicy>();
+  /** Virtual IPs, as text. */
+  readonly addresses = new Set<string>();
   readonly #spis: SpiPool;
   /** CPIs by the SPIs that they go with. */
   readonly #cpis = new Map<number, number>();
@@ -183,6 +186,15 @@ export class MemoryBackend implements IpsecBackend {
   async removePolicy(id: number): Promise<void> {
     this.policies.delete(id);
     this.#onCall({ call: 'remove-policy', id });
+  }
+
+  async assignAddress(address: IpAddress): Promise<void> {
+    this.#ready();
+    this.addresses.add(formatIp(address));
+  }
+
+  async unassignAddress(address: IpAddress): Promise<void> {
+    this.addresses.delete(formatIp(address));
   }
 
   onEvent(listener: (event: BackendEvent) => void): void {

@@ -1,4 +1,5 @@
 import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads';
+import { formatIp, type IpAddress } from '../../lib/ip.ts';
 import type { Instant } from '../../lib/time.ts';
 import { Failed, type Failure } from '../../policy/failure.ts';
 import type {
@@ -17,6 +18,7 @@ import type { UdpSocket } from '../../sys/udp-socket.ts';
 import type { Wakeup } from '../../sys/wakeup.ts';
 import type { IpsecBackend } from '../backend.ts';
 import { randomSpi, SpiPool } from '../spi-pool.ts';
+import { VirtualAddresses } from '../virtual-addresses.ts';
 import {
   type Answer,
   type Message,
@@ -41,6 +43,8 @@ export interface TunBackendOptions {
   readonly mtu?: number;
   /** Routes into the TUN device: their table and its priority, 220 both unless said otherwise; `mark` as the sockets set it. False: somebody else routes. */
   readonly routes?: { readonly table?: number; readonly priority?: number; readonly mark?: number } | false;
+  /** False: virtual IPs are put on the device by somebody else. */
+  readonly virtualIps?: boolean;
   /** The thread ended by itself, with what it died of: nothing is carried any more. */
   readonly onFatal?: (failure: Failure) => void;
 }
@@ -98,9 +102,10 @@ export class TunBackend implements IpsecBackend {
   readonly name = 'userspace';
   /** Transport mode would have to rewrite the host's own packets, which never pass a TUN device. */
   readonly features: BackendFeatures = userspaceFeatures(['tunnel']);
-  /** The TUN device: virtual addresses go on it before SAs that use them are installed. */
+  /** The TUN device, where virtual IPs go. */
   readonly interface: { readonly name: string; readonly index: number };
   readonly #opened: Opened;
+  readonly #addresses: VirtualAddresses | undefined;
   readonly #port: MessagePort;
   readonly #thread: Worker;
   readonly #ended: Promise<void>;
@@ -116,6 +121,7 @@ export class TunBackend implements IpsecBackend {
     const { sockets, random, now, onFatal = () => {} } = options;
     const { tun, wakeup } = opened;
     this.#opened = opened;
+    if (options.virtualIps !== false) this.#addresses = new VirtualAddresses(opened.routing, () => tun.index);
     this.interface = { name: tun.name, index: tun.index };
     this.#spis = new SpiPool(randomSpi(random));
     const { port1, port2 } = new MessageChannel();
@@ -217,6 +223,23 @@ export class TunBackend implements IpsecBackend {
     if (this.#gone()) return;
     this.#opened.routes?.removePolicy(id);
     await this.#ask({ kind: 'remove-policy', id });
+  }
+
+  async assignAddress(address: IpAddress, path: Path): Promise<void> {
+    if (this.#gone()) throw new Failed({ code: 'local/stopped', summary: 'the IPsec back end is closed' });
+    try {
+      this.#addresses?.assign(address, path);
+    } catch (error) {
+      if (!(error instanceof SystemFailure)) throw error;
+      throw new Failed({
+        code: 'kernel/install',
+        summary: `the virtual IP ${formatIp(address)} cannot be put on ${this.interface.name}: ${error.message}`,
+      });
+    }
+  }
+
+  async unassignAddress(address: IpAddress): Promise<void> {
+    if (!this.#gone()) this.#addresses?.unassign(address);
   }
 
   onEvent(listener: (event: BackendEvent) => void): void {

@@ -1,5 +1,5 @@
 import { toHex } from '../../lib/bytes.ts';
-import { formatIp, isV4 } from '../../lib/ip.ts';
+import { formatIp, type IpAddress, isV4 } from '../../lib/ip.ts';
 import type { Instant } from '../../lib/time.ts';
 import { Failed, type Failure, type FailureCode } from '../../policy/failure.ts';
 import type {
@@ -17,6 +17,7 @@ import type { Routing } from '../../sys/routing/routing.ts';
 import { type SystemCalls, systemCalls } from '../../sys/system-calls.ts';
 import type { IpsecBackend } from '../backend.ts';
 import { within } from '../inner-source.ts';
+import { interfaceFor, VirtualAddresses } from '../virtual-addresses.ts';
 import { type KernelEvent, readEvent } from './event.ts';
 import { kernelFailure } from './failure.ts';
 import { XfrmKernel } from './kernel.ts';
@@ -40,6 +41,8 @@ interface RouteTable {
 export interface XfrmOptions {
   /** Routes that give this host's own packets an address of the local selectors; false leaves them to others. */
   readonly routes?: Partial<RouteTable> | false;
+  /** Where virtual IPs go: on the interface of that name, otherwise the one that has the SA's own address. False: nowhere. */
+  readonly virtualIps?: { readonly interface?: string } | false;
   /** The clock of events; default the system's. */
   readonly now?: () => Instant;
   /** Messages from the kernel were lost, or could not be read. */
@@ -100,6 +103,7 @@ export class XfrmBackend implements IpsecBackend {
   readonly #policies: PolicyTable;
   readonly #routes: SourceRoutes | undefined;
   readonly #interfaces: TunnelInterfaces;
+  readonly #addresses: VirtualAddresses | undefined;
   readonly #events: NetlinkEvents;
   readonly #release: () => void;
   readonly #onWarning: (text: string) => void;
@@ -117,7 +121,12 @@ export class XfrmBackend implements IpsecBackend {
     const { socket, isOnly } = openSocket(calls);
     const routing = calls.routing();
     const routes = options.routes === false ? false : { ...ROUTES, ...options.routes };
-    const inherited = isOnly ? this.#removeLeftovers(socket, routing, routes) : new Set<4 | 6>();
+    const { virtualIps = {} } = options;
+    const addresses = new VirtualAddresses(routing, path =>
+      interfaceFor(routing, path, virtualIps === false ? undefined : virtualIps.interface),
+    );
+    this.#addresses = virtualIps === false ? undefined : addresses;
+    const inherited = isOnly ? this.#removeLeftovers(socket, routing, routes, addresses) : new Set<4 | 6>();
     this.#kernel = new XfrmKernel(socket);
     this.#reservations = new Reservations(this.#kernel);
     this.#policies = new PolicyTable(this.#kernel);
@@ -249,6 +258,19 @@ export class XfrmBackend implements IpsecBackend {
     return attempt('looking at the interfaces', () => this.#interfaces.set(wanted));
   }
 
+  async assignAddress(address: IpAddress, path: Path): Promise<void> {
+    this.#ready();
+    attempt(`putting the virtual IP ${formatIp(address)} on this host`, () =>
+      this.#addresses?.assign(address, path),
+    );
+  }
+
+  async unassignAddress(address: IpAddress): Promise<void> {
+    attempt(`taking the virtual IP ${formatIp(address)} off this host`, () =>
+      this.#addresses?.unassign(address),
+    );
+  }
+
   onEvent(listener: (event: BackendEvent) => void): void {
     this.#onEvent = listener;
   }
@@ -263,17 +285,24 @@ export class XfrmBackend implements IpsecBackend {
     await this.#anyhow(() => {
       for (const { summary } of this.#interfaces.close()) this.#onWarning(summary);
     });
+    await this.#anyhow(() => this.#addresses?.close());
     this.#closed = true;
     this.#release();
   }
 
   /** Answers the families of the routes that there were. */
-  #removeLeftovers(socket: NetlinkSocket, routing: Routing, table: RouteTable | false): ReadonlySet<4 | 6> {
+  #removeLeftovers(
+    socket: NetlinkSocket,
+    routing: Routing,
+    table: RouteTable | false,
+    virtual: VirtualAddresses,
+  ): ReadonlySet<4 | 6> {
+    const addresses = virtual.removeLeftovers();
     const found = removeLeftovers(socket, routing, table === false ? undefined : table.table);
     const { states, policies, routes } = found;
-    if (states + policies + routes.length > 0) {
+    if (states + policies + routes.length + addresses > 0) {
       this.#onWarning(
-        `removed what a daemon that was killed had left in the kernel: ${states} SAs, ${policies} policies, ${routes.length} routes`,
+        `removed what a daemon that was killed had left in the kernel: ${states} SAs, ${policies} policies, ${routes.length} routes, ${addresses} virtual IPs`,
       );
     }
     return new Set(routes.map(({ destination }) => (isV4(destination) ? 4 : 6)));

@@ -89,11 +89,11 @@ export class Routing {
   }
 
   /** EEXIST where the interface has it already. */
-  addAddress(index: number, address: IpAddress, prefix: number): void {
+  addAddress(index: number, address: IpAddress, prefix: number, origin?: number): void {
     this.#socket.request({
       type: RTM_NEWADDR,
       flags: NLM_F_CREATE | NLM_F_EXCL,
-      body: encodeAddress(index, address, prefix),
+      body: encodeAddress(index, address, prefix, origin),
     });
   }
 

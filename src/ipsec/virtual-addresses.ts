@@ -1,0 +1,102 @@
+import { equal } from '../lib/bytes.ts';
+import { formatIp, type IpAddress } from '../lib/ip.ts';
+import { Failed } from '../policy/failure.ts';
+import type { Path } from '../policy/sa.ts';
+import { SystemFailure } from '../sys/failure.ts';
+import type { InterfaceAddress } from '../sys/routing/address.ts';
+
+/** What is asked of the kernel's routing: a part of `Routing` of sys. */
+export interface AddressStore {
+  addresses(): readonly InterfaceAddress[];
+  addAddress(index: number, address: IpAddress, prefix: number, origin?: number): void;
+  deleteAddress(index: number, address: IpAddress, prefix: number): void;
+}
+
+interface Interfaces extends Pick<AddressStore, 'addresses'> {
+  link(name: string): { readonly index: number } | undefined;
+  lookup(destination: IpAddress): { readonly index: number } | undefined;
+}
+
+/** Who says that an address is there (`ip address` shows it as `proto`): by this ours are known when nobody is left who knows. */
+const ORIGIN = 0x6b;
+
+/** The virtual IPs of this host, each on an interface of it. All calls throw SystemFailure. */
+export class VirtualAddresses {
+  readonly #store: AddressStore;
+  readonly #interfaceFor: (path: Path) => number;
+  /** On which interface each is that was put there from here. */
+  readonly #assigned = new Map<string, { readonly address: IpAddress; readonly index: number }>();
+
+  /** `interfaceFor`: the index of the interface for virtual IPs of SAs over a path. */
+  constructor(store: AddressStore, interfaceFor: (path: Path) => number) {
+    this.#store = store;
+    this.#interfaceFor = interfaceFor;
+  }
+
+  /** One that the host has by itself is left as it is, at the end too. */
+  assign(address: IpAddress, path: Path): void {
+    const name = formatIp(address);
+    if (this.#assigned.has(name)) return;
+    const index = this.#interfaceFor(path);
+    try {
+      this.#store.addAddress(index, address, 8 * address.length, ORIGIN);
+    } catch (error) {
+      if (error instanceof SystemFailure && error.code === 'EEXIST') return;
+      throw error;
+    }
+    this.#assigned.set(name, { address, index });
+  }
+
+  unassign(address: IpAddress): void {
+    const name = formatIp(address);
+    const known = this.#assigned.get(name);
+    this.#assigned.delete(name);
+    if (known !== undefined) quietly(() => this.#delete(known.index, known.address));
+  }
+
+  close(): void {
+    for (const { address } of [...this.#assigned.values()]) this.unassign(address);
+  }
+
+  /**
+   * Takes off what a daemon that was killed left on this host, and answers how much that was. Whoever calls it must know
+   * that no other daemon of ours is alive in this network namespace.
+   */
+  removeLeftovers(): number {
+    const left = this.#store.addresses().filter(({ origin }) => origin === ORIGIN);
+    for (const { index, address } of left) quietly(() => this.#delete(index, address));
+    return left.length;
+  }
+
+  #delete(index: number, address: IpAddress): void {
+    this.#store.deleteAddress(index, address, 8 * address.length);
+  }
+}
+
+/** Index of the interface for virtual IPs: the one of that `name`, otherwise the one that has the path's own address. Throws Failed. */
+export function interfaceFor(routing: Interfaces, { local, remote }: Path, name: string | undefined): number {
+  if (name !== undefined) {
+    const link = routing.link(name);
+    if (link !== undefined) return link.index;
+    throw new Failed({
+      code: 'kernel/install',
+      summary: `there is no interface ${name} for virtual IPs`,
+      remedy: 'set install_virtual_ip_on to an interface of this host, or leave it out',
+    });
+  }
+  const own = routing.addresses().find(({ address }) => equal(address, local.address));
+  return own?.index ?? routing.lookup(remote.address)?.index ?? LOOPBACK;
+}
+
+/** The first interface of every network namespace. */
+const LOOPBACK = 1;
+
+/** What went by itself meanwhile, with its interface perhaps, need not be taken off. */
+function quietly(change: () => void): void {
+  try {
+    change();
+  } catch (error) {
+    if (!(error instanceof SystemFailure && (error.code === 'EADDRNOTAVAIL' || error.code === 'ENODEV')))
+      throw error;
+  }
+}

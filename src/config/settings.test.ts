@@ -113,13 +113,13 @@ test('keys are only saved when it is asked for', t => {
 test('what has no effect is named', t => {
   const path = file(
     t,
-    'charon { threads = 16\n user = x\n syslog { daemon { ike = 1 } }\n tls { }\n plugins { radattr { dir = /x }\n attr { dns = 1.1.1.1 }\n gmp { load = no } } }',
+    'charon { threads = 16\n ssh_agent = x\n syslog { daemon { ike = 1 } }\n tls { }\n plugins { radattr { dir = /x }\n attr { dns = 1.1.1.1 }\n gmp { load = no } } }',
   );
   assert.deepEqual(
     loadSettings(path).warnings.map(warning => formatRemark(warning).replace(path, 'f')),
     [
       'f:1:10: threads has no effect here',
-      'f:2:2: user has no effect here',
+      'f:2:2: ssh_agent has no effect here',
       'f:3:2: the section charon.syslog has no effect here',
       'f:5:12: plugins of charon have no effect here: radattr, attr',
     ],

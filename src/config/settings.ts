@@ -19,6 +19,9 @@ export interface Settings {
   readonly engine: EngineKnobs;
   /** Where the control socket is to be. */
   readonly control?: string;
+  /** Whom the daemon becomes, by names or numbers. */
+  readonly user?: string;
+  readonly group?: string;
   /** An IKE SA goes with the last child that goes for its inactivity. */
   readonly inactivityCloseIke?: boolean;
   /** Folder to save keys in, for decryption of captures. */
@@ -114,6 +117,8 @@ function fromCharon(charon: Section, report: Report): Omit<Settings, 'warnings'>
       ...defined('signatureAuthentication', values.signature_authentication),
     },
     ...defined('routes', routesOf(values)),
+    ...defined('user', values.user),
+    ...defined('group', values.group),
     ...(values.inactivity_close_ike && { inactivityCloseIke: true }),
     ...defined('virtualIps', virtualIpsOf(values)),
     ...plugins,

@@ -6,6 +6,7 @@ import { nodeProvider } from '../crypto/node/provider.ts';
 import type { CryptoProvider } from '../crypto/provider.ts';
 import { parseIp } from '../lib/ip.ts';
 import { Failed } from '../policy/failure.ts';
+import { systemCalls } from '../sys/system-calls.ts';
 import { type BackendName, openPlane, type Plane } from './back-ends.ts';
 import { pathOf } from './choose-path.ts';
 import { now } from './clock.ts';
@@ -18,6 +19,7 @@ import { Gateway } from './gateway.ts';
 import { Handshakes } from './handshakes.ts';
 import { History } from './history.ts';
 import { Inactivity } from './inactivity.ts';
+import { become, idsOf } from './lesser-user.ts';
 import { type Base, LiveConfiguration, NO_BASE } from './live-configuration.ts';
 import { type Logger, logEvent, openLog } from './log.ts';
 import { LogFiles, lineText } from './log-files.ts';
@@ -26,6 +28,7 @@ import { ManualSas } from './manual-sas.ts';
 import { metricsOf } from './metrics.ts';
 import { MetricsEndpoint } from './metrics-endpoint.ts';
 import { keySaver } from './save-keys.ts';
+import { handedOver, SERVICE_VARIABLES, ServiceManager } from './service-manager.ts';
 import { engineSettings, readSettings, reloadSettings } from './settings-in-force.ts';
 import { StandingPolicies } from './standing-policies.ts';
 import { StartActions } from './start-actions.ts';
@@ -49,6 +52,9 @@ export interface DaemonOptions {
   readonly logLevel?: string;
   /** `charon`: what happens to SAs goes to standard output in charon's form instead of as JSON. */
   readonly logFormat?: 'json' | 'charon';
+  /** Whom to become once everything is open. */
+  readonly user?: string;
+  readonly group?: string;
 }
 
 const CONSOLE = { ikeName: false, milliseconds: false } as const;
@@ -71,7 +77,19 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
   const provider = withOpenssl(nodeProvider());
   const base = read(options.config, provider, log);
   const saveKeys = options.saveKeys ?? settings.saveKeys;
+  const user = options.user ?? settings.user;
+  const ids = user === undefined ? undefined : idsOf(user, options.group ?? settings.group);
+  const calls = systemCalls();
   const closing: (() => Promise<void>)[] = [];
+  const manager = new ServiceManager(
+    process.env,
+    process.pid,
+    path => calls?.openUnixDatagram(path),
+    text => log.warn(text),
+  );
+  closing.push(async () => manager.close());
+  const descriptor = handedOver(process.env, process.pid);
+  for (const name of SERVICE_VARIABLES) delete process.env[name];
   try {
     const files = new LogFiles(settings.logFiles ?? [], (path, error) =>
       log.error({ group: 'lib', path }, `cannot log to ${path}: ${error.message}`),
@@ -174,6 +192,10 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
         },
       }),
       events: EVENTS,
+      ...(descriptor === undefined ? {} : { descriptor }),
+      ...(ids === undefined ? {} : { owner: ids }),
+      onClient: socket =>
+        log.debug({ group: 'dmn', client: calls?.peerCredentials(socket) }, 'a control client'),
       onDefect: (command, error) =>
         log.error({ command, err: error }, `the command ${command} failed by a defect`),
     });
@@ -193,8 +215,23 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
       closing.push(() => endpoint.close());
       log.info({ metrics: `http://${endpoint.address}/metrics` }, 'metrics can be had');
     }
+    if (ids !== undefined) {
+      become(ids, calls);
+      log.info({ ...ids }, 'the superuser is given up');
+    }
+    const status = (): string => {
+      const up = gateway.status().filter(({ state }) => state === 'ESTABLISHED').length;
+      return `${live.connections.length} connections, ${up} IKE SAs established`;
+    };
+    gateway.on(({ kind }) => {
+      if (kind === 'ike-up' || kind === 'ike-down') manager.statusSoon(status);
+    });
     // Whoever reads "ready" may send a signal at once.
-    const told = untilTold(() => reload(takeOverSubjects, options.config, provider, log));
+    const told = untilTold(() => {
+      manager.reloading(process.hrtime.bigint());
+      reload(takeOverSubjects, options.config, provider, log);
+      manager.ready(status());
+    });
     log.info(
       {
         control: server.address,
@@ -204,9 +241,11 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
       },
       'ready',
     );
+    manager.ready(status());
     await manual.take(base.manual);
     for (const connection of base.connections) actions.run(connection);
     await told;
+    manager.stopping();
     log.info('ending: SAs are deleted and peers told');
     return 0;
   } finally {

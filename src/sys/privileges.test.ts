@@ -22,6 +22,7 @@ else {
       capabilities: { netAdmin: true, netRaw: false, netBindService: true },
       opened: [true, 501],
       again: 'EPERM',
+      children: (2 ** CAP_NET_ADMIN + 2 ** CAP_NET_BIND_SERVICE).toString(16).padStart(16, '0'),
     });
   });
 }
@@ -43,5 +44,6 @@ function scenario(): unknown {
     capabilities: calls.capabilities(),
     opened: [tun.name.startsWith('cyg'), socket.local.port],
     again,
+    children: /CapEff:\s*(\S+)/.exec(execFileSync('cat', ['/proc/self/status'], { encoding: 'utf8' }))?.[1],
   };
 }

@@ -18,6 +18,8 @@ export const CAP_NET_RAW = 13;
 
 const PR_SET_KEEPCAPS = 8;
 const PR_SET_NO_NEW_PRIVS = 38;
+const PR_CAP_AMBIENT = 47;
+const PR_CAP_AMBIENT_RAISE = 2;
 /** _LINUX_CAPABILITY_VERSION_3: two words for each set. */
 const CAPABILITY_VERSION = 0x2008_0522;
 /** capset(2) has no wrapper in musl: its number by architecture. */
@@ -25,9 +27,10 @@ const SYS_CAPSET: Readonly<Record<string, number>> = { x64: 126, arm64: 91 };
 const ENOSYS = 38;
 
 /**
- * Gives up the superuser for good and keeps a few capabilities. All threads change user, but what is kept is kept by
- * this one and those it starts from now on: whatever other threads need is opened here first. Throws SystemFailure;
- * the process should end then, since it is neither one nor the other.
+ * Gives up the superuser for good and keeps a few capabilities. All threads change user and lose theirs, but what is
+ * kept is kept by this one and those it starts from now on: whatever other threads need is opened here first. Programs
+ * that this thread starts have them too (the ambient set, capabilities(7)), for scripts that set routes. Throws
+ * SystemFailure; the process should end then, since it is neither one nor the other.
  */
 export function becomeLesserUser(libc: Libc, user: LesserUser): void {
   const { uid, gid, keep } = user;
@@ -37,10 +40,12 @@ export function becomeLesserUser(libc: Libc, user: LesserUser): void {
   process.setgid?.(gid);
   process.setuid?.(uid);
   setCapabilities(libc, keep);
+  for (const capability of keep)
+    checked(libc, libc.prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, capability, 0, 0), 'prctl PR_CAP_AMBIENT');
   checked(libc, libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), 'prctl PR_SET_NO_NEW_PRIVS');
 }
 
-/** Exactly these, permitted and effective, none inheritable. */
+/** Exactly these: effective, permitted and inheritable. */
 function setCapabilities(libc: Libc, keep: readonly number[]): void {
   const number = SYS_CAPSET[process.arch];
   if (number === undefined) throw new SystemFailure(ENOSYS, 'capset');
@@ -53,6 +58,7 @@ function setCapabilities(libc: Libc, keep: readonly number[]): void {
     const bit = 1 << (capability & 31);
     sets.words[word] = (sets.words[word] as number) | bit;
     sets.words[word + 1] = (sets.words[word + 1] as number) | bit;
+    sets.words[word + 2] = (sets.words[word + 2] as number) | bit;
   }
   checked(libc, libc.syscall(number, header.address, sets.address), 'capset');
 }

@@ -1,3 +1,4 @@
+import type { Socket } from 'node:net';
 import { type Capabilities, capabilities } from './capabilities.ts';
 import { type BatchOptions, DatagramBatch } from './datagram-batch.ts';
 import { type Libc, libc } from './libc.ts';
@@ -5,11 +6,13 @@ import { type Native, native } from './native.ts';
 import type { NetlinkMessage } from './netlink/message.ts';
 import { type NetlinkEvents, type NetlinkProtocol, NetlinkSocket, netlinkEvents } from './netlink/socket.ts';
 import { enterNetwork, newNetwork } from './network-namespace.ts';
+import { descriptorOf, type PeerCredentials, peerCredentials } from './peer-credentials.ts';
 import { Poller } from './poller.ts';
 import { becomeLesserUser, type LesserUser } from './privileges.ts';
 import { Routing } from './routing/routing.ts';
 import { openTun, Tun } from './tun.ts';
 import { openUdp, UdpSocket, type UdpSocketOptions } from './udp-socket.ts';
+import { openUnixDatagram, type UnixDatagram } from './unix-datagram.ts';
 import { openWakeup, Wakeup } from './wakeup.ts';
 import { type Watch, watch } from './watch.ts';
 
@@ -42,6 +45,10 @@ export interface SystemCalls {
   /** This thread alone moves to an empty network namespace, or to the one at `path`. */
   newNetwork(): void;
   enterNetwork(path: string): void;
+  /** To one place of the UNIX domain; `@` begins an abstract name. */
+  openUnixDatagram(path: string): UnixDatagram;
+  /** Who is at the other end of a connection of node's; undefined on those that are not of the UNIX domain. */
+  peerCredentials(socket: Socket): PeerCredentials | undefined;
   capabilities(): Capabilities;
   /** For good; what is kept is kept by this thread and those it starts afterwards. */
   becomeLesserUser(user: LesserUser): void;
@@ -73,6 +80,11 @@ function make(native: Native | undefined, libc: Libc | undefined): SystemCalls |
     routing: () => new Routing(native, libc),
     newNetwork: () => newNetwork(libc),
     enterNetwork: path => enterNetwork(libc, path),
+    openUnixDatagram: path => openUnixDatagram(libc, path),
+    peerCredentials: socket => {
+      const fd = descriptorOf(socket);
+      return fd === undefined ? undefined : peerCredentials(libc, fd);
+    },
     capabilities,
     becomeLesserUser: user => becomeLesserUser(libc, user),
   };

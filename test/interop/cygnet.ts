@@ -28,6 +28,8 @@ export class Cygnet {
       args?: readonly string[];
       settings?: string;
       backend?: 'userspace' | 'kernel';
+      /** What starts the daemon, if not we; told the folder of what it reads and writes. */
+      through?: (directory: string) => readonly string[];
     } = {},
   ): Promise<void> {
     mkdirSync(this.directory, { recursive: true });
@@ -35,6 +37,7 @@ export class Cygnet {
     const settings = join(this.directory, 'strongswan.conf');
     writeFileSync(settings, `charon {\n ${options.settings ?? ''}\n}\n`);
     this.#process = this.#lab.start(this.#namespace, `${this.#label}.log`, [
+      ...(options.through?.(this.directory) ?? []),
       process.execPath,
       MAIN,
       'daemon',

@@ -26,6 +26,9 @@ export interface PeerOptions {
   readonly bobCertificates?: CertificateSet;
   /** cygnet's strongswan.conf, what stands in its charon section. */
   readonly cygnetSettings: string;
+  /** Further options of the daemon, and what starts it. */
+  readonly cygnetArgs: readonly string[];
+  readonly cygnetThrough: (directory: string) => readonly string[];
   /** What carries packets; `mixed`: charon has the kernel, cygnet does not. */
   readonly backend: 'userspace' | 'kernel' | 'mixed';
 }
@@ -42,6 +45,8 @@ const DEFAULTS: Omit<PeerOptions, 'certificates' | 'bobCertificates'> = {
   bobSettings: '',
   bobPlugins: '',
   cygnetSettings: '',
+  cygnetArgs: [],
+  cygnetThrough: () => [],
   backend: 'userspace',
 };
 
@@ -100,7 +105,8 @@ export class Scene implements AsyncDisposable {
       ...(options.certificates === undefined ? {} : { certificates: options.certificates }),
       backend: options.backend === 'kernel' ? 'kernel' : 'userspace',
       who: 'alice',
-      args: options.saveKeys ? ['--save-keys', lab.path('keys')] : [],
+      args: [...options.cygnetArgs, ...(options.saveKeys ? ['--save-keys', lab.path('keys')] : [])],
+      through: options.cygnetThrough,
       settings: options.cygnetSettings,
     });
   }

@@ -25,6 +25,8 @@ export function daemonCommand(program: Command, terminal: Terminal, exit: (code:
       '--save-keys <dir>',
       'write the keys of all SAs for decryption with Wireshark: for a lab, never in production',
     )
+    .option('--user <user>', 'become this user once everything is open, with three capabilities alone')
+    .option('--group <group>', "group for --user, where not the user's own")
     .option('--metrics <address:port>', 'loopback address to answer Prometheus on, such as 127.0.0.1:9100')
     .addOption(
       new Option(

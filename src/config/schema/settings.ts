@@ -24,6 +24,12 @@ export const CHARON = {
     'Largest IP packet for IKE messages before they are split.',
   ),
   keep_alive: maybe(time, '20s', 'How often a NAT is reminded of an idle SA; 0 is off.'),
+  user: maybe(
+    text,
+    'none',
+    'User that the daemon becomes once everything is open, and whose the control socket is.',
+  ),
+  group: maybe(text, 'that of the user', 'Group of both.'),
   retry_initiate_interval: maybe(
     time,
     '0s',
@@ -127,7 +133,7 @@ export const CHARON_IGNORED: readonly string[] = (
   'accept_private_algs accept_unencrypted_mainmode_messages cache_crls cert_cache check_current_path ' +
   'child_sa_half_open_timeout cisco_flexvpn cisco_unity close_ike_on_child_failure delete_rekeyed ' +
   'dh_exponent_ansi_x9_42 dlopen_use_rtld_now dns1 dns2 flush_auth_cfg follow_redirects ' +
-  'force_eap_only_authentication group hash_and_url ' +
+  'force_eap_only_authentication hash_and_url ' +
   'ignore_acquire_ts ignore_routing_tables ikesa_limit ' +
   'ikesa_table_segments ikesa_table_size init_limit_job_load initiator_only ' +
   'integrity_test interfaces_ignore interfaces_use ' +
@@ -138,5 +144,5 @@ export const CHARON_IGNORED: readonly string[] = (
   'retransmit_jitter retransmit_limit reuse_ikesa ' +
   'rsa_pss rsa_pss_trailerfield send_delay send_delay_request send_delay_response send_delay_type ' +
   'send_vendor_id signature_authentication_constraints spi_label spi_mask spi_max ' +
-  'spi_min ssh_agent threads user'
+  'spi_min ssh_agent threads'
 ).split(' ');

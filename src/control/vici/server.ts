@@ -1,5 +1,5 @@
-import { chmodSync, statSync, unlinkSync } from 'node:fs';
-import { connect, createServer, type Server } from 'node:net';
+import { chmodSync, chownSync, statSync, unlinkSync } from 'node:fs';
+import { connect, createServer, type Server, type Socket } from 'node:net';
 import { dirname } from 'node:path';
 import { Failed } from '../../policy/failure.ts';
 import { type ControlAddress, formatControlAddress, parseControlAddress } from '../address.ts';
@@ -14,6 +14,12 @@ export interface ViciServerOptions {
   /** A command threw something other than Failed. */
   readonly onDefect?: (command: string, error: unknown) => void;
   readonly limits?: Partial<ServerLimits>;
+  /** A descriptor that listens already, in the place of a socket made here; it is not removed at the end. */
+  readonly descriptor?: number;
+  /** Whose the socket in the file system becomes. */
+  readonly owner?: { readonly uid: number; readonly gid: number };
+  /** Hears of each client, before it is heard. */
+  readonly onClient?: (socket: Socket) => void;
 }
 
 export interface ServerLimits extends ClientLimits {
@@ -63,12 +69,16 @@ export class ViciServer {
         socket.destroy();
         return;
       }
+      options.onClient?.(socket);
       const client = new ServerClient(++last, socket, host);
       clients.add(client);
       socket.once('close', () => clients.delete(client));
     });
-    if (where.kind === 'unix') await removeStale(where.path);
-    await listenAt(server, where);
+    if (options.descriptor !== undefined) await listenOn(server, options.descriptor);
+    else {
+      if (where.kind === 'unix') await removeStale(where.path);
+      await listenAt(server, where, options.owner);
+    }
     const bound = server.address();
     const port = typeof bound === 'object' && bound !== null ? bound.port : 0;
     const actual = where.kind === 'tcp' ? { ...where, port } : where;
@@ -103,7 +113,25 @@ export class ViciServer {
   }
 }
 
-function listenAt(server: Server, where: ControlAddress): Promise<void> {
+function listenOn(server: Server, fd: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const refuse = (error: Error): void =>
+      reject(
+        new Failed({
+          code: 'local/address',
+          summary: `the descriptor ${fd} that was handed over is no socket that listens: ${error.message}`,
+        }),
+      );
+    server.once('error', refuse);
+    try {
+      server.listen({ fd }, resolve);
+    } catch (error) {
+      refuse(error as Error);
+    }
+  });
+}
+
+function listenAt(server: Server, where: ControlAddress, owner: ViciServerOptions['owner']): Promise<void> {
   return new Promise((resolve, reject) => {
     server.once('error', error => reject(explain(error, where)));
     if (where.kind === 'tcp') {
@@ -115,6 +143,7 @@ function listenAt(server: Server, where: ControlAddress): Promise<void> {
     try {
       server.listen(where.path, () => {
         chmodSync(where.path, 0o660);
+        if (owner !== undefined) chownSync(where.path, owner.uid, owner.gid);
         resolve();
       });
     } finally {

@@ -17,6 +17,17 @@ export function authoritiesFrom(
 export function authorityFrom(section: Section, context: ReadingContext): readonly Certificate[] {
   const { cacert, file, handle } = readSection(section, AUTHORITY, context.report);
   checkSections(section, () => false, [], context.report);
+  const places = (['cacert', 'file', 'handle'] as const).filter(
+    key => section.settings.get(key)?.value !== undefined,
+  );
+  if (places.length > 1) {
+    context.report.fail(
+      'config/invalid-value',
+      section.settings.get(places[1] as string)?.at ?? section.at,
+      `authority "${section.name}" says twice where its certificate is: ${places.join(' and ')}`,
+      'leave one of them',
+    );
+  }
   const setting = section.settings.get(cacert === undefined ? 'file' : 'cacert');
   const name = cacert ?? file;
   if (name === undefined || setting === undefined) {

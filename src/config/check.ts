@@ -4,8 +4,9 @@ import { type Certificate, parseCertificate } from '../pki/certificate.ts';
 import { endEntityFault, type KeyPurpose, ownFault } from '../pki/fitness.ts';
 import { readPublicKey } from '../pki/public-key.ts';
 import { type Connection, isEncryption, type LocalAuth } from '../policy/connection.ts';
-import { type Credentials, findPrivateKey } from '../policy/credentials.ts';
+import { type Credentials, findPrivateKey, findSharedKey } from '../policy/credentials.ts';
 import { guessableKey } from '../policy/guessable-key.ts';
+import { formatIdentity } from '../policy/identity.ts';
 import type { Pool } from '../policy/pool.ts';
 import type { CredentialFiles } from './credentials.ts';
 import { checkSeparation, placeOfKeys } from './encryption.ts';
@@ -121,17 +122,28 @@ function checkSecrets(
   credentials: Credentials,
   report: Report,
 ): void {
-  const wantsSecret = [...connection.local, ...connection.remote].some(({ method }) => method === 'psk');
   const guessable = guessableKey(connection, credentials);
   if (guessable !== undefined) {
     const at = section.settings.get('aggressive')?.at ?? section.at;
     report.warn(at, guessable.summary, guessable.remedy);
   }
-  if (!wantsSecret || credentials.shared.some(({ use }) => use === 'ike')) return;
+  const { local, remote } = connection;
+  if (![...local, ...remote].some(({ method }) => method === 'psk')) return;
+  if (!credentials.shared.some(({ use }) => use === 'ike')) {
+    report.warn(
+      section.at,
+      `connection "${connection.name}" has no secret to prove who this side is`,
+      'add to secrets a section whose name begins with ike',
+    );
+    return;
+  }
+  const [ours, theirs] = [local[0]?.id, remote[0]?.id];
+  if (ours === undefined || theirs?.kind !== 'exact') return;
+  if (findSharedKey(credentials, ours, theirs.identity) !== undefined) return;
   report.warn(
     section.at,
-    `connection "${connection.name}" has no secret to prove who this side is`,
-    'add to secrets a section whose name begins with ike',
+    `no secret belongs to ${formatIdentity(ours)} or ${formatIdentity(theirs.identity)} of connection "${connection.name}"`,
+    'give one of them as id of a secret whose name begins with ike',
   );
 }
 

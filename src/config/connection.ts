@@ -1,6 +1,7 @@
 import type { Connection } from '../policy/connection.ts';
 import { localRounds, type ReadingContext, remoteRounds } from './authentication.ts';
 import { childFrom, warnOfWeakness } from './child.ts';
+import { checkContradictions } from './contradictions.ts';
 import { checkDss } from './dss.ts';
 import { checkEncryption } from './encryption.ts';
 import { CONNECTION, CONNECTION_SECTIONS } from './schema/connection.ts';
@@ -39,7 +40,7 @@ export function connectionFrom(section: Section, context: ReadingContext): Conne
   checkEncryption(section, { version, local, remote }, context);
   tellOtherVersion(section, version, values, report);
   checkDss(section, { version, local, remote }, report);
-  return {
+  const connection: Connection = {
     name: section.name,
     version,
     localAddresses: values.local_addrs,
@@ -67,6 +68,8 @@ export function connectionFrom(section: Section, context: ReadingContext): Conne
     vips: values.vips,
     pools: values.pools,
   };
+  checkContradictions(section, connection, report);
+  return connection;
 }
 
 function isConnectionSection(name: string): boolean {

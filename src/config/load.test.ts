@@ -136,8 +136,13 @@ test('a file may be named instead of its directory', t => {
 
 test('a directory without swanctl.conf says so', t => {
   const folder = directory(t, {});
-  assert.deepEqual(found(folder).failures, ['swanctl.conf: cannot read the file: it does not exist']);
-  assert.match(found('/nonexistent/dir').failures.join(), /^swanctl\.conf: cannot read the file/);
+  assert.deepEqual(found(folder).failures, [
+    'swanctl.conf: cannot read the file: it does not exist; there is no file that ends in .yaml either',
+  ]);
+  assert.match(
+    found('/nonexistent/dir').failures.join(),
+    /^\/nonexistent\/dir: the directory does not exist/,
+  );
 });
 
 test('encrypted keys open with their secrets', t => {
@@ -319,7 +324,7 @@ test('pools and secrets that do not exist are told', t => {
 test('a bypass needs neither keys nor secrets', t => {
   const folder = directory(t, {
     'swanctl.conf':
-      'connections { lan { children { a { mode = pass\n local_ts = 10.0.0.0/8\n remote_ts = 10.0.0.0/8 } } } }',
+      'connections { lan { children { a { mode = pass\n start_action = trap\n local_ts = 10.0.0.0/8\n remote_ts = 10.0.0.0/8 } } } }',
   });
   assert.deepEqual(found(folder), { failures: [], warnings: [] });
 });

@@ -17,7 +17,7 @@ import { resolveReferences } from './inheritance.ts';
 import { manualSasFrom } from './manual.ts';
 import { KEY_SETTINGS } from './manual-keys.ts';
 import { nearest } from './nearest.ts';
-import type { OpenSection } from './parser.ts';
+import { type OpenSection, openSection } from './parser.ts';
 import { poolsFrom } from './pools.ts';
 import { type ConfigurationWarning, Report } from './report.ts';
 import { secretsFrom } from './secrets.ts';
@@ -101,6 +101,18 @@ function sourceAt(
   const yaml = yamlFilesIn(directory);
   const hasConf = statSync(conf, { throwIfNoEntry: false }) !== undefined;
   if (!hasConf && yaml.length > 0) return { directory, source: readYamlSources(yaml, report) };
+  if (!hasConf) {
+    const isThere = statSync(directory, { throwIfNoEntry: false }) !== undefined;
+    const at = { file: isThere ? conf : directory, line: 0, column: 0 };
+    if (isThere) {
+      const remedy = 'there is no file that ends in .yaml either';
+      report.fail('config/unreadable', at, 'cannot read the file: it does not exist', remedy);
+    } else {
+      const remedy = 'name one that holds a swanctl.conf or files that end in .yaml';
+      report.fail('config/unreadable', at, 'the directory does not exist', remedy);
+    }
+    return { directory, source: openSection('', at) };
+  }
   for (const file of yaml) {
     const at = { file, line: 0, column: 0 };
     report.warn(at, 'this file has no effect, since there is a swanctl.conf', 'keep one of them');

@@ -212,10 +212,12 @@ function tellUnsupported(
   value: unknown,
   report: Report,
 ): void {
-  const ofValue = typeof value === 'string' ? key.valueSupport?.[value] : undefined;
+  const ofValue = key.valueSupport?.[typeof value === 'boolean' ? (value ? 'yes' : 'no') : String(value)];
   const support = ofValue ?? key.support;
-  if (support === 'yes' || String(value) === String(key.read(undefined, report))) return;
-  const what = ofValue === undefined ? name : `${name} = ${String(value)}`;
+  // Of a value that is not heeded even the default is told of, where somebody wrote it.
+  const isDefault = ofValue === undefined && String(value) === String(key.read(undefined, report));
+  if (support === 'yes' || isDefault) return;
+  const what = ofValue === undefined ? name : `${name} = ${setting.value}`;
   if (support === 'refused') {
     report.fail(
       'local/unsupported',

@@ -1,6 +1,7 @@
+import { equal } from '../lib/bytes.ts';
 import type { Secret } from '../lib/secret.ts';
 import type { SharedKey } from '../policy/credentials.ts';
-import type { Identity } from '../policy/identity.ts';
+import { formatIdentity, type Identity } from '../policy/identity.ts';
 import { nearest } from './nearest.ts';
 import type { Report } from './report.ts';
 import { OWNER, PASSPHRASE, SHARED_SECRET, TOKEN } from './schema/credentials.ts';
@@ -35,8 +36,11 @@ export function secretsFrom(section: Section | undefined, report: Report): Secre
     checkSections(inner, () => false, [], report);
     const use = SHARED_USES.find(prefix => inner.name.startsWith(prefix));
     const folder = KEY_FOLDERS.find(prefix => inner.name.startsWith(prefix));
-    if (use !== undefined) shared.push(...sharedKey(inner, use, report));
-    else if (folder !== undefined) passphrases.push(...passphrase(inner, folder, report));
+    if (use !== undefined) {
+      const found = sharedKey(inner, use, report);
+      for (const key of found) tellOverruled(key, shared, inner, report);
+      shared.push(...found);
+    } else if (folder !== undefined) passphrases.push(...passphrase(inner, folder, report));
     else if (inner.name.startsWith('token')) token(inner, report);
     else unknownKind(inner, report);
   }
@@ -61,6 +65,22 @@ function sharedKey(section: Section, use: SharedKey['use'], report: Report): rea
     );
   }
   return [{ name: section.name, use, secret, owners }];
+}
+
+/** Of two keys that fit equally well the first counts, so that the second never does. */
+function tellOverruled(key: SharedKey, before: readonly SharedKey[], section: Section, report: Report): void {
+  const owners = (of: SharedKey): string => of.owners.map(formatIdentity).sort().join(' ');
+  const other = before.find(
+    one =>
+      one.use === key.use && owners(one) === owners(key) && !equal(one.secret.reveal(), key.secret.reveal()),
+  );
+  if (other === undefined) return;
+  const whose = key.owners.length === 0 ? 'for everybody' : 'with the same owners';
+  report.warn(
+    section.at,
+    `secret "${key.name}" never counts: "${other.name}" ${whose} stands before it`,
+    'tell them apart by their ids',
+  );
 }
 
 function passphrase(section: Section, folder: KeyFolder, report: Report): readonly Passphrase[] {

@@ -71,10 +71,19 @@ interface EngineKnobs {
 export function loadSettings(file: string): Settings {
   const report = new Report();
   const { root } = resolveReferences(readSource(file, report), report);
-  const charon = root.sections.get('charon');
+  const charon = over(root.sections.get('charon-systemd'), root.sections.get('charon'));
   const settings = charon === undefined ? { engine: {} } : fromCharon(charon, report);
   report.conclude();
   return { ...settings, warnings: report.warnings };
+}
+
+/** charon-systemd reads what is set for it alone, and where it is not what is set for charon. */
+function over(own: Section | undefined, general: Section | undefined): Section | undefined {
+  if (own === undefined || general === undefined) return own ?? general;
+  const sections = new Map(general.sections);
+  for (const [name, section] of own.sections)
+    sections.set(name, over(section, sections.get(name)) ?? section);
+  return { ...general, settings: new Map([...general.settings, ...own.settings]), sections };
 }
 
 function fromCharon(charon: Section, report: Report): Omit<Settings, 'warnings'> {

@@ -35,6 +35,7 @@ import { StartActions } from './start-actions.ts';
 import type { DaemonFacts } from './status-view.ts';
 import { type TakeOverSubjects, takeOver } from './take-over.ts';
 import { Traffic } from './traffic.ts';
+import { unheededTeller } from './unheeded.ts';
 import { UpdownPrograms } from './updown.ts';
 
 /** The options of `cygnet daemon`. What is not given is taken from `settings`, or has its default. */
@@ -151,9 +152,12 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
         'KEYS OF ALL SAs ARE WRITTEN TO DISK: whoever reads them reads the traffic',
       );
     }
-    const live = new LiveConfiguration(base, (connections, credentials, pools) =>
-      gateway.configure(connections, credentials, pools),
-    );
+    const tellUnheeded = unheededTeller(plane.backend, text => log.warn({ group: 'cfg' }, text));
+    tellUnheeded(base.connections);
+    const live = new LiveConfiguration(base, (connections, credentials, pools) => {
+      tellUnheeded(connections);
+      gateway.configure(connections, credentials, pools);
+    });
     const policies = new StandingPolicies(gateway);
     const actions = new StartActions(gateway, policies, (what, failure) =>
       log.error({ group: 'cfg', failure }, `${what}: ${failure.summary}`),

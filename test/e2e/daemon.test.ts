@@ -44,7 +44,7 @@ secrets { ike-1 { id-1 = a.example
 `;
 }
 
-async function twoSites(daemons: Daemons, secretOfB = 'a secret of two'): Promise<void> {
+async function twoSites(daemons: Daemons, secretOfB = 'a secret of two') {
   const [aPort, aNat, bPort, bNat] = (await freePorts(4)) as [number, number, number, number];
   const a = daemons.configure('a', side('a', 'b', '127.0.0.1', '127.0.0.2', bNat, 'a secret of two'));
   const b = daemons.configure('b', side('b', 'a', '127.0.0.2', '127.0.0.1', aNat, secretOfB));
@@ -74,6 +74,7 @@ async function twoSites(daemons: Daemons, secretOfB = 'a secret of two'): Promis
     ]),
   ]);
   for (const { ended } of started) assert.equal(ended, undefined, JSON.stringify(ended));
+  return started.map(({ child }) => child);
 }
 
 /** One clear sentence, an exit code that is not 0, no stack, nothing half-started. */
@@ -107,6 +108,46 @@ describe('the daemon and its command line, as processes', { concurrency: 4 }, ()
     assert.equal(again.code, 1, 'there is nothing left to take down');
     assert.match(again.stderr, /cygnet status/);
     assert.match((await cygnet('explain', 'site', ...control)).stdout, /last attempts/);
+  });
+
+  test('a directory that is wrong leaves what runs as it is, by apply and by HUP', async () => {
+    await using daemons = new Daemons();
+    const [child] = await twoSites(daemons);
+    const control = ['--control', daemons.control('a')];
+    assert.equal((await cygnet('up', 'site/net', ...control)).code, 0);
+    const standing = async (): Promise<unknown> => {
+      const { connections } = JSON.parse((await cygnet('status', '--json', ...control)).stdout) as {
+        connections: {
+          ikeSas: { id: number; state: string; children: { spiIn: string; state: string }[] }[];
+        }[];
+      };
+      return connections.map(({ ikeSas }) =>
+        ikeSas.map(({ id, state, children }) => [id, state, children.map(one => [one.spiIn, one.state])]),
+      );
+    };
+    const before = await standing();
+    const good = side('a', 'b', '127.0.0.1', '127.0.0.2', 4500, 'a secret of two');
+    for (const wrong of [
+      good.replace('psk', 'pks'),
+      good.replace('remote {', 'remote {{'),
+      'connections {',
+    ]) {
+      const directory = daemons.configure('a', wrong);
+      for (const command of ['plan', 'apply', 'check']) {
+        const refused = await cygnet(command, directory, ...control);
+        assert.equal(refused.code, 1, command);
+        assert.match(refused.stderr, /swanctl\.conf:\d+:\d+: /);
+      }
+      const answered = new Promise<string>(resolve =>
+        child?.stdout?.on(
+          'data',
+          chunk => /"level":50|swanctl\.conf:\d+:\d+/.test(String(chunk)) && resolve(String(chunk)),
+        ),
+      );
+      child?.kill('SIGHUP');
+      assert.match(await answered, /swanctl\.conf:\d+:\d+: /);
+      assert.deepEqual(await standing(), before);
+    }
   });
 
   test('TERM deletes the SAs, tells the peer, removes the socket and ends with 0', async () => {

@@ -1,6 +1,6 @@
 import { interfaceId } from '../kernel-types.ts';
 import { proposal } from '../policy-types.ts';
-import { ignored, list, maybe, one, refused } from '../schema.ts';
+import { heedingNot, ignored, list, maybe, one, refused } from '../schema.ts';
 import { address, boolean, choice, dscp, host, integer, text, time } from '../value-types.ts';
 
 const port = integer(0, 65_535);
@@ -39,7 +39,9 @@ export const CONNECTION = {
   ),
   dscp: ignored(one(dscp, '000000', 'DSCP of IKE packets.')),
   encap: one(boolean, 'no', 'Pretend to be behind a NAT, so that ESP travels in UDP.'),
-  mobike: one(boolean, 'yes', 'Let the SAs follow when addresses change (RFC 4555).'),
+  mobike: heedingNot(one(boolean, 'yes', 'Let the SAs follow when addresses change (RFC 4555).'), {
+    yes: 'ignored',
+  }),
   tcp: one(
     choice(['no', 'yes', 'fallback'], YES_NO),
     'no',

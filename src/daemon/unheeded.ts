@@ -1,0 +1,66 @@
+import type { Connection } from '../policy/connection.ts';
+import type { BackendFeatures, KernelOptions } from '../policy/sa.ts';
+
+/** What only the kernel's own IPsec can heed, by the keys that set it; what it leaves undone elsewhere. */
+const OPTIONS: Readonly<Record<keyof KernelOptions, readonly [key: string, harmless: boolean]>> = {
+  priority: ['priority', true],
+  copyDf: ['copy_df', true],
+  copyEcn: ['copy_ecn', true],
+  copyDscp: ['copy_dscp', true],
+  icmpErrors: ['icmp', true],
+  policies: ['policies', false],
+  markIn: ['mark_in', false],
+  markInSa: ['mark_in_sa', false],
+  markOut: ['mark_out', false],
+  setMarkIn: ['set_mark_in', false],
+  setMarkOut: ['set_mark_out', false],
+  interfaceIn: ['if_id_in', false],
+  interfaceOut: ['if_id_out', false],
+  tunnelInterface: ['interface', false],
+};
+
+/** One sentence for each thing that the children of `connections` ask of a back end with `features` in vain. */
+function unheeded(
+  connections: readonly Connection[],
+  { name, features }: { readonly name: string; readonly features: BackendFeatures },
+): readonly string[] {
+  return connections.flatMap(connection =>
+    connection.children.flatMap(child => {
+      const of = `${connection.name}/${child.name}`;
+      const found: string[] = [];
+      const { mode, protocol, kernel } = child;
+      const isShunt = mode === 'pass' || mode === 'drop';
+      if (!isShunt && !features.modes.includes(mode))
+        found.push(`${of} cannot come up: ${mode} mode is not to be had with the ${name} back end`);
+      if (!isShunt && !features.protocols.includes(protocol))
+        found.push(
+          `${of} cannot come up: ${protocol.toUpperCase()} is not to be had with the ${name} back end`,
+        );
+      if (features.kernelOptions === true || kernel === undefined) return found;
+      const keys = (harmless: boolean): string =>
+        Object.entries(OPTIONS)
+          .filter(([field, row]) => row[1] === harmless && kernel[field as keyof KernelOptions] !== undefined)
+          .map(([, [key]]) => key)
+          .join(', ');
+      const [idle, needed] = [keys(true), keys(false)];
+      if (idle !== '') found.push(`${idle} of ${of} has no effect with the ${name} back end`);
+      if (needed !== '') found.push(`${of} cannot come up: the ${name} back end has no ${needed}`);
+      return found;
+    }),
+  );
+}
+
+/** Tells of what connections ask in vain, each thing once while the daemon runs. */
+export function unheededTeller(
+  backend: { readonly name: string; readonly features: BackendFeatures },
+  tell: (text: string) => void,
+): (connections: readonly Connection[]) => void {
+  const told = new Set<string>();
+  return connections => {
+    for (const text of unheeded(connections, backend)) {
+      if (told.has(text)) continue;
+      told.add(text);
+      tell(text);
+    }
+  };
+}

@@ -6,6 +6,7 @@ import { openXfrmBackend } from '../ipsec/xfrm/backend.ts';
 import type { IpAddress } from '../lib/ip.ts';
 import { openNodeTransport } from '../net/node-transport.ts';
 import { openSysTransport } from '../net/sys-transport.ts';
+import { TcpStreams } from '../net/tcp-streams.ts';
 import type { UdpTransport } from '../net/transport.ts';
 import { Failed, type Failure } from '../policy/failure.ts';
 import { systemCalls } from '../sys/system-calls.ts';
@@ -16,6 +17,8 @@ export type BackendName = 'userspace' | 'memory' | 'kernel';
 /** Sockets and the back end that belongs to them. */
 export interface Plane {
   readonly transport: UdpTransport;
+  /** TCP connections for IKE and ESP, where the back end can have them. */
+  readonly streams?: TcpStreams;
   readonly backend: IpsecBackend;
   /** Packets that went nowhere, by reason; absent where they are not counted. */
   readonly drops?: () => Promise<ReadonlyMap<string, number>>;
@@ -48,12 +51,14 @@ const PLANES: Readonly<Record<BackendName, (options: PlaneOptions) => Promise<Pl
     // Without the privilege there will be no TUN device either, and that is the failure to tell of.
     const mark = calls?.capabilities().netAdmin === true ? { mark: MARK } : {};
     const transport = await openSysTransport({ ...ports(options), espShards: 1, ...mark });
+    const streams = new TcpStreams(transport.listening);
     const plane = await orClosed(transport, () => {
       const [sockets] = transport.espSockets;
       if (calls === undefined || sockets === undefined) throw unsupported('userspace');
       return openTunBackend({
         calls,
         sockets,
+        streams,
         random: length => options.provider.random(length),
         now,
         routes: options.routes === false ? false : { ...options.routes, ...mark },
@@ -61,7 +66,8 @@ const PLANES: Readonly<Record<BackendName, (options: PlaneOptions) => Promise<Pl
         onFatal: options.onFatal,
       });
     });
-    return { ...plane, drops: () => plane.backend.drops() };
+    streams.onEsp((packet, path) => plane.backend.receiveEsp(packet, path));
+    return { ...plane, streams, drops: () => plane.backend.drops() };
   },
   memory: async options => {
     const transport = await openNodeTransport(ports(options));

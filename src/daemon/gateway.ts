@@ -11,6 +11,7 @@ import type {
 } from '../ike/output.ts';
 import type { IpsecBackend } from '../ipsec/backend.ts';
 import type { Instant } from '../lib/time.ts';
+import type { TcpStreams } from '../net/tcp-streams.ts';
 import type { UdpTransport } from '../net/transport.ts';
 import type { ChildConfig, Connection } from '../policy/connection.ts';
 import type { Credentials } from '../policy/credentials.ts';
@@ -29,6 +30,8 @@ import { Leases } from './leases.ts';
 export interface GatewayOptions {
   readonly provider: CryptoProvider;
   readonly transport: UdpTransport;
+  /** Connections by which IKE and ESP may go too (RFC 9329); absent where the back end cannot have them. */
+  readonly streams?: TcpStreams;
   readonly backend: IpsecBackend;
   readonly connections: readonly Connection[];
   readonly credentials: Credentials;
@@ -93,13 +96,21 @@ export class Gateway {
     );
     // In a moment, when whoever opens the gateway listens to it.
     queueMicrotask(() => this.#queue.makeInterfaces(this.connections));
-    options.transport.onDatagram((datagram, path) =>
+    const datagram = (octets: Uint8Array, path: Path): void =>
       this.#enter(at => {
-        const outputs = this.#engine.receive(datagram, path, at);
-        this.#trace.incoming(datagram, path, outputs);
+        const outputs = this.#engine.receive(octets, path, at);
+        this.#trace.incoming(octets, path, outputs);
         return outputs;
-      }),
-    );
+      });
+    options.transport.onDatagram(datagram);
+    const { streams } = options;
+    streams?.listen({
+      datagram,
+      error: failure => this.#report(failure, 'net'),
+      renewed: path => this.#enter(at => this.#engine.renewed(path, at)),
+    });
+    streams?.keep(() => this.#engine.status().map(({ path }) => path));
+    streams?.accept(options.connections.some(({ tcp }) => tcp !== 'no'));
     options.backend.onEvent(event => {
       this.#enter(at => this.#engine.backendEvent(event, at));
       if (event.kind === 'expire' && event.hard) for (const listener of this.#expiring) listener(event.id);
@@ -273,6 +284,7 @@ export class Gateway {
     if (pools !== undefined) this.leases.configure(pools);
     this.#queue.makeInterfaces(connections);
     this.#enter(at => this.#engine.configure(connections, credentials, at));
+    this.#options.streams?.accept(connections.some(({ tcp }) => tcp !== 'no'));
   }
 
   /** Calls `listener` for everything that happens. Answers a function that ends it. */
@@ -307,6 +319,7 @@ export class Gateway {
     this.#closed = true;
     clearTimeout(this.#timer);
     await this.#queue.settled();
+    await this.#options.streams?.close();
     await this.#options.transport.close();
     await this.#options.backend.close();
     this.#listeners.clear();
@@ -335,7 +348,7 @@ export class Gateway {
     switch (output.kind) {
       case 'transmit':
         this.#trace.outgoing(output.datagram, output.path);
-        this.#options.transport.send(output.datagram, output.path);
+        this.#carrierOf(output.path)?.send(output.datagram, output.path);
         return;
       case 'keepalive':
         this.#options.transport.sendKeepalive(output.path);
@@ -354,20 +367,24 @@ export class Gateway {
     }
   }
 
+  #carrierOf({ tcp }: Path): Pick<UdpTransport, 'send'> | undefined {
+    return tcp === true ? this.#options.streams : this.#options.transport;
+  }
+
   async #answer(id: number, question: Question): Promise<void> {
     const answer = await this.#find(question);
     this.#enter(at => this.#engine.answer(id, answer, at));
   }
 
   async #find(question: Question): Promise<Answer> {
-    if (question.kind === 'resolve') return this.#resolve(question.connection);
+    if (question.kind === 'resolve') return this.#resolve(question.connection, question.tcp === true);
     if (question.kind !== 'lease') return this.#queue.ask(question);
     // What else the engine said in one breath with it comes first: an SA that goes gives back what the same peer wants again.
     await undefined;
     return this.leases.lease(question);
   }
 
-  async #resolve(name: string): Promise<Answer> {
+  async #resolve(name: string, tcp: boolean): Promise<Answer> {
     const connection = this.#connections.get(name);
     if (connection === undefined) {
       return {
@@ -376,7 +393,9 @@ export class Gateway {
       };
     }
     try {
-      return { kind: 'path', path: await this.#options.resolve(connection) };
+      const path = await this.#options.resolve(connection);
+      const { streams } = this.#options;
+      return { kind: 'path', path: tcp && streams !== undefined ? await streams.connect(path) : path };
     } catch (error) {
       return { kind: 'failed', failure: failureOf(error) };
     }
@@ -399,8 +418,8 @@ export class Gateway {
     for (const listener of [...this.#listeners]) listener(event);
   }
 
-  #report(failure: Failure): void {
-    this.#emit({ at: now(), kind: 'log', level: 'error', group: 'knl', text: failure.summary });
+  #report(failure: Failure, group = 'knl'): void {
+    this.#emit({ at: now(), kind: 'log', level: 'error', group, text: failure.summary });
   }
 
   #match(target: SaTarget): number[] {

@@ -6,6 +6,7 @@ import type { EngineSettings } from '../ike/output.ts';
 import { type PacketPort, UserspaceBackend } from '../ipsec/userspace/backend.ts';
 import { ip } from '../lib/ip.ts';
 import { openNodeTransport } from '../net/node-transport.ts';
+import { TcpStreams } from '../net/tcp-streams.ts';
 import { pathOf } from './choose-path.ts';
 import { now } from './clock.ts';
 import { Gateway } from './gateway.ts';
@@ -44,15 +45,20 @@ export async function openGateway(setup: GatewaySetup): Promise<OpenGateway> {
     ...(port === undefined ? {} : { port }),
     ...(natPort === undefined ? {} : { natPort }),
   });
+  const streams = new TcpStreams(transport.listening);
   const backend = new UserspaceBackend({
     provider,
-    datagrams: { send: (datagram, path) => transport.sendEsp(datagram, path) },
+    datagrams: {
+      send: (packet, path) => (path.tcp === true ? streams : transport).sendEsp(packet, path),
+    },
     now,
   });
   transport.onEsp((packet, path) => backend.receiveEsp(packet, path));
+  streams.onEsp((packet, path) => backend.receiveEsp(packet, path));
   const gateway = new Gateway({
     provider,
     transport,
+    streams,
     backend,
     connections,
     credentials,

@@ -209,6 +209,13 @@ export class Engine {
     });
   }
 
+  /** The TCP connection of a path of ours broke, and is there again. */
+  renewed(path: Path, now: Instant): readonly Output[] {
+    return this.#enter(now, () => {
+      for (const session of [...this.#host.sessions]) session.renewed?.(path);
+    });
+  }
+
   /** Takes over another configuration. SAs that stand are left as they are. */
   configure(connections: readonly Connection[], credentials: Credentials, now: Instant): readonly Output[] {
     return this.#enter(now, () => {

@@ -193,6 +193,13 @@ export class Exchanges {
     else this.#task.fail(failure);
   }
 
+  /** Sends what is unanswered once more, out of turn; false where nothing is. */
+  resend(): boolean {
+    if (this.#requests.exchange === undefined) return false;
+    this.#transmit(this.#requests.datagrams, this.#owner.path);
+    return true;
+  }
+
   /** Ends all conversations and wipes the keys. */
   close(): void {
     this.#requests.done();

@@ -2,13 +2,13 @@ import { ExchangeType } from '../iana/ikev2.ts';
 import { activateOutbound, type ChildSa } from '../ike/child.ts';
 import { announceDown } from '../ike/child-events.ts';
 import { Children } from '../ike/children.ts';
+import { negotiationFailed } from '../ike/events.ts';
 import type { IkeSaStatus } from '../ike/output.ts';
 import { samePath } from '../ike/path.ts';
 import type { Host, Session } from '../ike/session.ts';
 import { Timers } from '../ike/timers.ts';
 import type { VerifiedPeer } from '../ike/verified-peer.ts';
 import { NO_VIRTUAL_IPS, releaseVirtualIps } from '../ike/virtual-ips.ts';
-import { formatIp } from '../lib/ip.ts';
 import { type Duration, type Instant, MINUTE, SECOND } from '../lib/time.ts';
 import type { ChildConfig, Connection } from '../policy/connection.ts';
 import { Failed, type Failure } from '../policy/failure.ts';
@@ -114,6 +114,12 @@ export class Ikev2Session implements Session, EmergingSa {
 
   repeat(path: Path): void {
     this.exchanges.repeat(path);
+  }
+
+  renewed(path: Path): void {
+    if (!samePath(path, this.path)) return;
+    if (!this.exchanges.resend() && this.establishedAt !== undefined) this.start(liveness());
+    this.settle();
   }
 
   /** Runs the flow that makes this SA on the responder's side; it has `life` to come to an end. */
@@ -453,14 +459,7 @@ export class Ikev2Session implements Session, EmergingSa {
   }
 
   tellFailed(failure: Failure, child?: string): void {
-    this.host.event({
-      kind: 'failed',
-      connection: this.connection.name,
-      ...(child === undefined ? {} : { child }),
-      role: this.role,
-      remote: `${formatIp(this.path.remote.address)}[${this.path.remote.port}]`,
-      failure,
-    });
+    this.host.event(negotiationFailed(this, failure, child));
   }
 }
 

@@ -1,10 +1,10 @@
 import { ModeCfgType, XauthAttribute, XauthStatus } from '../../iana/ikev1.ts';
+import { warning } from '../../ike/events.ts';
 import { EMPTY } from '../../lib/bytes.ts';
 import { Failed, type Failure } from '../../policy/failure.ts';
 import { formatIdentity, type Identity } from '../../policy/identity.ts';
 import { attributeNumber } from '../../wire/v1/attribute.ts';
 import type { V1Attribute, V1AttributesPayload } from '../../wire/v1/payload.ts';
-import { warning } from '../events.ts';
 import type { Flow } from '../flow.ts';
 import type { Task } from '../isakmp-sa.ts';
 import type { Transacting } from '../transacting.ts';

@@ -34,6 +34,12 @@ export type Request =
   | { readonly kind: 'remove-policy'; readonly id: number }
   | { readonly kind: 'drops' | 'stop' };
 
+/** An ESP packet of a TCP connection, on its way from one thread to the other; its memory moves along. */
+export interface StreamPacket {
+  readonly packet: Uint8Array<ArrayBuffer>;
+  readonly path: Path;
+}
+
 export interface Numbered {
   readonly number: number;
   readonly request: Request;
@@ -45,10 +51,11 @@ export type Answer =
   | { readonly kind: 'drops'; readonly drops: ReadonlyMap<Refusal | 'unsendable', number> }
   | { readonly kind: 'failed'; readonly failure: Failure };
 
-/** What the thread says: an answer, or something that happened. */
+/** What the thread says: an answer, something that happened, or a packet for a TCP connection. */
 export type Message =
   | { readonly kind: 'answer'; readonly number: number; readonly answer: Answer }
-  | { readonly kind: 'event'; readonly event: BackendEvent };
+  | { readonly kind: 'event'; readonly event: BackendEvent }
+  | { readonly kind: 'packet'; readonly packet: StreamPacket };
 
 /** An SA whose keys are plain octets, since secrets cannot cross from thread to thread. */
 export type PortableSa = Omit<ChildSaParameters, 'keysIn' | 'keysOut'> & {

@@ -93,7 +93,7 @@ export class DataPlane<Route> {
     if (this.#bySpi.has(spiIn)) refuse('kernel/install', `the SPI ${spiIn.toString(16)} is in use already`);
     if (!this.#options.modes.some(known => known === mode))
       refuse('local/unsupported', `${mode} mode cannot be carried here`);
-    requireEncapsulation(parameters.udpEncapsulation);
+    requireEncapsulation(path, parameters.udpEncapsulation);
     const sa = new PlaneSa(this.#options.provider, parameters, this.#options.routeOf(path));
     this.#byId.set(id, sa);
     this.#bySpi.set(spiIn, sa);
@@ -123,7 +123,7 @@ export class DataPlane<Route> {
 
   updatePath(id: number, path: Path, udpEncapsulation: boolean): void {
     const sa = this.#of(id);
-    requireEncapsulation(udpEncapsulation);
+    requireEncapsulation(path, udpEncapsulation);
     sa.move(path, this.#options.routeOf(path));
   }
 
@@ -256,8 +256,8 @@ export class DataPlane<Route> {
   }
 }
 
-function requireEncapsulation(udpEncapsulation: boolean): void {
-  if (!udpEncapsulation)
+function requireEncapsulation({ tcp }: Path, udpEncapsulation: boolean): void {
+  if (!udpEncapsulation && tcp !== true)
     refuse('local/unsupported', 'plain ESP cannot be carried here: it must travel in UDP');
 }
 

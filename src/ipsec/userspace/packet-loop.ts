@@ -1,3 +1,4 @@
+import type { Path } from '../../policy/sa.ts';
 import type { DatagramBatch } from '../../sys/datagram-batch.ts';
 import { SystemFailure } from '../../sys/failure.ts';
 import type { Poller } from '../../sys/poller.ts';
@@ -6,14 +7,17 @@ import type { Tun } from '../../sys/tun.ts';
 import type { UdpSocket } from '../../sys/udp-socket.ts';
 import type { Wakeup } from '../../sys/wakeup.ts';
 import { type Arrival, type DataPlane, HEADROOM, TAILROOM } from './data-plane.ts';
-import type { SocketRoute } from './socket-route.ts';
+import { sameRemote } from './plane-sa.ts';
+import type { Route } from './socket-route.ts';
 
 export interface PacketLoopOptions {
   readonly calls: SystemCalls;
   readonly tun: Tun;
   readonly sockets: readonly UdpSocket[];
   readonly wakeup: Wakeup;
-  readonly plane: DataPlane<SocketRoute>;
+  readonly plane: DataPlane<Route>;
+  /** A packet for a TCP connection, in memory that is used again. */
+  readonly onStreamPacket: (packet: Uint8Array, path: Path) => void;
   /** Reads the clock: once a turn. */
   readonly onTurn: () => void;
   /** Somebody rang: answer requests. False ends the loop. */
@@ -102,6 +106,17 @@ export class PacketLoop {
     }
   }
 
+  /** An ESP packet that came by a TCP connection; it is opened in place. */
+  received(packet: Uint8Array, path: Path): void {
+    const { plane, tun } = this.#options;
+    const inner = plane.unprotect(packet, {
+      ecn: 0,
+      cameBy: route => 'stream' in route && sameRemote(route.stream, path),
+      path: () => path,
+    });
+    if (typeof inner === 'object') tun.write(inner.packet, inner.offset, inner.length);
+  }
+
   #send(): void {
     const { plane, tun } = this.#options;
     for (let i = 0; i < BURST; i++) {
@@ -111,7 +126,12 @@ export class PacketLoop {
       if (length === 0) break;
       const sealed = plane.protect(slot, HEADROOM, length);
       if (typeof sealed === 'string') continue;
-      const { socket, peer, source } = sealed.route;
+      const { route } = sealed;
+      if ('stream' in route) {
+        this.#options.onStreamPacket(slot.subarray(sealed.start, sealed.start + sealed.length), route.stream);
+        continue;
+      }
+      const { socket, peer, source } = route;
       if (socket !== this.#favourite) {
         const other = this.#outboxes[socket] as Outbox;
         other.batch.slot(other.filled).set(slot.subarray(0, sealed.start + sealed.length));
@@ -157,7 +177,7 @@ export class PacketLoop {
 }
 
 /** Where the datagram in a slot came from; one object for all. */
-class BatchArrival implements Arrival<SocketRoute> {
+class BatchArrival implements Arrival<Route> {
   slot = 0;
   socket: UdpSocket | undefined;
   readonly #batch: DatagramBatch;
@@ -170,11 +190,11 @@ class BatchArrival implements Arrival<SocketRoute> {
     return this.#batch.trafficClass(this.slot) & ECN;
   }
 
-  cameBy(route: SocketRoute): boolean {
-    return this.#batch.peerMatches(this.slot, route.peer);
+  cameBy(route: Route): boolean {
+    return !('stream' in route) && this.#batch.peerMatches(this.slot, route.peer);
   }
 
-  path(): ReturnType<Arrival<SocketRoute>['path']> {
+  path(): ReturnType<Arrival<Route>['path']> {
     const bound = (this.socket as UdpSocket).local;
     return {
       local: { address: this.#batch.localAddress(this.slot) ?? bound.address, port: bound.port },

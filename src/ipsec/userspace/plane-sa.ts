@@ -116,9 +116,9 @@ export class PlaneSa<Route> {
   }
 }
 
-/** Whether the peer is at the same address and port on both. */
+/** Whether the peer is at the same address and port on both, of the same transport. */
 export function sameRemote(a: Path, b: Path): boolean {
-  return a.remote.port === b.remote.port && equal(a.remote.address, b.remote.address);
+  return a.tcp === b.tcp && a.remote.port === b.remote.port && equal(a.remote.address, b.remote.address);
 }
 
 function cipherFor(

@@ -14,6 +14,18 @@ export interface SocketRoute {
   readonly source: IpAddress | undefined;
 }
 
+/** A TCP connection, which the main thread has. */
+export interface StreamRoute {
+  readonly stream: Path;
+}
+
+export type Route = SocketRoute | StreamRoute;
+
+/** Over the sockets bound to these addresses, or a connection of the main thread's. Throws Failed. */
+export function routeOver(bound: readonly IpAddress[], path: Path): Route {
+  return path.tcp === true ? { stream: path } : socketRoute(bound, path);
+}
+
 /** The route of a path over sockets bound to these addresses: the one of its local address, or one of its family bound to all. Throws Failed. */
 export function socketRoute(bound: readonly IpAddress[], { local, remote }: Path): SocketRoute {
   const exact = bound.findIndex(address => equal(address, local.address));

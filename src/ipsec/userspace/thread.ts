@@ -10,11 +10,12 @@ import {
   type Message,
   type Numbered,
   type Request,
+  type StreamPacket,
   type ThreadSetup,
 } from './control.ts';
 import { DataPlane } from './data-plane.ts';
 import { PacketLoop } from './packet-loop.ts';
-import { type SocketRoute, socketRoute } from './socket-route.ts';
+import { type Route, routeOver } from './socket-route.ts';
 
 /** The data plane's thread: sleeps until packets come or the main thread rings, and ends when it says `stop`. */
 const { setup, port } = workerData as { readonly setup: ThreadSetup; readonly port: MessagePort };
@@ -28,10 +29,10 @@ function run({ tun, sockets, wakeup, clock }: ThreadSetup, port: MessagePort): v
   const readClock = clockOf(clock);
   let now = readClock();
   const tell = (message: Message): void => port.postMessage(message);
-  const plane = new DataPlane<SocketRoute>({
+  const plane = new DataPlane<Route>({
     provider: withOpenssl(nodeProvider()),
     now: () => now,
-    routeOf: path => socketRoute(bound, path),
+    routeOf: path => routeOver(bound, path),
     modes: ['tunnel'],
     onEvent: event => tell({ kind: 'event', event }),
   });
@@ -44,10 +45,19 @@ function run({ tun, sockets, wakeup, clock }: ThreadSetup, port: MessagePort): v
     onTurn: () => {
       now = readClock();
     },
+    onStreamPacket: (octets, path) => {
+      const packet = octets.slice();
+      port.postMessage({ kind: 'packet', packet: { packet, path } } satisfies Message, [packet.buffer]);
+    },
     onWakeup: () => {
       // The event loop never turns here, so messages are taken by hand.
       for (let next = receiveMessageOnPort(port); next !== undefined; next = receiveMessageOnPort(port)) {
-        const { number, request } = next.message as Numbered;
+        const message = next.message as Numbered | StreamPacket;
+        if ('packet' in message) {
+          loop.received(message.packet, message.path);
+          continue;
+        }
+        const { number, request } = message;
         tell({ kind: 'answer', number, answer: perform(request) });
         if (request.kind === 'stop') return false;
       }

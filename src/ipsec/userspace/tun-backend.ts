@@ -25,6 +25,7 @@ import {
   type Numbered,
   portable,
   type Request,
+  type StreamPacket,
   type ThreadSetup,
 } from './control.ts';
 import type { Refusal } from './data-plane.ts';
@@ -35,6 +36,8 @@ export interface TunBackendOptions {
   readonly calls: SystemCalls;
   /** Sockets on the NAT traversal port that get the ESP and nothing else: one shard of `espSockets`. They stay the caller's to close, after this. */
   readonly sockets: readonly UdpSocket[];
+  /** Takes ESP for TCP connections, SPI first; what comes by them goes to `receiveEsp`. Without it there are none. */
+  readonly streams?: { sendEsp(packet: Uint8Array, path: Path): void };
   readonly random: (length: number) => Uint8Array;
   readonly now: () => Instant;
   /** Default `cyg%d`, which the kernel numbers. */
@@ -101,11 +104,12 @@ interface Waiting {
 export class TunBackend implements IpsecBackend {
   readonly name = 'userspace';
   /** Transport mode would have to rewrite the host's own packets, which never pass a TUN device. */
-  readonly features: BackendFeatures = userspaceFeatures(['tunnel']);
+  readonly features: BackendFeatures;
   /** The TUN device, where virtual IPs go. */
   readonly interface: { readonly name: string; readonly index: number };
   readonly #opened: Opened;
   readonly #addresses: VirtualAddresses | undefined;
+  readonly #streams: TunBackendOptions['streams'];
   readonly #port: MessagePort;
   readonly #thread: Worker;
   readonly #ended: Promise<void>;
@@ -118,7 +122,10 @@ export class TunBackend implements IpsecBackend {
   #onEvent: (event: BackendEvent) => void = () => {};
 
   constructor(options: TunBackendOptions, opened: Opened) {
-    const { sockets, random, now, onFatal = () => {} } = options;
+    const { sockets, streams, random, now, onFatal = () => {} } = options;
+    const { tcp, ...features } = userspaceFeatures(['tunnel']);
+    this.features = streams === undefined || tcp === undefined ? features : { ...features, tcp };
+    this.#streams = streams;
     const { tun, wakeup } = opened;
     this.#opened = opened;
     if (options.virtualIps !== false) this.#addresses = new VirtualAddresses(opened.routing, () => tun.index);
@@ -147,6 +154,14 @@ export class TunBackend implements IpsecBackend {
         resolve();
       });
     });
+  }
+
+  /** An ESP packet that came by a TCP connection: the back end's from now on. */
+  receiveEsp(packet: Uint8Array, path: Path): void {
+    if (this.#gone()) return;
+    const moved: StreamPacket = { packet: new Uint8Array(packet), path };
+    this.#port.postMessage(moved, [moved.packet.buffer]);
+    this.#opened.wakeup.signal();
   }
 
   async allocateSpi(): Promise<number> {
@@ -290,6 +305,10 @@ export class TunBackend implements IpsecBackend {
   #hear(message: Message): void {
     if (message.kind === 'event') {
       this.#onEvent(message.event);
+      return;
+    }
+    if (message.kind === 'packet') {
+      this.#streams?.sendEsp(message.packet.packet, message.packet.path);
       return;
     }
     const waiting = this.#waiting.get(message.number);

@@ -64,7 +64,7 @@ export class TunRoutes {
   add(id: number, sa: Selectors & { readonly path: Path }): void {
     this.#own(`sa ${id}`, sa, () => [
       ...this.#into(sa),
-      ...this.#around(sa.path.remote.address, sa.remoteTs),
+      ...this.#around(sa.path.remote.address, sa.remoteTs, sa.path.tcp),
     ]);
   }
 
@@ -115,10 +115,13 @@ export class TunRoutes {
     });
   }
 
-  /** A route that sends what goes to the peer itself on to the next table, where it would otherwise go round in circles. */
-  #around(peer: IpAddress, remoteTs: readonly TrafficSelector[]): Route[] {
+  /**
+   * A route that sends what goes to the peer itself on to the next table, where it would otherwise go round in
+   * circles. TCP connections bear no mark.
+   */
+  #around(peer: IpAddress, remoteTs: readonly TrafficSelector[], tcp?: true): Route[] {
     const { table, mark } = this.#options;
-    const needed = mark === undefined && remoteTs.some(selector => within(selector, peer));
+    const needed = (mark === undefined || tcp === true) && remoteTs.some(selector => within(selector, peer));
     return needed ? [{ destination: peer, prefix: 8 * peer.length, table, kind: 'throw' }] : [];
   }
 

@@ -111,6 +111,7 @@ const STATUS = {
           responderSpi: '8899aabbccddeeff',
           natLocal: false,
           natRemote: true,
+          tcp: false,
           proposal: 'aes256gcm16-prfsha384-ecp384',
           establishedAt: NOW - 65_000,
           rekeyAt: NOW + 13_000_000,

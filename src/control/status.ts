@@ -59,6 +59,8 @@ const ikeSaShape = record({
   responderSpi: text,
   natLocal: flag,
   natRemote: flag,
+  /** IKE and ESP go by a TCP connection. */
+  tcp: flag,
   proposal: optional(text),
   establishedAt: optional(number),
   rekeyAt: optional(number),

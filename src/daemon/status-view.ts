@@ -110,6 +110,7 @@ async function ikeSaView(gateway: Gateway, ike: IkeSaStatus): Promise<IkeSaView>
     ...same,
     local: endpoint(path.local),
     remote: endpoint(path.remote),
+    tcp: path.tcp === true,
     initiatorSpi: hex(initiatorSpi, 16),
     responderSpi: hex(responderSpi, 16),
     children: await Promise.all(

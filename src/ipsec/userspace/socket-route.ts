@@ -15,7 +15,7 @@ export interface SocketRoute {
 }
 
 /** A TCP connection, which the main thread has. */
-export interface StreamRoute {
+interface StreamRoute {
   readonly stream: Path;
 }
 

@@ -3,16 +3,18 @@ import { Doi, EncapMode, IpsecAttribute, Situation, V1PayloadType, V1ProtocolId 
 import { TransformType } from '../iana/ikev2.ts';
 import { nameOf } from '../iana/name.ts';
 import { Integ, KeMethod, SequenceNumbers, type Transform } from '../iana/transforms.ts';
+import type { Reserved } from '../ike/child.ts';
 import { noCommonProposal, type Setting } from '../ike/failures.ts';
 import type { ChildConfig } from '../policy/connection.ts';
 import type { Failure } from '../policy/failure.ts';
 import type { BackendFeatures, IpsecMode } from '../policy/sa.ts';
-import type { V1Attribute, V1SaPayload, V1Transform } from '../wire/v1/payload.ts';
+import type { V1Attribute, V1Proposal, V1SaPayload, V1Transform } from '../wire/v1/payload.ts';
 import { encryptionToEsp, integrityToIpsec, isSharedGroup } from './algorithm-numbers.ts';
+import { compressionAnswer, compressionOffer, withoutCompression } from './compression.ts';
 import type { PeerFacts } from './isakmp-sa.ts';
 import { childLife, type Life, lifeAttributes, PHASE_TWO_LIFE } from './life.ts';
 import { once, singles } from './proposal-words.ts';
-import { type QuickTransform, readQuick, SHA2_256_96 } from './quick-transform.ts';
+import { type QuickTransform, readQuick, SHA2_256_96, spiOctets } from './quick-transform.ts';
 import { choose } from './selection.ts';
 
 /** What both ends agreed upon for an IPsec SA; the SPI is the peer's. */
@@ -22,11 +24,14 @@ export interface QuickSuite {
   readonly udpEncapsulation: boolean;
   readonly life: Life;
   readonly spiOut: number;
+  /** Where packets are compressed. */
+  readonly cpiOut?: number;
 }
 
 /** What we propose for a child. */
 export interface QuickOffer {
   readonly payload: V1SaPayload;
+  readonly inbound: Reserved;
   /** What each transform stands for. */
   readonly proposals: readonly Proposal[];
   readonly encapsulation: number;
@@ -49,14 +54,17 @@ export function groupsOf(config: ChildConfig, features: BackendFeatures): readon
   return [...new Set(usableProposals(config, features).map(groupIn))];
 }
 
-/** The SA payload of an initiator. Empty where IKEv1 has no numbers for what is configured. */
+/**
+ * The SA payload of an initiator. Empty where IKEv1 has no numbers for what is configured. Where a CPI was reserved all is
+ * proposed twice, with compression and, for peers that have none, without.
+ */
 export function quickOffer(
   config: ChildConfig,
   features: BackendFeatures,
   peer: PeerFacts,
   mode: IpsecMode,
   group: number,
-  spi: Uint8Array,
+  inbound: Reserved,
 ): QuickOffer {
   const proposals = usableProposals(config, features)
     .filter(proposal => groupIn(proposal) === group)
@@ -64,27 +72,47 @@ export function quickOffer(
   const encapsulation = encapsulationOf(mode, peer);
   const attributes = { encapsulation, life: childLife(config) };
   const transforms = proposals.map((proposal, i) => transformOf(config, proposal, i + 1, attributes));
-  return { payload: saPayload(config, 1, spi, transforms), proposals, encapsulation };
+  const plain = mainProposal(config, 1, inbound, transforms);
+  const beside =
+    inbound.cpi === undefined ? [] : [compressionOffer(1, inbound.cpi, plainAttributes(attributes))];
+  const offered = beside.length === 0 ? [plain] : [plain, ...beside, { ...plain, number: 2 }];
+  return { payload: saPayload(offered), inbound, proposals, encapsulation };
 }
 
-/** The responder's choice; `answer` is what was chosen as it came, with our SPI. */
+/** The responder's choice; `answer` is what was chosen as it came, with our SPI and, where it compresses, our CPI. */
 export function chooseQuick(
   config: ChildConfig,
   features: BackendFeatures,
   peer: PeerFacts,
   payload: V1SaPayload,
-): { readonly suite: QuickSuite; readonly answer: (spi: Uint8Array) => V1SaPayload } | Failure {
+): { readonly suite: QuickSuite; readonly answer: (inbound: Reserved) => V1SaPayload } | Failure {
   const offered = readQuick(payload, PROTOCOLS[config.protocol], prefersShort(config));
   const wanted = wantedModes(config, peer);
-  const fitting = offered.filter(({ encapsulation }) => wanted.includes(encapsulation));
-  if (offered.length > 0 && fitting.length === 0) return otherMode(config, offered, wanted);
+  const inMode = offered.filter(({ encapsulation }) => wanted.includes(encapsulation));
+  if (offered.length > 0 && inMode.length === 0) return otherMode(config, offered, wanted);
+  const obstacle = withoutCompression(config, features, peer);
+  const fitting = byCompression(inMode, obstacle === undefined);
+  if (inMode.length > 0 && fitting.length === 0) return allCompressed(config, obstacle);
   const accepted = select(config, usableProposals(config, features), fitting);
   if (accepted.kind === 'mismatch') return noCommonProposal(accepted, settingOf(config));
   const chosen = fitting.find(({ proposal }) => proposal.number === accepted.number) as QuickTransform;
   return {
     suite: suiteOf(accepted, chosen),
-    answer: spi => saPayload(config, chosen.proposalNumber, spi, [chosen.transform]),
+    answer: inbound => answerWith(config, chosen, inbound),
   };
+}
+
+/** Those that can be had, with compression first: between two that are alike otherwise it decides. */
+function byCompression(offered: readonly QuickTransform[], wanted: boolean): readonly QuickTransform[] {
+  const plain = offered.filter(({ compressing }) => compressing === undefined);
+  return wanted ? [...offered.filter(({ compressing }) => compressing !== undefined), ...plain] : plain;
+}
+
+function answerWith(config: ChildConfig, chosen: QuickTransform, inbound: Reserved): V1SaPayload {
+  const { proposalNumber: number, transform, compressing } = chosen;
+  const main = mainProposal(config, number, inbound, [transform]);
+  if (compressing === undefined || inbound.cpi === undefined) return saPayload([main]);
+  return saPayload([main, compressionAnswer(number, inbound.cpi, compressing.transform)]);
 }
 
 /** The initiator's check of the answer: one transform of those that were offered, in the same mode. */
@@ -100,6 +128,8 @@ export function confirmQuick(
       code: 'peer/malformed',
       summary: `${config.name}: the peer answered with ${answered.length} transforms`,
     };
+  if (chosen.compressing !== undefined && offer.inbound.cpi === undefined)
+    return { code: 'peer/malformed', summary: `${config.name}: the peer compresses, and was not asked to` };
   if (chosen.encapsulation !== offer.encapsulation) return otherMode(config, answered, [offer.encapsulation]);
   const accepted = select(config, offer.proposals, [chosen]);
   if (accepted.kind === 'mismatch') return noCommonProposal(accepted, settingOf(config));
@@ -177,25 +207,42 @@ function transformOf(
       ? []
       : [{ type: IpsecAttribute.AUTHENTICATION_ALGORITHM, value: integrity.v1 }]),
     ...(group === KeMethod.NONE ? [] : [{ type: IpsecAttribute.GROUP_DESCRIPTION, value: group }]),
-    { type: IpsecAttribute.ENCAPSULATION_MODE, value: encapsulation },
-    ...lifeAttributes(life, PHASE_TWO_LIFE),
+    ...plainAttributes({ encapsulation, life }),
     ...(extended ? [{ type: IpsecAttribute.EXTENDED_SEQUENCE_NUMBER, value: 1 }] : []),
   ];
   const id = protocol === 'esp' ? encryptionToEsp(cipher?.id ?? 0) : integrity?.ah;
   return { number, id: id ?? 0, attributes };
 }
 
-function saPayload(
+/** What every transform has, whatever it is for. */
+function plainAttributes({
+  encapsulation,
+  life,
+}: {
+  readonly encapsulation: number;
+  readonly life: Life;
+}): readonly V1Attribute[] {
+  return [
+    { type: IpsecAttribute.ENCAPSULATION_MODE, value: encapsulation },
+    ...lifeAttributes(life, PHASE_TWO_LIFE),
+  ];
+}
+
+function mainProposal(
   { protocol }: ChildConfig,
   number: number,
-  spi: Uint8Array,
+  { spi }: Reserved,
   transforms: readonly V1Transform[],
-): V1SaPayload {
+): V1Proposal {
+  return { number, protocol: PROTOCOLS[protocol], spi: spiOctets(spi), transforms };
+}
+
+function saPayload(proposals: readonly V1Proposal[]): V1SaPayload {
   return {
     type: V1PayloadType.SA,
     doi: Doi.IPSEC,
     situation: Situation.SIT_IDENTITY_ONLY,
-    proposals: [{ number, protocol: PROTOCOLS[protocol], spi, transforms }],
+    proposals,
   };
 }
 
@@ -232,12 +279,16 @@ function wantedModes({ mode }: ChildConfig, peer: PeerFacts): readonly number[] 
   return mode === 'transport' ? [encapsulationOf('transport', peer), tunnel] : [tunnel];
 }
 
-function suiteOf(accepted: AcceptedProposal, { encapsulation, life, spi }: QuickTransform): QuickSuite {
+function suiteOf(
+  accepted: AcceptedProposal,
+  { encapsulation, life, spi, compressing }: QuickTransform,
+): QuickSuite {
   const { plain, rfc, draft } = ENCAPSULATIONS;
   const transport: readonly number[] = [plain.transport, rfc.transport, draft.transport];
   const udpEncapsulation = encapsulation !== plain.tunnel && encapsulation !== plain.transport;
   const mode = transport.includes(encapsulation) ? 'transport' : 'tunnel';
-  return { accepted, mode, udpEncapsulation, life, spiOut: spi };
+  const compressed = compressing === undefined ? {} : { cpiOut: compressing.cpi };
+  return { accepted, mode, udpEncapsulation, life, spiOut: spi, ...compressed };
 }
 
 function otherMode(
@@ -255,6 +306,17 @@ function otherMode(
     ours,
     theirs,
     remedy: `set mode of ${config.name} alike at both ends; UDP is for paths with a NAT alone`,
+    notify: 'NO_PROPOSAL_CHOSEN',
+  };
+}
+
+function allCompressed({ name }: ChildConfig, obstacle = ''): Failure {
+  return {
+    code: 'peer/no-proposal-chosen',
+    summary: `${name}: the peer asks for compression (IPComp) with all it proposes, and ${obstacle}`,
+    ours: ['without compression'],
+    theirs: ['IPComp'],
+    remedy: `let ipcomp of ${name} be the same at both ends`,
     notify: 'NO_PROPOSAL_CHOSEN',
   };
 }

@@ -6,6 +6,7 @@ import { Integ, SequenceNumbers, type Transform } from '../iana/transforms.ts';
 import { attributeNumber } from '../wire/v1/attribute.ts';
 import type { V1Attribute, V1Proposal, V1SaPayload, V1Transform } from '../wire/v1/payload.ts';
 import { encryptionFromEsp, integrityFromIpsec, integrityToIpsec } from './algorithm-numbers.ts';
+import { type Compressing, compressingIn } from './compression.ts';
 import { type Life, lifeIn, PHASE_TWO_LIFE } from './life.ts';
 import { encryptionTransform, MOST_TRANSFORMS } from './phase-one-transform.ts';
 
@@ -19,13 +20,15 @@ export interface QuickTransform {
   readonly proposal: OfferedProposal;
   readonly encapsulation: number;
   readonly life: Life;
+  /** Where packets are to be compressed before. */
+  readonly compressing?: Compressing;
 }
 
 export const SHA2_256_96 = AUTH_HMAC_SHA2_256_96;
 
 /**
- * The transforms for `protocol`. Proposals of one number belong together (RFC 2408 §4.2): bundles are not made here, so
- * they are left out, and so is whose SPI is none.
+ * The transforms for `protocol`. Proposals of one number belong together (RFC 2408 §4.2): IPComp goes with ESP or AH, and
+ * no other bundles are made here, so they are left out, and so is whose SPI is none.
  *
  * @param shortSha2 HMAC-SHA2-256 means the truncation to 96 bits, as it did in old implementations.
  */
@@ -34,14 +37,10 @@ export function readQuick(
   protocol: number,
   shortSha2: boolean,
 ): readonly QuickTransform[] {
-  return proposals
-    .filter(proposal => proposal.protocol === protocol && isAlone(proposal, proposals))
-    .flatMap(({ number, spi, transforms }) => {
-      const value = spiOf(spi);
-      return value === undefined ? [] : transforms.map(transform => ({ number, spi: value, transform }));
-    })
+  return [...together(proposals).values()]
+    .flatMap(parts => meantBy(parts, protocol))
     .slice(0, MOST_TRANSFORMS)
-    .map(({ number, spi, transform }, i) => {
+    .map(({ number, spi, transform, compressing }, i) => {
       const { attributes } = transform;
       return {
         proposalNumber: number,
@@ -51,8 +50,39 @@ export function readQuick(
         // Which it is where none is said is left to the host (RFC 2407 §4.5).
         encapsulation: numberOf(attributes, IpsecAttribute.ENCAPSULATION_MODE) ?? EncapMode.TUNNEL,
         life: lifeIn(attributes, PHASE_TWO_LIFE),
+        ...(compressing === undefined ? {} : { compressing }),
       };
     });
+}
+
+/** The transforms of the proposals of one number: of one that stands alone, or with compression beside it. */
+function meantBy(
+  parts: readonly V1Proposal[],
+  protocol: number,
+): readonly (Pick<QuickTransform, 'spi' | 'transform' | 'compressing'> & { readonly number: number })[] {
+  const [main, ...more] = parts.filter(part => part.protocol === protocol);
+  const [beside, ...others] = parts.filter(part => part.protocol !== protocol);
+  if (main === undefined || more.length > 0 || others.length > 0) return [];
+  const { number, transforms } = main;
+  const spi = spiOf(main.spi);
+  const compressing = beside === undefined ? undefined : compressingIn(beside);
+  if (spi === undefined || (beside !== undefined && compressing === undefined)) return [];
+  return transforms.map(transform => ({
+    number,
+    spi,
+    transform,
+    ...(compressing === undefined ? {} : { compressing }),
+  }));
+}
+
+function together(proposals: readonly V1Proposal[]): ReadonlyMap<number, readonly V1Proposal[]> {
+  const found = new Map<number, V1Proposal[]>();
+  for (const proposal of proposals) {
+    const parts = found.get(proposal.number);
+    if (parts === undefined) found.set(proposal.number, [proposal]);
+    else parts.push(proposal);
+  }
+  return found;
 }
 
 /** Four octets; 0 to 255 are reserved (RFC 4303 §2.1). Undefined where it is none. */
@@ -66,10 +96,6 @@ export function spiOctets(spi: number): Uint8Array {
   const octets = new Uint8Array(4);
   new DataView(octets.buffer).setUint32(0, spi);
   return octets;
-}
-
-function isAlone({ number }: V1Proposal, proposals: readonly V1Proposal[]): boolean {
-  return proposals.filter(other => other.number === number).length === 1;
 }
 
 function proposalOf(

@@ -7,6 +7,7 @@ import { Failed, type Failure } from '../../policy/failure.ts';
 import { formatSelector } from '../../policy/selector-text.ts';
 import { contains } from '../../policy/traffic-selector.ts';
 import { clientIdentity, selectorOf } from '../client-identity.ts';
+import { withoutCompression } from '../compression.ts';
 import { all, begin, exchange, type Flow, first, type Message, Refused, send } from '../flow.ts';
 import { HASH_1 } from '../hash-rule.ts';
 import type { IsakmpSa, Task } from '../isakmp-sa.ts';
@@ -19,7 +20,6 @@ import {
   quickOffer,
   settingOf,
 } from '../quick-proposal.ts';
-import { spiOctets } from '../quick-transform.ts';
 import { prepare, takeOver } from '../succession.ts';
 import { responderLifetime } from './lifetime-notify.ts';
 import {
@@ -122,10 +122,12 @@ function* attempt(
   group: number,
 ): Flow<ChildSa> {
   const { host, peer } = sa;
-  const { spi: spiIn } = yield* reserveSpi(config.protocol, sa.path);
+  const isCompressed = withoutCompression(config, host.features, peer) === undefined;
+  const inbound = yield* reserveSpi(config.protocol, sa.path, isCompressed);
+  const { spi: spiIn } = inbound;
   let spiIsOurs = true;
   try {
-    const offer = quickOffer(config, host.features, peer, mode, group, spiOctets(spiIn));
+    const offer = quickOffer(config, host.features, peer, mode, group, inbound);
     const half = startExchange(host, group);
     const ni = host.provider.random(NONCE_LENGTH);
     const ids = [clientIdentity(selectors.local), clientIdentity(selectors.remote)] as const;
@@ -147,7 +149,7 @@ function* attempt(
     const { suite, secret } = judge(config, offer, answer, half);
     const agreed = agreedSelectors(sa, config, suite, selectors, answer);
     const keys = keysOf(sa, config, suite, spiIn, { initiator: ni, responder: nr }, secret);
-    const child = makeChild(sa, config, suite, spiIn, agreed, old);
+    const child = makeChild(sa, config, suite, inbound, agreed, old);
     const said: Life = shorter(suite.life, responderLifetime(answer));
     spiIsOurs = false;
     yield* installOurs(sa, child, keys, childLimits(config, said), old);

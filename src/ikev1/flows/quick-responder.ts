@@ -1,5 +1,5 @@
 import { V1Notify, V1PayloadType } from '../../iana/ikev1.ts';
-import { type ChildSa, install, reserveSpi } from '../../ike/child.ts';
+import { type ChildSa, install, type Reserved, reserveSpi } from '../../ike/child.ts';
 import { noCommonSelectors } from '../../ike/failures.ts';
 import type { ChildConfig } from '../../policy/connection.ts';
 import { Failed, type Failure } from '../../policy/failure.ts';
@@ -11,7 +11,6 @@ import { all, exchangeOrTraffic, type Flow, first, type Message, Refused } from 
 import type { IsakmpSa } from '../isakmp-sa.ts';
 import { childLife, childLimits, endsBefore } from '../life.ts';
 import { chooseQuick, type QuickSuite } from '../quick-proposal.ts';
-import { spiOctets } from '../quick-transform.ts';
 import { takeOver, twinsOf } from '../succession.ts';
 import { lifetimeNotify } from './lifetime-notify.ts';
 import {
@@ -38,7 +37,7 @@ interface Agreement {
   /** It is less than the peer asked for. */
   readonly narrowed: boolean;
   readonly suite: QuickSuite;
-  readonly answer: (spi: Uint8Array) => V1SaPayload;
+  readonly answer: (inbound: Reserved) => V1SaPayload;
 }
 
 /**
@@ -59,17 +58,18 @@ export function* serveQuickMode(sa: IsakmpSa, message: Message): Flow<void> {
   const theirs = aboutSpi(config, suite.spiOut);
   const exchange = answerExchange(host, suite.accepted.keyExchange, message, theirs);
   const nr = host.provider.random(NONCE_LENGTH);
-  const { spi: spiIn } = yield* reserveSpi(config.protocol, sa.path);
+  const inbound = yield* reserveSpi(config.protocol, sa.path, suite.cpiOut !== undefined);
+  const { spi: spiIn } = inbound;
   const nonces = { initiator: ni, responder: nr };
   const keys = keysOf(sa, config, suite, spiIn, nonces, exchange?.sharedSecret);
-  const child = makeChild(sa, config, suite, spiIn, selectors, replacedBy(sa, agreement));
+  const child = makeChild(sa, config, suite, inbound, selectors, replacedBy(sa, agreement));
   yield* installInbound(sa, child, keys, suite);
   let confirmed = false;
   try {
     yield* exchangeOrTraffic(
       {
         payloads: [
-          answer(spiOctets(spiIn)),
+          answer(inbound),
           { type: V1PayloadType.NONCE, data: nr },
           ...(exchange === undefined
             ? []

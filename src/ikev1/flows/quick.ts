@@ -4,7 +4,7 @@ import type { Nonces } from '../../crypto/keymat-v2.ts';
 import { CryptoFailure } from '../../crypto/provider.ts';
 import { V1Notify, V1PayloadType } from '../../iana/ikev1.ts';
 import { KeMethod } from '../../iana/transforms.ts';
-import { type ChildKeys, type ChildSa, kernelOf } from '../../ike/child.ts';
+import { type ChildKeys, type ChildSa, kernelOf, type Reserved } from '../../ike/child.ts';
 import type { Host } from '../../ike/session.ts';
 import { dynamicHosts } from '../../ike/virtual-ips.ts';
 import { EMPTY } from '../../lib/bytes.ts';
@@ -101,8 +101,8 @@ export function keysOf(
 export function makeChild(
   sa: IsakmpSa,
   config: ChildConfig,
-  { accepted, mode, udpEncapsulation, spiOut }: QuickSuite,
-  spiIn: number,
+  { accepted, mode, udpEncapsulation, spiOut, cpiOut }: QuickSuite,
+  { spi: spiIn, cpi: cpiIn }: Reserved,
   { local, remote }: Selectors,
   old: ChildSa | undefined,
 ): ChildSa {
@@ -126,6 +126,7 @@ export function makeChild(
     keMethod: accepted.keyExchange,
     spiIn,
     spiOut,
+    ...(cpiIn !== undefined && cpiOut !== undefined && { ipcomp: { cpiIn, cpiOut } }),
     localTs: [local],
     remoteTs: [remote],
     udpEncapsulation,

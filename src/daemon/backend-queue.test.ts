@@ -169,3 +169,43 @@ test('an SPI is asked for and answered', async () => {
     spi: 4711,
   });
 });
+
+test('keys are wiped once an installation has settled, whichever way', async () => {
+  const octets = (parameters: ChildSaParameters): number[] =>
+    [parameters.keysIn, parameters.keysOut].flatMap(({ encryption, integrity }) => [
+      ...encryption.reveal(),
+      ...integrity.reveal(),
+    ]);
+  const keyed = (id: number): ChildSaParameters => ({
+    ...sa(id),
+    keysIn: {
+      encryption: new Secret(new Uint8Array(20).fill(1)),
+      integrity: new Secret(new Uint8Array(32).fill(2)),
+    },
+    keysOut: {
+      encryption: new Secret(new Uint8Array(20).fill(3)),
+      integrity: new Secret(new Uint8Array(32).fill(4)),
+    },
+  });
+  const { backend, finish } = slowBackend();
+  const queue = new BackendQueue(backend, () => undefined);
+  for (const [id, failure] of [
+    [1, undefined],
+    [2, { code: 'kernel/install', summary: 'no' }],
+  ] as const) {
+    const parameters = keyed(id);
+    const done = queue.ask({ kind: 'install', sa: parameters, outbound: true });
+    assert.ok(!octets(parameters).includes(0), 'the back end reads them');
+    finish(`install ${id}`, failure);
+    await done;
+    assert.ok(octets(parameters).every(octet => octet === 0));
+  }
+  const refused = { ...keyed(3), kernel: { markIn: { value: 1, mask: 1 } } };
+  assert.equal((await queue.ask({ kind: 'install', sa: refused, outbound: true })).kind, 'failed');
+  assert.ok(octets(refused).every(octet => octet === 0));
+  const manual = keyed(4);
+  const installed = queue.install(manual);
+  finish('install 4');
+  await installed;
+  assert.ok(!octets(manual).includes(0), 'what is configured is the configuration’s');
+});

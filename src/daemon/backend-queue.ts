@@ -2,6 +2,7 @@ import type { Answer, Command, Question } from '../ike/output.ts';
 import type { IpsecBackend } from '../ipsec/backend.ts';
 import { formatIp, type IpAddress } from '../lib/ip.ts';
 import type { Connection } from '../policy/connection.ts';
+import { wipeKeys } from '../policy/direction-keys.ts';
 import { Failed, type Failure } from '../policy/failure.ts';
 import type { ChildSaParameters, ChildSaUsage, Path } from '../policy/sa.ts';
 import { tunnelInterfaces } from '../policy/tunnel-interface.ts';
@@ -44,10 +45,14 @@ export class BackendQueue {
         case 'allocate-spi':
           return await this.#reserve(question);
         case 'install':
-          this.#admit(question.sa);
-          await this.#inOrder(question.sa.id, () =>
-            this.#backend.install(question.sa, { outbound: question.outbound }),
-          );
+          try {
+            this.#admit(question.sa);
+            await this.#inOrder(question.sa.id, () =>
+              this.#backend.install(question.sa, { outbound: question.outbound }),
+            );
+          } finally {
+            wipeKeys(question.sa);
+          }
           return { kind: 'done' };
         case 'assign-address':
           await this.#inOrder(ADDRESSES, () => this.#assign(question.address, question.path));

@@ -1,7 +1,8 @@
 import { isDeepStrictEqual } from 'node:util';
+import { wipeKeys } from '../policy/direction-keys.ts';
 import { Failed, type Failure } from '../policy/failure.ts';
 import { kernelOptions } from '../policy/kernel-config.ts';
-import { type ManualSa, sameKeys, wipeKeys } from '../policy/manual-sa.ts';
+import { type ManualSa, sameKeys } from '../policy/manual-sa.ts';
 import type { ChildSaParameters, ChildSaUsage } from '../policy/sa.ts';
 import { now } from './clock.ts';
 import { failureOf } from './failure-of.ts';

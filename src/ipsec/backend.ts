@@ -28,12 +28,13 @@ export interface IpsecBackend {
   allocateCpi?(protocol: 'esp' | 'ah', spi: number, path: Path): Promise<number>;
   releaseSpi(protocol: 'esp' | 'ah', spi: number): void;
   /**
-   * Both directions. With `outbound: false` the inbound SA goes in alone and traffic keeps its old outbound SA,
+   * Both directions. The keys are the caller's, who wipes them once this has settled: what is needed later is copied,
+   * and wiped in its turn. With `outbound: false` the inbound SA goes in alone and traffic keeps its old outbound SA,
    * as the responder of a rekey needs it; `activateOutbound` follows (RFC 7296 §2.8).
    */
   install(sa: ChildSaParameters, options: { readonly outbound: boolean }): Promise<void>;
   activateOutbound(id: number): Promise<void>;
-  /** Stops sending by the SA but still receives, until `remove`. */
+  /** Stops sending by the SA for good; it still receives, until `remove`. */
   deactivateOutbound(id: number): Promise<void>;
   remove(id: number): Promise<void>;
   /** The peer moved (NAT rebinding, MOBIKE). */

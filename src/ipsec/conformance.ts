@@ -3,6 +3,7 @@ import { describe, test } from 'node:test';
 import { Encr, Integ } from '../iana/transforms.ts';
 import { ip } from '../lib/ip.ts';
 import { Secret } from '../lib/secret.ts';
+import { wipeKeys } from '../policy/direction-keys.ts';
 import { Failed } from '../policy/failure.ts';
 import type { ChildSaParameters, DirectionKeys, Path } from '../policy/sa.ts';
 import type { IpsecBackend } from './backend.ts';
@@ -184,6 +185,19 @@ export const CONFORMANCE: readonly ConformanceCase[] = [
       await backend.remove(old.id);
       assert.equal(await backend.usage(old.id), undefined);
       assert.notEqual(await backend.usage(young.id), undefined);
+    },
+  },
+  {
+    what: 'keys that are wiped after the installation, before the outbound half is asked for',
+    run: async backend => {
+      const sa = await prepared(backend);
+      await backend.install(sa, { outbound: false });
+      wipeKeys(sa);
+      await backend.activateOutbound(sa.id);
+      assert.notEqual(await backend.usage(sa.id), undefined);
+      await backend.deactivateOutbound(sa.id);
+      await backend.remove(sa.id);
+      assert.equal(await backend.usage(sa.id), undefined);
     },
   },
   {

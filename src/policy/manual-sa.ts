@@ -42,11 +42,3 @@ export function sameKeys(a: DirectionKeys, b: DirectionKeys): boolean {
     equal(a.encryption.reveal(), b.encryption.reveal()) && equal(a.integrity.reveal(), b.integrity.reveal())
   );
 }
-
-/** Overwrites the keys of `sa`, which is of no use from then on. */
-export function wipeKeys({ keysIn, keysOut }: Pick<ManualSa, 'keysIn' | 'keysOut'>): void {
-  for (const { encryption, integrity } of [keysIn, keysOut]) {
-    encryption.wipe();
-    integrity.wipe();
-  }
-}

@@ -1,4 +1,5 @@
 import { formatIp, type IpAddress } from '../../lib/ip.ts';
+import { copyKeys, wipeKeys } from '../../policy/direction-keys.ts';
 import { Failed, type Failure } from '../../policy/failure.ts';
 import type {
   BackendEvent,
@@ -144,7 +145,11 @@ export class MemoryBackend implements IpsecBackend {
       throw refusal('local/unsupported', 'plain ESP cannot be carried here: it must travel in UDP');
     this.#spis.take(spiIn);
     if (parameters.ipcomp === undefined) this.#cpis.delete(spiIn);
-    this.sas.set(id, { parameters, outbound, path, udpEncapsulation, usage: UNUSED });
+    const [keysIn, keysOut] = [copyKeys(parameters.keysIn), copyKeys(parameters.keysOut)];
+    this.sas.set(id, {
+      parameters: { ...parameters, keysIn, keysOut },
+      ...{ outbound, path, udpEncapsulation, usage: UNUSED },
+    });
     this.#onCall({ call: 'install', id, outbound });
   }
 
@@ -163,6 +168,7 @@ export class MemoryBackend implements IpsecBackend {
     this.#onCall({ call: 'remove', id });
     if (sa === undefined) return;
     this.sas.delete(id);
+    wipeKeys(sa.parameters);
     this.#release(sa.parameters.spiIn);
   }
 
@@ -203,6 +209,7 @@ export class MemoryBackend implements IpsecBackend {
 
   async close(): Promise<void> {
     this.#closed = true;
+    for (const { parameters } of this.sas.values()) wipeKeys(parameters);
     this.sas.clear();
     this.policies.clear();
     this.#spis.clear();

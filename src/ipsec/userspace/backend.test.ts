@@ -5,6 +5,7 @@ import { toyPacketCipher } from '../../../test/toy-packet-cipher.ts';
 import type { CryptoProvider } from '../../crypto/provider.ts';
 import { trafficClassOf } from '../../esp/ecn.ts';
 import { ip } from '../../lib/ip.ts';
+import { wipeKeys } from '../../policy/direction-keys.ts';
 import { Failed } from '../../policy/failure.ts';
 import type {
   BackendEvent,
@@ -73,6 +74,8 @@ async function tunnel(
   const sa = sampleSa(overrides);
   await a.backend.install(sa, { outbound: true });
   await b.backend.install(mirror(sa), { outbound: true });
+  // What they need of the keys they have.
+  wipeKeys(sa);
   return { a, b, sa };
 }
 

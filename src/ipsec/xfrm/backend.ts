@@ -20,6 +20,7 @@ import { within } from '../inner-source.ts';
 import { interfaceFor, VirtualAddresses } from '../virtual-addresses.ts';
 import { type KernelEvent, readEvent } from './event.ts';
 import { kernelFailure } from './failure.ts';
+import { type Installed, installedOf, spendKeys } from './installed.ts';
 import { XfrmKernel } from './kernel.ts';
 import { removeLeftovers } from './leftovers.ts';
 import { Group } from './numbers.ts';
@@ -30,7 +31,7 @@ import { probe } from './probe.ts';
 import { Reservations } from './reservations.ts';
 import { type Routed, SourceRoutes } from './source-routes.ts';
 import { inboundState, type KernelState, LARGEST_WINDOW, outboundState, stateMark } from './state.ts';
-import { counted, NOTHING, type Traffic } from './traffic.ts';
+import { counted } from './traffic.ts';
 import { TunnelInterfaces } from './tunnel-interfaces.ts';
 
 interface RouteTable {
@@ -68,18 +69,6 @@ export function openXfrmBackend(options: XfrmOptions = {}): XfrmBackend {
   } catch (error) {
     throw kernelFailure(error, "opening the kernel's IPsec");
   }
-}
-
-interface Installed {
-  parameters: ChildSaParameters;
-  outbound: boolean;
-  /** What each direction had carried when it was asked last. */
-  received: Traffic;
-  sent: Traffic;
-  /** Told already. */
-  soft: boolean;
-  hard: boolean;
-  notice: NodeJS.Timeout | undefined;
 }
 
 type NamedState = Pick<KernelState, 'spi' | 'protocol' | 'destination'>;
@@ -163,15 +152,7 @@ export class XfrmBackend implements IpsecBackend {
   async install(sa: ChildSaParameters, { outbound }: { readonly outbound: boolean }): Promise<void> {
     this.#ready();
     this.#admit(sa);
-    const installed: Installed = {
-      parameters: sa,
-      outbound: false,
-      received: NOTHING,
-      sent: NOTHING,
-      soft: false,
-      hard: false,
-      notice: undefined,
-    };
+    const installed = installedOf(sa, outbound);
     attempt(`installing the SA "${sa.name}"`, () => {
       this.#kernel.addInbound(sa, this.#reservations.take(sa));
       this.#sas.set(sa.id, installed);
@@ -189,11 +170,14 @@ export class XfrmBackend implements IpsecBackend {
 
   async activateOutbound(id: number): Promise<void> {
     const installed = this.#of(id);
+    if (!installed.waiting) return;
     attempt(`activating the SA "${installed.parameters.name}"`, () => this.#addOutbound(installed));
+    spendKeys(installed);
   }
 
   async deactivateOutbound(id: number): Promise<void> {
     const installed = this.#of(id);
+    spendKeys(installed);
     attempt(`deactivating the SA "${installed.parameters.name}"`, () => this.#takeOutbound(installed));
   }
 
@@ -386,6 +370,7 @@ export class XfrmBackend implements IpsecBackend {
     clearInterval(installed.notice);
     this.#sas.delete(sa.id);
     this.#disown(sa);
+    spendKeys(installed);
     this.#takeOutbound(installed);
     this.#policies.clear(`${sa.id} in`);
     this.#kernel.remove(sa, true);

@@ -7,6 +7,7 @@ import type { IsakmpKeys } from './isakmp-keys.ts';
 import type { IsakmpSa, Task } from './isakmp-sa.ts';
 import { STATES } from './states.ts';
 import type { Tasks } from './tasks.ts';
+import { userName } from './xauth-users.ts';
 
 /** What only an SA has whose peer has proved itself. */
 export interface Agreed {
@@ -56,7 +57,7 @@ function detailsOf({ keys, localId, remoteId, user, at }: Agreed): Partial<IkeSa
   return {
     localId: formatIdentity(localId),
     remoteId: formatIdentity(remoteId),
-    ...(user === undefined ? {} : { remoteXauthId: formatIdentity(user) }),
+    ...(user === undefined ? {} : { remoteXauthId: userName(user) }),
     proposal: keys.suite.text,
     ...(at === undefined ? {} : { establishedAt: at }),
   };

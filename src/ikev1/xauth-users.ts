@@ -1,6 +1,6 @@
 import { IdType } from '../iana/ikev2.ts';
 import { constantTimeEqual, equal } from '../lib/bytes.ts';
-import { utf8 } from '../lib/text.ts';
+import { printable, utf8 } from '../lib/text.ts';
 import type { LocalAuth } from '../policy/connection.ts';
 import type { Credentials, SharedKey } from '../policy/credentials.ts';
 import { Failed } from '../policy/failure.ts';
@@ -9,9 +9,17 @@ import { formatIdentity, type Identity } from '../policy/identity.ts';
 /** Identities that are a text, so that a user can have it for its name. */
 const TEXTS: readonly number[] = [IdType.ID_FQDN, IdType.ID_RFC822_ADDR, IdType.ID_KEY_ID];
 
+/** RFC 2865 §5.1 has names no longer. */
+export const LONGEST_NAME = 253;
+
 /** What a user is called, as an identity. */
 export function userIdentity(name: Uint8Array): Identity {
   return { type: IdType.ID_KEY_ID, data: name.slice() };
+}
+
+/** The name of a user for people: no other user's reads the same. */
+export function userName({ data }: Identity): string {
+  return printable(data, LONGEST_NAME);
 }
 
 /** The name that a client gives and the secret that belongs to it. Throws Failed (`auth/no-key`, `config/missing`). */
@@ -23,7 +31,7 @@ export function xauthSecret(
   const keys = credentials.shared.filter(({ use }) => use === 'xauth');
   const secret = keys.find(key => isOwner(key, name)) ?? keys.find(({ owners }) => owners.length === 0);
   if (secret !== undefined) return { name, secret };
-  const text = formatIdentity(userIdentity(name));
+  const text = userName(userIdentity(name));
   throw new Failed({
     code: 'auth/no-key',
     summary: `there is no xauth secret for the user ${text}`,

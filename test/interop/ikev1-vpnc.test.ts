@@ -9,7 +9,9 @@ import { Vpnc } from './vpnc.ts';
 /* vpnc as a client of ours: Cisco's way of IKEv1, with an ESP of its own. */
 
 const GROUP_PASSWORD = 'groupsecret';
-const ALLOWED = 'i_dont_care_about_security_and_use_aggressive_mode_psk = yes';
+const SETTINGS = `i_dont_care_about_security_and_use_aggressive_mode_psk = yes
+  retransmit_timeout = 0.5
+  retransmit_tries = 2`;
 
 const keys = new Lab();
 let rsa: CertificateSet;
@@ -83,7 +85,7 @@ class Scene implements AsyncDisposable {
       await mustRun('ip', ['-n', scene.server, 'addr', 'add', '10.2.0.1/32', 'dev', 'lo']);
       scene.cygnet = new Cygnet(lab, scene.server, 'cygnet');
       await scene.cygnet.start(gateway(mode), {
-        settings: ALLOWED,
+        settings: SETTINGS,
         ...(mode === 'hybrid' ? { certificates: rsa, who: 'bob' } : {}),
       });
       return scene;
@@ -93,10 +95,10 @@ class Scene implements AsyncDisposable {
     }
   }
 
-  vpnc(mode: Mode, settings: readonly string[] = [], password = '4iChxLT3'): Vpnc {
+  vpnc(mode: Mode, settings: readonly string[] = [], password = '4iChxLT3', group = GROUP_PASSWORD): Vpnc {
     return new Vpnc(this.lab, this.client, '10.9.0.2', [
       'IPSec ID labgroup',
-      `IPSec secret ${GROUP_PASSWORD}`,
+      `IPSec secret ${group}`,
       `IKE Authmode ${mode}`,
       ...(mode === 'hybrid' ? [`CA-File ${rsa.file('ca.crt')}`] : []),
       'Xauth username carol',
@@ -109,28 +111,17 @@ class Scene implements AsyncDisposable {
   async assertUp(vpnc: Vpnc): Promise<void> {
     await until('vpnc has its address', () => {
       assert.equal(vpnc.exitCode, null, `vpnc ended:\n${vpnc.log}\n--- cygnet\n${this.cygnet.log}`);
-      return /INTERNAL_IP4_ADDRESS=10\.77\.0\.1/.test(vpnc.told);
+      return this.#ping(this.client, '10.77.0.1', '10.2.0.1', 1);
     }).catch((error: unknown) => {
       throw new Error(`${error}\n${vpnc.log}\n--- cygnet\n${this.cygnet.log}`);
     });
-    for (const [from, source, to] of [
-      [this.client, '10.77.0.1', '10.2.0.1'],
-      [this.server, '10.2.0.1', '10.77.0.1'],
-    ] as const) {
-      const { code, stdout } = await this.lab.run(from, [
-        'ping',
-        '-c',
-        '3',
-        '-i',
-        '0.1',
-        '-W',
-        '2',
-        '-I',
-        source,
-        to,
-      ]);
-      assert.equal(code, 0, `${source} → ${to}: ${stdout}\n${vpnc.log}\n--- cygnet\n${this.cygnet.log}`);
-    }
+    assert.ok(await this.#ping(this.client, '10.77.0.1', '10.2.0.1', 3), this.cygnet.log);
+    assert.ok(await this.#ping(this.server, '10.2.0.1', '10.77.0.1', 3), this.cygnet.log);
+  }
+
+  async #ping(from: string, source: string, to: string, count: number): Promise<boolean> {
+    const ping = ['ping', '-c', `${count}`, '-i', '0.1', '-W', '1', '-I', source, to];
+    return (await this.lab.run(from, ping)).code === 0;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -148,9 +139,42 @@ for (const mode of ['psk', 'hybrid'] as const)
       await using there = await Scene.open(mode);
       const vpnc = there.vpnc(mode, settings);
       await there.assertUp(vpnc);
-      assert.match(vpnc.told, /INTERNAL_IP4_DNS=10\.2\.0\.53 10\.2\.0\.54/);
+      for (const line of [
+        'INTERNAL_IP4_DNS=10.2.0.53 10.2.0.54',
+        'INTERNAL_IP4_NBNS=10.2.0.137',
+        'INTERNAL_IP4_NETMASK=255.255.255.0',
+        'CISCO_BANNER=Welcome',
+        'CISCO_DEF_DOMAIN=example.org',
+        'CISCO_SPLIT_INC_0_ADDR=10.2.0.0',
+        'CISCO_SPLIT_INC_0_MASKLEN=24',
+      ])
+        assert.ok(vpnc.told.split('\n').includes(line), `${line} in\n${vpnc.told}`);
       const { stdout } = await there.cygnet.swanctl('--list-sas');
-      assert.match(stdout, /carol/);
+      assert.match(stdout, /XAuth: 'carol'/);
       await vpnc.stop();
       await until('no SA is left', async () => (await there.cygnet.status()).sas.length === 0);
     });
+
+for (const mode of ['psk', 'hybrid'] as const)
+  test(`vpnc, ${mode}, with another password: it is told so, twice in a row, and the right one is taken afterwards`, async () => {
+    await using there = await Scene.open(mode);
+    for (let time = 1; time <= 2; time++) {
+      const vpnc = there.vpnc(mode, [], 'wrong');
+      await until('vpnc has ended', () => vpnc.exitCode !== null);
+      assert.notEqual(vpnc.exitCode, 0);
+      await until('no SA is left', async () => (await there.cygnet.status()).sas.length === 0);
+      const { stdout } = await there.cygnet.cli('explain', 'ra', '--json');
+      const { attempts } = JSON.parse(stdout) as { attempts: { failure?: { code: string } }[] };
+      assert.equal(attempts.filter(({ failure }) => failure?.code === 'auth/wrong-key').length, time, stdout);
+    }
+    await there.assertUp(there.vpnc(mode));
+  });
+
+test('vpnc with another group password: it goes, and there is no SA', async () => {
+  await using there = await Scene.open('psk');
+  const vpnc = there.vpnc('psk', [], '4iChxLT3', 'other');
+  await until('vpnc has ended', () => vpnc.exitCode !== null);
+  assert.notEqual(vpnc.exitCode, 0);
+  const { sas } = await there.cygnet.status();
+  assert.ok(sas.every(({ state }) => state === 'CONNECTING'));
+});

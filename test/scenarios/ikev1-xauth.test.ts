@@ -133,6 +133,16 @@ test('the server’s request is never answered: no SA, and quick mode never bega
   assert.ok(codes(pair.b).includes('peer/silent'), codes(pair.b).join());
 });
 
+test('a client that leaves without a word after a wrong password: that is what is told', () => {
+  const pair = withUser({ password: 'wrong' });
+  let transactions = 0;
+  pair.ab.script = packet => (exchangeOf(packet) === TRANSACTION && ++transactions > 1 ? 'drop' : 'pass');
+  pair.a.initiate('site', 'net');
+  pair.sim.run(10 * MINUTE);
+  assertNothing(pair);
+  assert.deepEqual(codes(pair.b), ['auth/wrong-key']);
+});
+
 test('a server that never asks is given up', () => {
   const pair = withUser();
   pair.ba.script = packet => (exchangeOf(packet) === TRANSACTION ? 'drop' : 'pass');

@@ -118,6 +118,7 @@ export function withScriptedPeerV1(options: PairOptions = {}): {
     ],
     path: { local: one, remote: other },
     ...(settings === undefined ? {} : { settings }),
+    ...(options.credentials?.a === undefined ? {} : { credentials: options.credentials.a }),
   });
   const peer = new V1ScriptedPeer(sim, { name: 'b', address: ADDRESS_B, id: 'b', remote: one });
   return { sim, a, peer };

@@ -51,6 +51,8 @@ import {
   prependHash,
 } from '../../src/wire/v1/message.ts';
 import type {
+  V1Attribute,
+  V1AttributesPayload,
   V1DeletePayload,
   V1IdPayload,
   V1NotifyPayload,
@@ -130,6 +132,8 @@ export class V1ScriptedPeer {
   /** Every datagram that came. */
   readonly datagrams: Uint8Array[] = [];
   sa: V1PeerSa | undefined;
+  /** Authentication Method that it offers. */
+  method: number = OakleyAuthMethod.PRE_SHARED_KEY;
   /** ESP SPIs of the children it took part in, own inbound one first. */
   readonly children: { readonly spiIn: number; readonly spiOut: number }[] = [];
   readonly #sim: Simulation;
@@ -165,7 +169,7 @@ export class V1ScriptedPeer {
     this.sa = undefined;
     this.#begunBy = this.#newCookie();
     this.#cookies = { initiator: this.#begunBy, responder: 0n };
-    const sa = phaseOneSa();
+    const sa = phaseOneSa(this.method);
     this.#half = { publicValue: EMPTY, nonce: EMPTY, sa };
     this.#clear([sa], oddity);
     const answer = this.await(({ header, payloads }) => isMain(header) && has(payloads, V1PayloadType.SA));
@@ -268,6 +272,18 @@ export class V1ScriptedPeer {
   inform(payloads: readonly V1Payload[], oddity: V1Oddity = {}): Uint8Array {
     const messageId = oddity.messageId ?? this.newMessageId();
     const datagram = this.seal(V1ExchangeType.INFORMATIONAL, messageId, payloads, oddity);
+    this.transmit(datagram);
+    return datagram;
+  }
+
+  /** A message of a transaction: the first of one, or with its `messageId` the answer. */
+  transaction(
+    cfgType: number,
+    attributes: readonly V1Attribute[],
+    { identifier = 7, messageId = this.newMessageId() }: { identifier?: number; messageId?: number } = {},
+  ): Uint8Array {
+    const payload: V1AttributesPayload = { type: V1PayloadType.ATTRIBUTES, cfgType, identifier, attributes };
+    const datagram = this.seal(V1ExchangeType.TRANSACTION, messageId, [payload]);
     this.transmit(datagram);
     return datagram;
   }
@@ -633,7 +649,7 @@ export function spiOctets(spi: number): Uint8Array {
   return octets;
 }
 
-export function phaseOneSa(): V1SaPayload {
+export function phaseOneSa(method: number = OakleyAuthMethod.PRE_SHARED_KEY): V1SaPayload {
   return {
     type: V1PayloadType.SA,
     doi: Doi.IPSEC,
@@ -652,7 +668,7 @@ export function phaseOneSa(): V1SaPayload {
               { type: OakleyAttribute.KEY_LENGTH, value: 8 * KEY_OCTETS },
               { type: OakleyAttribute.HASH_ALGORITHM, value: OakleyHash.SHA2_256 },
               { type: OakleyAttribute.GROUP_DESCRIPTION, value: GROUP },
-              { type: OakleyAttribute.AUTHENTICATION_METHOD, value: OakleyAuthMethod.PRE_SHARED_KEY },
+              { type: OakleyAttribute.AUTHENTICATION_METHOD, value: method },
             ],
           },
         ],

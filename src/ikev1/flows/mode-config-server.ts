@@ -12,6 +12,7 @@ import { isFor } from '../inheritance.ts';
 import type { Task } from '../isakmp-sa.ts';
 import { isUnity, supportedAttributes, toWire, wantedIn } from '../mode-config.ts';
 import { answerTo, type Transacting } from '../transacting.ts';
+import { userName } from '../xauth-users.ts';
 import { transact } from './transact.ts';
 
 /** The picture is in mode-config-client.ts. */
@@ -62,7 +63,7 @@ export function* answerRequest(sa: Transacting, asked: V1AttributesPayload): Flo
 function* lease(sa: Transacting, wanted: readonly IpAddress[]): Flow<readonly V1Attribute[]> {
   const { host, connection, path, progress } = sa;
   if (sa.virtualIps.lease === undefined) {
-    const identity = formatIdentity(progress.user ?? sa.remoteId);
+    const identity = progress.user === undefined ? formatIdentity(sa.remoteId) : userName(progress.user);
     const asked = asBefore(sa, wanted);
     const { vips, attributes } = yield* leaseAddresses(host, connection, path, identity, asked);
     // Two requests at once.

@@ -2,14 +2,13 @@ import { XauthAttribute, XauthStatus, XauthType } from '../../iana/ikev1.ts';
 import { nameOf } from '../../iana/name.ts';
 import { EMPTY } from '../../lib/bytes.ts';
 import { Failed, type Failure } from '../../policy/failure.ts';
-import { formatIdentity } from '../../policy/identity.ts';
 import { attributeNumber } from '../../wire/v1/attribute.ts';
 import type { V1Attribute, V1AttributesPayload } from '../../wire/v1/payload.ts';
 import { xauthRole } from '../auth/xauth-role.ts';
 import { type Flow, send } from '../flow.ts';
 import { HASH_1 } from '../hash-rule.ts';
 import { answerTo, type Transacting } from '../transacting.ts';
-import { userIdentity, xauthSecret } from '../xauth-users.ts';
+import { userIdentity, userName, xauthSecret } from '../xauth-users.ts';
 
 /*
  *   Server                                         Client
@@ -104,7 +103,7 @@ function unsupported(what: string): Failure {
 }
 
 function refusedBy(sa: Transacting, does: string): Failure {
-  const user = formatIdentity(userIdentity(xauthSecret(sa.host.credentials, sa.connection.local).name));
+  const user = userName(userIdentity(xauthSecret(sa.host.credentials, sa.connection.local).name));
   return {
     code: 'auth/refused-by-peer',
     summary: `the peer ${does} the user name ${user} and its password`,

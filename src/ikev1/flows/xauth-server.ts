@@ -2,19 +2,17 @@ import { ModeCfgType, XauthAttribute, XauthStatus } from '../../iana/ikev1.ts';
 import { warning } from '../../ike/events.ts';
 import { EMPTY } from '../../lib/bytes.ts';
 import { Failed, type Failure } from '../../policy/failure.ts';
-import { formatIdentity, type Identity } from '../../policy/identity.ts';
+import type { Identity } from '../../policy/identity.ts';
 import { attributeNumber } from '../../wire/v1/attribute.ts';
 import type { V1Attribute, V1AttributesPayload } from '../../wire/v1/payload.ts';
 import type { Flow } from '../flow.ts';
 import type { Task } from '../isakmp-sa.ts';
 import type { Transacting } from '../transacting.ts';
-import { isUser, userIdentity } from '../xauth-users.ts';
+import { isUser, LONGEST_NAME, userIdentity, userName } from '../xauth-users.ts';
 import { transact } from './transact.ts';
 
 /** Who mistypes may try again; who guesses must make phase 1 anew. */
 const MOST_ATTEMPTS = 3;
-/** RFC 2865 §5.1 has names no longer. */
-const LONGEST = 253;
 
 /** Asks the peer for its user (the picture is in xauth-client.ts); at its end the SA is established. */
 export function authenticateUser(sa: Transacting): Task {
@@ -23,11 +21,7 @@ export function authenticateUser(sa: Transacting): Task {
 
 function* asking(sa: Transacting): Flow<void> {
   for (let attempt = 1; attempt <= MOST_ATTEMPTS; attempt++) {
-    const reply = yield* transact(sa, ModeCfgType.ISAKMP_CFG_REQUEST, [
-      { type: XauthAttribute.XAUTH_USER_NAME, value: EMPTY },
-      { type: XauthAttribute.XAUTH_USER_PASSWORD, value: EMPTY },
-    ]);
-    const verdict = judge(sa, reply);
+    const verdict = judge(sa, yield* ask(sa));
     if (!('code' in verdict)) {
       yield* transact(sa, ModeCfgType.ISAKMP_CFG_SET, [status(XauthStatus.OK)]);
       sa.authenticated(verdict);
@@ -37,6 +31,19 @@ function* asking(sa: Transacting): Flow<void> {
     sa.host.event(warning(sa, `${verdict.summary} (attempt ${attempt} of ${MOST_ATTEMPTS})`));
   }
   yield* refuse(sa);
+}
+
+/** Some ask their user again, and others leave without a word: then it was the last answer that was wrong. */
+function* ask(sa: Transacting): Flow<V1AttributesPayload> {
+  try {
+    return yield* transact(sa, ModeCfgType.ISAKMP_CFG_REQUEST, [
+      { type: XauthAttribute.XAUTH_USER_NAME, value: EMPTY },
+      { type: XauthAttribute.XAUTH_USER_PASSWORD, value: EMPTY },
+    ]);
+  } catch (error) {
+    const because = sa.progress.obstacle;
+    throw error instanceof Failed && because !== undefined ? new Failed(because) : error;
+  }
 }
 
 /** The peer learns that it was in vain, if it listens; our side why. */
@@ -63,7 +70,7 @@ function judge(sa: Transacting, { attributes }: V1AttributesPayload): Identity |
     });
   const name = octetsOf(attributes, XauthAttribute.XAUTH_USER_NAME);
   const password = octetsOf(attributes, XauthAttribute.XAUTH_USER_PASSWORD);
-  if (name.length === 0 || name.length > LONGEST)
+  if (name.length === 0 || name.length > LONGEST_NAME)
     return { code: 'peer/malformed', summary: 'the peer names no user' };
   const user = userIdentity(name);
   const { host, connection, localId, peer } = sa;
@@ -71,12 +78,12 @@ function judge(sa: Transacting, { attributes }: V1AttributesPayload): Identity |
   if (host.admits(connection, localId, user, peer.initialContact)) return user;
   throw new Failed({
     code: 'local/superseded',
-    summary: `${formatIdentity(user)} has an ISAKMP SA already, and ${connection.name} keeps the first`,
+    summary: `${userName(user)} has an ISAKMP SA already, and ${connection.name} keeps the first`,
   });
 }
 
 function unknownUser(user: Identity): Failure {
-  const text = formatIdentity(user);
+  const text = userName(user);
   return {
     code: 'auth/wrong-key',
     summary: `there is no user ${text} of that password`,

@@ -1,3 +1,4 @@
+import { keywordsOf } from '../crypto/keyword.ts';
 import type { Proposal, ProposalMismatch } from '../crypto/proposal.ts';
 import { TransformType } from '../iana/ikev2.ts';
 import { knownName } from '../iana/name.ts';
@@ -55,9 +56,30 @@ export function noCommonProposal(mismatch: ProposalMismatch, setting: Setting): 
     remedy:
       nearest === undefined
         ? `let both sides' ${setting.key} have one set of algorithms in common`
-        : `${change(mismatch, nearest.theirs, mismatch.theirs)} to ${setting.key} of ${setting.of} here, or ${change(mismatch, nearest.ours, mismatch.ours)} at the peer`,
+        : remedyFor(mismatch, nearest, setting),
     notify: 'NO_PROPOSAL_CHOSEN',
   };
+}
+
+/** Nobody is told to take what is weak, or what is not to be had. */
+function remedyFor(
+  mismatch: ProposalMismatch,
+  nearest: NonNullable<ProposalMismatch['nearest']>,
+  { key, of }: Setting,
+): string {
+  const atPeer = `${change(mismatch, nearest.ours, mismatch.ours)} at the peer`;
+  const theirs = mismatch.differs.length === 1 ? mismatch.theirs.slice(0, 1) : nearest.theirs.split('-');
+  const known = theirs.map(text => ({ text, meanings: keywordsOf(text) }));
+  const unknown = known.filter(({ meanings }) => meanings.length === 0).map(({ text }) => text);
+  if (unknown.length > 0) return `${atPeer}: ${listed(unknown)} not to be had here`;
+  const weak = known.filter(({ meanings }) => meanings.some(({ status }) => status === 'weak'));
+  if (weak.length > 0)
+    return `${atPeer}: ${listed(weak.map(({ text }) => text))} weak, and taken only where ${key} of ${of} names it`;
+  return `${change(mismatch, nearest.theirs, mismatch.theirs)} to ${key} of ${of} here, or ${atPeer}`;
+}
+
+function listed(words: readonly string[]): string {
+  return `${words.join(' and ')} ${words.length === 1 ? 'is' : 'are'}`;
 }
 
 /** One algorithm where only one kind is missing, otherwise a whole proposal. */

@@ -121,6 +121,11 @@ export function hashOfPrf(id: number): (typeof PHASE_ONE_HASHES)[number] | undef
   return PHASE_ONE_HASHES.find(({ prf }) => prf === id);
 }
 
+/** Whether an INTEG transform ID stands for a hash of phase 1. */
+export function isHash(integrity: number): boolean {
+  return PHASE_ONE_HASHES.some(row => row.integrity === integrity);
+}
+
 /** Whether a Group Description and a KE transform ID of this number are one (RFC 3526, RFC 5903, RFC 6932). */
 export function isSharedGroup(number: number): boolean {
   return number > KeMethod.NONE && number <= KeMethod.CURVE448 && !FOREIGN_GROUPS.has(number);

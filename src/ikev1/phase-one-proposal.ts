@@ -17,10 +17,10 @@ import { EMPTY } from '../lib/bytes.ts';
 import type { Connection } from '../policy/connection.ts';
 import { Failed, type Failure } from '../policy/failure.ts';
 import type { V1Attribute, V1SaPayload, V1Transform } from '../wire/v1/payload.ts';
-import { encryptionToOakley, hashOfPrf, isSharedGroup } from './algorithm-numbers.ts';
+import { encryptionToOakley, hashOfPrf, isHash, isSharedGroup } from './algorithm-numbers.ts';
 import { type Life, lifeAttributes, PHASE_ONE_LIFE, phaseOneLife } from './life.ts';
 import { MOST_TRANSFORMS, type PhaseOneTransform, readPhaseOne } from './phase-one-transform.ts';
-import { inWordsOfV1, keywordsOfV1, once, singles } from './proposal-words.ts';
+import { inWordsOfV1, keywordsOfV1, once, sayable, singles } from './proposal-words.ts';
 import { choose } from './selection.ts';
 
 /** What both ends agreed upon for the ISAKMP SA. */
@@ -92,7 +92,7 @@ export function choosePhaseOne(
   const fitting = offered.filter(({ method }) => methods.includes(method));
   if (offered.length > 0 && fitting.length === 0) return otherMethod(connection, offered, methods);
   const proposals = fitting.map(({ proposal }) => proposal);
-  const accepted = choose(connection.proposals, usableProposals(connection.proposals), proposals);
+  const accepted = choose(speakable(connection.proposals), usableProposals(connection.proposals), proposals);
   if (accepted.kind === 'mismatch') return noCommonProposal(inWordsOfV1(accepted), settingOf(connection));
   const chosen = fitting.find(({ proposal }) => proposal.number === accepted.number) as PhaseOneTransform;
   return {
@@ -135,6 +135,21 @@ const TYPES = [TransformType.ENCR, TransformType.INTEG, TransformType.PRF, Trans
 const usableProposals = once(proposals =>
   singles(proposals, TYPES).filter(isSayable).slice(0, MOST_TRANSFORMS),
 );
+
+const speakable = once(proposals => sayable(proposals, (_, transform) => canSay(transform)));
+
+function canSay({ type, id }: Transform): boolean {
+  switch (type) {
+    case TransformType.ENCR:
+      return encryptionToOakley(id) !== undefined;
+    case TransformType.PRF:
+      return hashOfPrf(id) !== undefined;
+    case TransformType.INTEG:
+      return isHash(id);
+    default:
+      return type === TransformType.KE && isSharedGroup(id);
+  }
+}
 
 /** A cipher with a number, integrity and prf of one hash, a group. */
 function isSayable({ transforms }: Proposal): boolean {

@@ -7,6 +7,7 @@ import { attributeNumber } from '../wire/v1/attribute.ts';
 import type { V1Attribute, V1SaPayload, V1Transform } from '../wire/v1/payload.ts';
 import { encryptionFromOakley, hashFromOakley } from './algorithm-numbers.ts';
 import { type Life, lifeIn, PHASE_ONE_LIFE } from './life.ts';
+import { foreign } from './proposal-words.ts';
 
 /** A transform of phase 1 as it came, and what it means. */
 export interface PhaseOneTransform {
@@ -36,26 +37,24 @@ export function readPhaseOne({ proposals }: V1SaPayload): readonly PhaseOneTrans
 
 function readTransform(transform: V1Transform, proposalNumber: number, number: number): PhaseOneTransform {
   const { attributes } = transform;
-  const hash = hashFromOakley(numberOf(attributes, OakleyAttribute.HASH_ALGORITHM) ?? 0);
+  const hashNumber = numberOf(attributes, OakleyAttribute.HASH_ALGORITHM);
   const group = numberOf(attributes, OakleyAttribute.GROUP_DESCRIPTION) ?? 0;
-  const cipher = encryptionFromOakley(numberOf(attributes, OakleyAttribute.ENCRYPTION_ALGORITHM) ?? 0);
-  const foreign = attributes.filter((attribute, i) => !isUnderstood(attribute) || isRepeated(attributes, i));
+  const cipherNumber = numberOf(attributes, OakleyAttribute.ENCRYPTION_ALGORITHM);
+  const strange = attributes.filter((attribute, i) => !isUnderstood(attribute) || isRepeated(attributes, i));
   const transforms: OfferedProposal['transforms'] = [
-    ...(cipher === undefined
+    ...(cipherNumber === undefined
       ? []
       : [
           {
-            ...encryptionTransform(cipher, numberOf(attributes, OakleyAttribute.KEY_LENGTH)),
+            ...encryptionTransform(
+              encryptionFromOakley(cipherNumber) ?? foreign(cipherNumber),
+              numberOf(attributes, OakleyAttribute.KEY_LENGTH),
+            ),
             // A prf of its own, or a group by its parameters: not negotiated here, so not acceptable.
-            attributes: foreign,
+            attributes: strange,
           },
         ]),
-    ...(hash === undefined
-      ? []
-      : [
-          { type: TransformType.PRF, id: hash.prf },
-          { type: TransformType.INTEG, id: hash.integrity },
-        ]),
+    ...(hashNumber === undefined ? [] : hashTransforms(hashNumber)),
     { type: TransformType.KE, id: group },
   ];
   return {
@@ -65,6 +64,14 @@ function readTransform(transform: V1Transform, proposalNumber: number, number: n
     method: numberOf(attributes, OakleyAttribute.AUTHENTICATION_METHOD) ?? 0,
     life: lifeIn(attributes, PHASE_ONE_LIFE),
   };
+}
+
+function hashTransforms(number: number): readonly Transform[] {
+  const { prf, integrity } = hashFromOakley(number) ?? { prf: foreign(number), integrity: foreign(number) };
+  return [
+    { type: TransformType.PRF, id: prf },
+    { type: TransformType.INTEG, id: integrity },
+  ];
 }
 
 /** An ENCR transform with its key length as the registry has it: in ciphers of one length there is none. */

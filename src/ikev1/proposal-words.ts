@@ -1,6 +1,7 @@
 import { formatTransforms, type Proposal, type ProposalMismatch } from '../crypto/proposal.ts';
+import { OakleyGroup, OakleyHash } from '../iana/ikev1.ts';
 import { TransformType } from '../iana/ikev2.ts';
-import type { Transform } from '../iana/transforms.ts';
+import { Encr, Integ, type Transform } from '../iana/transforms.ts';
 
 /*
  * Proposals of IKEv1 are lists of whole sets: each transform names one algorithm of each kind. And a hash of phase 1
@@ -54,15 +55,64 @@ function combinations(lists: readonly (readonly Transform[])[]): readonly Combin
   return all.toSorted((a, b) => a.rank - b.rank);
 }
 
+/**
+ * What is left of a configuration when it leaves out what IKEv1 cannot say, for explanations; all of it where nothing is
+ * left.
+ */
+export function sayable(
+  proposals: readonly Proposal[],
+  canSay: (proposal: Proposal, transform: Transform) => boolean,
+): readonly Proposal[] {
+  const left = proposals.flatMap(proposal => {
+    const transforms = proposal.transforms.filter(transform => canSay(proposal, transform));
+    const kinds = new Set(transforms.map(({ type }) => type));
+    if (proposal.transforms.some(({ type }) => !kinds.has(type))) return [];
+    return [{ ...proposal, transforms, text: formatTransforms(transforms) }];
+  });
+  return left.length > 0 ? left : proposals;
+}
+
+/** Stands between the numbers of IKEv2 and those of IKEv1 that mean nothing there. */
+const FOREIGN = 0x10000;
+
+/** A transform ID for a number that only IKEv1 has: it is nobody's, and has a name in explanations. */
+export function foreign(number: number): number {
+  return FOREIGN + number;
+}
+
+const NAMES: Readonly<Record<string, string>> = {
+  [`encr:${Encr.ENCR_RC5}`]: 'rc5',
+  [`encr:${Encr.ENCR_IDEA}`]: 'idea',
+  [`encr:${Encr.ENCR_CAST}`]: 'cast',
+  [`encr:${Encr.ENCR_BLOWFISH}`]: 'blowfish',
+  [`integ:${Integ.AUTH_DES_MAC}`]: 'desmac',
+  [`integ:${Integ.AUTH_KPDK_MD5}`]: 'kpdk',
+  [`integ:${foreign(OakleyHash.TIGER)}`]: 'tiger',
+  [`ke:${OakleyGroup.EC2N_GP_2_155}`]: 'ec2n155',
+  [`ke:${OakleyGroup.EC2N_GP_2_185}`]: 'ec2n185',
+  [`ke:${OakleyGroup.EC2N_DRAFT_GROUP}`]: 'ec2n163',
+};
+
+const KINDS: Readonly<Record<string, string>> = { encr: 'cipher', integ: 'hash', ke: 'group' };
+
+/** What has no keyword by the name that it had, or by its number in IKEv1. */
+function named(text: string): string {
+  return text.replace(/\b(encr|integ|ke):(\d+)(?:\/(\d+))?/g, (_, kind: string, id: string, length = '') => {
+    const number = Number(id) >= FOREIGN ? Number(id) - FOREIGN : Number(id);
+    return `${NAMES[`${kind}:${id}`] ?? `${KINDS[kind]}:${number}`}${length}`;
+  });
+}
+
 /** `aes128-sha256-prfsha256-modp2048` as one writes it for IKEv1: `aes128-sha256-modp2048`. */
 export function keywordsOfV1(proposal: string): string {
-  return proposal.replace(/-prf(?:md5|sha\d+)\b/g, '');
+  return named(proposal.replace(/-prf(?::\d+|md5|sha\d+)\b/g, ''));
 }
 
 /** A mismatch with the hash as one thing. */
 export function inWordsOfV1(mismatch: ProposalMismatch): ProposalMismatch {
   const { differs, nearest, allowed, offered, ours, theirs, reason } = mismatch;
-  const plain = (text: string): string => text.replace(/\bprf(?=md5|sha\d)/g, '');
+  const plain = (text: string): string =>
+    named(text.replace(/\bprf(?=md5|sha\d)/g, '').replace(/\bprf(?=:\d)/g, 'integ'));
   const kinds = differs.filter(type => type !== TransformType.PRF || !differs.includes(TransformType.INTEG));
   return {
     ...mismatch,

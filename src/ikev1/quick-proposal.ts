@@ -13,7 +13,7 @@ import { encryptionToEsp, integrityToIpsec, isSharedGroup } from './algorithm-nu
 import { compressionAnswer, compressionOffer, withoutCompression } from './compression.ts';
 import type { PeerFacts } from './isakmp-sa.ts';
 import { childLife, type Life, lifeAttributes, PHASE_TWO_LIFE } from './life.ts';
-import { once, singles } from './proposal-words.ts';
+import { inWordsOfV1, once, sayable, singles } from './proposal-words.ts';
 import { type QuickTransform, readQuick, SHA2_256_96, spiOctets } from './quick-transform.ts';
 import { choose } from './selection.ts';
 
@@ -94,12 +94,17 @@ export function chooseQuick(
   const fitting = byCompression(inMode, obstacle === undefined);
   if (inMode.length > 0 && fitting.length === 0) return allCompressed(config, obstacle);
   const accepted = select(config, usableProposals(config, features), fitting);
-  if (accepted.kind === 'mismatch') return noCommonProposal(accepted, settingOf(config));
+  if (accepted.kind === 'mismatch') return noCommonProposal(inWordsOfV1(accepted), settingOf(config));
   const chosen = fitting.find(({ proposal }) => proposal.number === accepted.number) as QuickTransform;
   return {
     suite: suiteOf(accepted, chosen),
     answer: inbound => answerWith(config, chosen, inbound),
   };
+}
+
+/** charon puts what it chose with compression into its answer once more without. */
+function isEcho({ compressing, spi }: QuickTransform, other: QuickTransform): boolean {
+  return compressing !== undefined && other.compressing === undefined && other.spi === spi;
 }
 
 /** Those that can be had, with compression first: between two that are alike otherwise it decides. */
@@ -122,8 +127,8 @@ export function confirmQuick(
   payload: V1SaPayload,
 ): QuickSuite | Failure {
   const answered = readQuick(payload, PROTOCOLS[config.protocol], prefersShort(config));
-  const [chosen] = answered;
-  if (chosen === undefined || answered.length !== 1)
+  const [chosen, ...others] = answered;
+  if (chosen === undefined || others.some(other => !isEcho(chosen, other)))
     return {
       code: 'peer/malformed',
       summary: `${config.name}: the peer answered with ${answered.length} transforms`,
@@ -132,7 +137,7 @@ export function confirmQuick(
     return { code: 'peer/malformed', summary: `${config.name}: the peer compresses, and was not asked to` };
   if (chosen.encapsulation !== offer.encapsulation) return otherMode(config, answered, [offer.encapsulation]);
   const accepted = select(config, offer.proposals, [chosen]);
-  if (accepted.kind === 'mismatch') return noCommonProposal(accepted, settingOf(config));
+  if (accepted.kind === 'mismatch') return noCommonProposal(inWordsOfV1(accepted), settingOf(config));
   return suiteOf(accepted, chosen);
 }
 
@@ -146,7 +151,7 @@ function select(
   theirs: readonly QuickTransform[],
 ): ReturnType<typeof choose> {
   return choose(
-    proposals,
+    speakable(proposals),
     ours,
     theirs.map(({ proposal }) => proposal),
   );
@@ -160,32 +165,36 @@ function usableProposals({ proposals }: ChildConfig, { esn }: BackendFeatures): 
   return esn ? sayable : sayable.filter(({ transforms }) => !transforms.some(isExtended));
 }
 
+const speakable = once(proposals => sayable(proposals, canSay));
+
 const sayableProposals = once(proposals => singles(proposals, TYPES).filter(isSayable));
 
 function isExtended({ type, id }: Transform): boolean {
   return type === TransformType.SN && id === SequenceNumbers.PARTIAL_64;
 }
 
-function isSayable({ protocol, transforms }: Proposal): boolean {
-  return transforms.every(transform => {
-    const { type, id } = transform;
-    switch (type) {
-      case TransformType.ENCR:
-        return protocol === 'esp' && encryptionToEsp(id) !== undefined;
-      case TransformType.INTEG: {
-        const integrity = integrityToIpsec(plainIntegrity(id));
-        return (
-          id === Integ.NONE || (integrity !== undefined && (protocol === 'esp' || integrity.ah !== undefined))
-        );
-      }
-      case TransformType.KE:
-        return id === KeMethod.NONE || isSharedGroup(id);
-      case TransformType.SN:
-        return id === SequenceNumbers.SEQUENTIAL_32 || isExtended(transform);
-      default:
-        return false;
+function isSayable(proposal: Proposal): boolean {
+  return proposal.transforms.every(transform => canSay(proposal, transform));
+}
+
+function canSay({ protocol }: Proposal, transform: Transform): boolean {
+  const { type, id } = transform;
+  switch (type) {
+    case TransformType.ENCR:
+      return protocol === 'esp' && encryptionToEsp(id) !== undefined;
+    case TransformType.INTEG: {
+      const integrity = integrityToIpsec(plainIntegrity(id));
+      return (
+        id === Integ.NONE || (integrity !== undefined && (protocol === 'esp' || integrity.ah !== undefined))
+      );
     }
-  });
+    case TransformType.KE:
+      return id === KeMethod.NONE || isSharedGroup(id);
+    case TransformType.SN:
+      return id === SequenceNumbers.SEQUENTIAL_32 || isExtended(transform);
+    default:
+      return false;
+  }
 }
 
 function transformOf(

@@ -9,6 +9,7 @@ import { encryptionFromEsp, integrityFromIpsec, integrityToIpsec } from './algor
 import { type Compressing, compressingIn } from './compression.ts';
 import { type Life, lifeIn, PHASE_TWO_LIFE } from './life.ts';
 import { encryptionTransform, MOST_TRANSFORMS } from './phase-one-transform.ts';
+import { foreign } from './proposal-words.ts';
 
 /** A transform of quick mode as it came, and what it means. */
 export interface QuickTransform {
@@ -107,10 +108,11 @@ function proposalOf(
   const said = numberOf(attributes, IpsecAttribute.AUTHENTICATION_ALGORITHM) ?? 0;
   // A transform of AH and an algorithm that contradict each other are none.
   const fits = protocol === V1ProtocolId.PROTO_IPSEC_ESP || isAhOf(id, said);
-  const integrity = fits ? shortened(integrityFromIpsec(said), shortSha2) : Integ.NONE;
+  const known = said === 0 ? undefined : (integrityFromIpsec(said) ?? foreign(said));
+  const integrity = fits ? shortened(known, shortSha2) : Integ.NONE;
   const group = numberOf(attributes, IpsecAttribute.GROUP_DESCRIPTION);
   const extended = numberOf(attributes, IpsecAttribute.EXTENDED_SEQUENCE_NUMBER) === 1;
-  const foreign = attributes.filter((attribute, i) => !isUnderstood(attribute) || isRepeated(attributes, i));
+  const strange = attributes.filter((attribute, i) => !isUnderstood(attribute) || isRepeated(attributes, i));
   const main = protocol === V1ProtocolId.PROTO_IPSEC_ESP ? cipherOf(id, attributes) : [];
   const transforms: readonly Transform[] = [
     ...main,
@@ -124,13 +126,12 @@ function proposalOf(
   return {
     number,
     protocol: protocol === V1ProtocolId.PROTO_IPSEC_ESP ? ProtocolId.ESP : ProtocolId.AH,
-    transforms: transforms.map(transform => ({ ...transform, attributes: foreign })),
+    transforms: transforms.map(transform => ({ ...transform, attributes: strange })),
   };
 }
 
 function cipherOf(id: number, attributes: readonly V1Attribute[]): readonly Transform[] {
-  const cipher = encryptionFromEsp(id);
-  if (cipher === undefined) return [];
+  const cipher = encryptionFromEsp(id) ?? foreign(id);
   return [encryptionTransform(cipher, numberOf(attributes, IpsecAttribute.KEY_LENGTH))];
 }
 

@@ -173,6 +173,23 @@ for (const [what, more] of [
     peer.quick();
   });
 
+test('charon answers with what it chose, and once more without compression', () => {
+  const { sim, a, peer } = withScriptedPeerV1({ children: [COMPRESSING] });
+  peer.establish();
+  peer.odd.quick = {
+    2: {
+      payloads: changed(sa => {
+        const [esp] = sa.proposals;
+        assert.ok(esp !== undefined);
+        return { ...sa, proposals: [esp, compress(1, [0x12, 0x34], DEFLATE), { ...esp, number: 2 }] };
+      }),
+    },
+  };
+  a.initiate('site', 'net');
+  sim.quiet();
+  assert.equal(onlyIke(a).children[0]?.ipcomp?.cpiOut, 0x1234);
+});
+
 test('an answer that compresses as it was not asked to makes no child, twice', () => {
   const { sim, a, peer } = withScriptedPeerV1();
   peer.establish();

@@ -1,3 +1,4 @@
+import { LineTable } from './line-table.ts';
 import type { Report } from './report.ts';
 import type { Position, Section, Setting } from './section.ts';
 
@@ -46,19 +47,15 @@ const QUOTING = 'a value that holds #, } or " must stand in double quotes';
 
 class Parser {
   readonly #text: string;
-  readonly #file: string;
   readonly #context: ParseContext;
-  readonly #lineStarts: readonly number[];
+  readonly #lines: LineTable;
   #at: number;
 
   constructor(text: string, file: string, context: ParseContext) {
     this.#text = text;
-    this.#file = file;
     this.#context = context;
     this.#at = text.startsWith('\ufeff') ? 1 : 0;
-    const starts = [this.#at];
-    for (let end = text.indexOf('\n'); end >= 0; end = text.indexOf('\n', end + 1)) starts.push(end + 1);
-    this.#lineStarts = starts;
+    this.#lines = new LineTable(text, file, this.#at);
   }
 
   /** Statements up to the closing brace of the section opened at `opened`, or to the end of the file. */
@@ -268,14 +265,7 @@ class Parser {
   }
 
   #position(offset: number): Position {
-    let low = 0;
-    let high = this.#lineStarts.length - 1;
-    while (low < high) {
-      const middle = (low + high + 1) >> 1;
-      if ((this.#lineStarts[middle] as number) <= offset) low = middle;
-      else high = middle - 1;
-    }
-    return { file: this.#file, line: low + 1, column: offset - (this.#lineStarts[low] as number) + 1 };
+    return this.#lines.position(offset);
   }
 }
 

@@ -155,6 +155,8 @@ test('what is wrong is told with line and column', t => {
     ['? [a, b]\n: c\n', /^a\.yaml:1:3: the name of a key or section is missing here/],
     ['connections:\n\tgw: x\n', /^a\.yaml:2:\d+: tabs|^a\.yaml:2/],
     ['x: "\\q"', /^a\.yaml:1:\d+: invalid escape/],
+    // The end of a literal text by something that is none of it.
+    ['a: |\n  0x00\n0cd:\n030\n  b: 1\n', /^a\.yaml:4:1: /],
     ['connections: !mine {}', /^a\.yaml:1:14: unresolved tag/],
   ];
   for (const [text, expected] of cases) assert.match(faults(t, text), expected, text);

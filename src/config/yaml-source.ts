@@ -1,14 +1,5 @@
-import {
-  type Alias,
-  isAlias,
-  isMap,
-  isScalar,
-  isSeq,
-  LineCounter,
-  type Node,
-  type Pair,
-  parseDocument,
-} from 'yaml';
+import { type Alias, isAlias, isMap, isScalar, isSeq, type Node, type Pair, parseDocument } from 'yaml';
+import { LineTable } from './line-table.ts';
 import { type OpenSection, openSection } from './parser.ts';
 import type { Report } from './report.ts';
 import type { Position, Section, Setting } from './section.ts';
@@ -26,9 +17,7 @@ const ERROR_LIMIT = 20;
  * and `<<` inherits. What is wrong is reported with its place.
  */
 export function parseYamlInto(into: OpenSection, text: string, file: string, report: Report): void {
-  const lines = new LineCounter();
   const document = parseDocument(text, {
-    lineCounter: lines,
     // Scalars stay text: what they mean is said by the key.
     schema: 'failsafe',
     // Its own check is quadratic in the size of a mapping.
@@ -36,7 +25,7 @@ export function parseYamlInto(into: OpenSection, text: string, file: string, rep
     prettyErrors: false,
     logLevel: 'error',
   });
-  const reader = new YamlReader(text, file, lines, report);
+  const reader = new YamlReader(text, new LineTable(text, file), report);
   for (const { code, message, pos } of document.errors.slice(0, ERROR_LIMIT)) {
     const summary = code === 'RESOURCE_EXHAUSTION' ? 'the file is nested too deep' : lowered(message);
     report.fail('config/invalid-value', reader.position(pos[0]), summary);
@@ -55,16 +44,14 @@ export function parseYamlInto(into: OpenSection, text: string, file: string, rep
 
 class YamlReader {
   readonly #text: string;
-  readonly #file: string;
-  readonly #lines: LineCounter;
+  readonly #lines: LineTable;
   readonly #report: Report;
   /** What each anchor names so far; a later one of the same name takes its place. */
   readonly #anchors = new Map<string, Node>();
   #nodes = 0;
 
-  constructor(text: string, file: string, lines: LineCounter, report: Report) {
+  constructor(text: string, lines: LineTable, report: Report) {
     this.#text = text;
-    this.#file = file;
     this.#lines = lines;
     this.#report = report;
   }
@@ -103,8 +90,7 @@ class YamlReader {
   }
 
   position(offset: number): Position {
-    const { line, col } = this.#lines.linePos(offset);
-    return { file: this.#file, line: Math.max(1, line), column: Math.max(1, col) };
+    return this.#lines.position(offset);
   }
 
   #entry(name: string, at: Position, written: Node | null, section: OpenSection, depth: number): void {

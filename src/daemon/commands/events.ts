@@ -1,7 +1,7 @@
 import { failureShape } from '../../control/failure.ts';
 import type { Message } from '../../control/vici/message.ts';
 import type { ViciServer } from '../../control/vici/server.ts';
-import type { IkeEvent, IkeSaStatus } from '../../ike/output.ts';
+import type { IkeEvent } from '../../ike/output.ts';
 import type { Failure } from '../../policy/failure.ts';
 import type { ChildSaUsage } from '../../policy/sa.ts';
 import type { LogLine } from '../log-lines.ts';
@@ -39,7 +39,7 @@ export function publish(server: ViciServer, event: IkeEvent): void {
         'ike-updown',
         updown(
           event.kind === 'ike-up',
-          { [event.ike.connection]: withChildren(event.ike, event.at) },
+          { [event.ike.connection]: ikeSaFields(event.ike, event.at) },
           event.failure,
         ),
       );
@@ -63,8 +63,8 @@ export function publish(server: ViciServer, event: IkeEvent): void {
     case 'ike-rekey':
       server.emit('ike-rekey', {
         [event.old.connection]: {
-          old: withChildren(event.old, event.at),
-          new: withChildren(event.new, event.at),
+          old: ikeSaFields(event.old, event.at),
+          new: ikeSaFields(event.new, event.at),
         },
       });
       return;
@@ -120,8 +120,4 @@ function updown(up: boolean, section: Message, failure: Failure | undefined): Me
     ...section,
     ...reason(failure),
   };
-}
-
-function withChildren(ike: IkeSaStatus, at: number): Message {
-  return { ...ikeSaFields(ike, at), 'child-sas': childSas(ike.children, NO_USAGE, at) };
 }

@@ -9,8 +9,9 @@ export function listSa(ike: IkeSaStatus, usage: ReadonlyMap<number, ChildSaUsage
   return { [ike.connection]: { ...ikeSaFields(ike, now), 'child-sas': childSas(ike.children, usage, now) } };
 }
 
-/** The IKE SA's own fields, as list-sa, ike-updown and child-updown carry them. */
+/** The IKE SA's own fields, as list-sa, ike-updown and child-updown carry them. Times are of SAs that are to stay. */
 export function ikeSaFields(ike: IkeSaStatus, now: number): Message {
+  const stays = ike.state === 'ESTABLISHED';
   const names = ike.proposal === undefined ? {} : algorithmNames(ike.proposal, 'ike');
   return messageOf({
     uniqueid: String(ike.id),
@@ -34,9 +35,9 @@ export function ikeSaFields(ike: IkeSaStatus, now: number): Message {
     'integ-alg': names.integ,
     'prf-alg': names.prf,
     'dh-group': names.ke,
-    established: since(ike.establishedAt, now),
-    'rekey-time': until(ike.rekeyAt, now),
-    'reauth-time': until(ike.reauthAt, now),
+    established: stays ? since(ike.establishedAt, now) : undefined,
+    'rekey-time': stays ? until(ike.rekeyAt, now) : undefined,
+    'reauth-time': stays ? until(ike.reauthAt, now) : undefined,
     'local-vips': ike.localVips,
     'remote-vips': ike.remoteVips,
     'tasks-queued': some(ike.tasksQueued),

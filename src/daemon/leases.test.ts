@@ -142,6 +142,27 @@ test('a pool that goes, shrinks or comes back gives no address twice', () => {
   assert.equal(ask(leases, 'dave').given, '10.3.0.2');
 });
 
+test('how many addresses there are, as charon counts them', () => {
+  for (const [start, end, prefix, size, firstGiven] of [
+    ['10.3.0.0', '10.3.0.255', 24, 254, '10.3.0.1'],
+    ['10.3.0.5', '10.3.0.255', 24, 250, '10.3.0.5'],
+    ['10.3.0.0', '10.3.0.1', 31, 2, '10.3.0.0'],
+    ['10.3.0.0', '10.3.0.3', 30, 2, '10.3.0.1'],
+    ['10.3.0.7', '10.3.0.7', 32, 1, '10.3.0.7'],
+    ['10.3.0.255', '10.3.0.255', 24, 0, 'local/no-virtual-ip'],
+    ['10.8.0.0', '10.255.255.255', 8, 16_252_927, '10.8.0.0'],
+    ['10.3.0.1', '10.3.0.9', undefined, 9, '10.3.0.1'],
+    ['2001:db8::', '2001:db8::ff', 120, 254, '2001:db8::1'],
+    ['2001:db8::', '2001:db8::ffff:ffff:ffff:ffff', 64, 2_147_483_646, '2001:db8::1'],
+  ] as const) {
+    const one = pool('four', start, end, prefix === undefined ? {} : { prefix });
+    const leases = leasesOf(one);
+    assert.equal(leases.view()[0]?.size, size, `${start}/${prefix}`);
+    const any = start.includes(':') ? '::' : '0.0.0.0';
+    assert.equal(ask(leases, 'carol', [any]).given, firstGiven);
+  }
+});
+
 test('attributes of all pools come with an address', () => {
   const leases = leasesOf(
     { ...FOUR, attributes: [{ kind: 'dns', address: ip('10.3.0.53') }] },

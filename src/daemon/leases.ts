@@ -173,12 +173,12 @@ class PoolState {
   }
 
   view(): PoolView {
-    const size = this.#last - this.#first + 1n;
+    const size = this.#last < this.#first ? 0n : this.#last - this.#first + 1n;
     const { name, start } = this.#pool;
     return {
       name,
       base: start,
-      size: Number(size > LARGEST ? LARGEST : size),
+      size: Number(size),
       online: this.online,
       offline: this.#offline.size,
       leases: [...this.#byAddress.values()].map(({ address, identity, holders }) => ({
@@ -285,12 +285,16 @@ function none(
   };
 }
 
-/** First and last address to give away. */
+/** First and last address to give away. A prefix keeps its first, which stands for the network, and its last, the broadcast. */
 function boundsOf({ start, end, prefix }: Pool): [bigint, bigint] {
   const [first, last] = [ipToBigInt(start), ipToBigInt(end)];
-  return prefix !== undefined && last - first > 1n
-    ? isV4(start)
-      ? [first + 1n, last - 1n]
-      : [first + 1n, last]
-    : [first, last];
+  if (prefix === undefined) return [first, least(last, first + LARGEST - 1n)];
+  const addresses = 1n << BigInt(8 * start.length - prefix);
+  if (addresses <= 2n) return [first, last];
+  const network = last + 1n - addresses;
+  return [first === network ? first + 1n : first, least(last - 1n, network + LARGEST - 1n)];
+}
+
+function least(a: bigint, b: bigint): bigint {
+  return a < b ? a : b;
 }

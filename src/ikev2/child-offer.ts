@@ -22,6 +22,7 @@ import type { TrafficSelector } from '../policy/traffic-selector.ts';
 import type { Payload } from '../wire/v2/payload.ts';
 import {
   type Asked,
+  admitWithoutAddress,
   askedSelectors,
   asSeenHere,
   configuredSelectors,
@@ -87,6 +88,7 @@ export function childOffer(
       summary: `${config.name}: the IPsec back end has no ${mode} mode with ${config.protocol} and ${config.proposals.map(({ text }) => text).join(', ')}`,
     });
   }
+  if (options.mode === undefined && options.requested === undefined) admitWithoutAddress(sa, config);
   const [localTs, remoteTs] = configuredSelectors(sa, config, options.requested);
   if (localTs.length === 0 || remoteTs.length === 0)
     throw new Failed({ code: 'config/missing', summary: `${config.name}: no traffic selectors` });

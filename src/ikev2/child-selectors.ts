@@ -42,6 +42,20 @@ export function configuredSelectors(
   ];
 }
 
+/**
+ * Throws Failed for a child of our virtual IP where the IKE SA got none: it would be of another address than was meant.
+ */
+export function admitWithoutAddress({ connection, virtualIps }: IkeSa, config: ChildConfig): void {
+  const isOfVirtualIp = connection.vips.length > 0 && config.localTs.some(one => 'dynamic' in one);
+  if (!isOfVirtualIp || virtualIps.local.length > 0) return;
+  throw new Failed({
+    code: 'peer/no-address',
+    summary: `${config.name}: the IKE SA has no virtual IP, for which it can only ask when it is made`,
+    ours: connection.vips,
+    remedy: `take ${connection.name} down and up again, when the peer has addresses to give`,
+  });
+}
+
 /** What of `selectors`, which the peer answered, is of our virtual IPs. Throws Failed where nothing is. */
 export function ownSelectors(
   sa: IkeSa,

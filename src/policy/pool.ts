@@ -7,7 +7,7 @@ export interface Pool {
   /** First and last address, of one family. */
   readonly start: IpAddress;
   readonly end: IpAddress;
-  /** Where it was written as a prefix: the network's own address and its broadcast are not given away then. */
+  /** Where it was written as a prefix: the first address of its network and the last are not given away then. */
   readonly prefix?: number;
   readonly attributes: readonly ConfigurationAttribute[];
 }

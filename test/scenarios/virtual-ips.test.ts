@@ -1,12 +1,26 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { CfgType, PayloadType } from '../../src/iana/ikev2.ts';
+import { EMPTY, fromHex, toHex } from '../../src/lib/bytes.ts';
 import { ip } from '../../src/lib/ip.ts';
 import { HOUR, MINUTE } from '../../src/lib/time.ts';
 import type { ChildConfig } from '../../src/policy/connection.ts';
 import type { Pool } from '../../src/policy/pool.ts';
-import { child, subnet } from '../sim/configuration.ts';
+import { toWireSelector } from '../../src/policy/traffic-selector.ts';
+import type { CpPayload, Payload } from '../../src/wire/v2/payload.ts';
+import { child, connection, subnet } from '../sim/configuration.ts';
 import { onlyChild, onlyIke } from '../sim/ends.ts';
-import { type Pair, type PairOptions, pair } from '../sim/pair.ts';
+import {
+  ADDRESS_A,
+  ADDRESS_B,
+  addEngine,
+  type Pair,
+  type PairOptions,
+  pair,
+  withScriptedPeer,
+} from '../sim/pair.ts';
+import { ScriptedPeer } from '../sim/scripted-peer.ts';
+import { Simulation } from '../sim/simulation.ts';
 
 const DYNAMIC = { dynamic: true, protocol: 0, startPort: 0, endPort: 65_535 } as const;
 
@@ -169,8 +183,11 @@ test('when the pool is used up the child fails and the IKE SA stays, twice in a 
   assert.equal(taken.kind, 'lease');
   for (let time = 1; time <= 2; time++) {
     up(made);
-    assert.deepEqual(codes(made, 'a'), Array(time).fill('peer/no-address'));
+    assert.deepEqual(codes(made, 'a'), Array(2 * time - 1).fill('peer/no-address'));
     assert.deepEqual(codes(made, 'b'), Array(time).fill('local/no-virtual-ip'));
+    // Another child of the IKE SA would be of an address that nobody meant: the peer is not even asked.
+    up(made);
+    assert.deepEqual(codes(made, 'a'), Array(2 * time).fill('peer/no-address'));
     assert.equal(onlyIke(made.a).children.length, 0);
     assert.equal(onlyIke(made.a).localVips, undefined);
     made.a.terminate({ connection: 'site' });
@@ -233,3 +250,118 @@ test('an SA that goes while its address is being asked for leaves nothing behind
   made.sim.run(MINUTE);
   made.sim.assertEmpty();
 });
+
+/** A CP payload with these attributes, values in hex. */
+function cp(cfgType: number, ...attributes: readonly (readonly [type: number, hex: string])[]): CpPayload {
+  return {
+    type: PayloadType.CP,
+    cfgType,
+    attributes: attributes.map(([type, hex]) => ({ type, value: fromHex(hex) ?? EMPTY })),
+  };
+}
+
+test('a gateway that gives what cannot be an address, or nothing at all, loses its child and no more', () => {
+  for (const configuration of [
+    [],
+    [cp(CfgType.CFG_REPLY)],
+    [cp(CfgType.CFG_REPLY, [1, '00000000'], [1, '7f000001'], [1, 'e0000001'], [1, '0a03'], [8, ''])],
+    [cp(CfgType.CFG_REPLY, [8, '20010db8000000000000000000000001'])],
+    [cp(CfgType.CFG_REQUEST, [1, '0a030001'])],
+  ]) {
+    const { sim, a, peer } = withScriptedPeer({ children: [road()], a: { vips: ['0.0.0.0'] } });
+    peer.configuration = configuration;
+    a.initiate('site');
+    sim.quiet();
+    assert.deepEqual(
+      a.eventsOf('failed').map(({ failure }) => failure.code),
+      ['peer/no-address'],
+    );
+    assert.equal(onlyIke(a).children.length, 0);
+    assert.equal(peer.children.length, 0, 'the peer was told to delete what it thinks there is');
+    a.shutdown();
+    sim.quiet();
+    sim.assertEmpty();
+  }
+});
+
+test('of what a gateway gives too much of, what was asked for is taken; the answer does not widen the selectors', () => {
+  const { sim, a, peer } = withScriptedPeer({ children: [road()], a: { vips: ['0.0.0.0'] } });
+  const addresses = Array.from(
+    { length: 1000 },
+    (_, i) => [1, `0a03${toHex(Uint8Array.of(i >> 8, i & 255))}`] as const,
+  );
+  const servers = Array.from({ length: 20 }, () => [3, '0a020035'] as const);
+  peer.configuration = [cp(CfgType.CFG_REPLY, ...addresses, ...servers)];
+  a.initiate('site');
+  sim.quiet();
+  assert.deepEqual(onlyIke(a).localVips, ['10.3.0.0']);
+  // It answers with the selectors that it was offered: the whole family.
+  assert.deepEqual(onlyChild(a).localTs, ['10.3.0.0/32']);
+  assert.equal(onlyIke(a).received?.length, 20);
+  a.shutdown();
+  sim.quiet();
+  sim.assertEmpty();
+});
+
+test('whatever a client asks for, the gateway gives at most what there is and stays as it was', () => {
+  for (const [attributes, given] of [
+    [[[1, '']], '10.3.0.1'],
+    [
+      [
+        [1, '0a03'],
+        [3, ''],
+        [0x7fff, 'ff'],
+        [1, ''],
+      ],
+      '10.3.0.1',
+    ],
+    [[...Array.from({ length: 900 }, () => [1, ''] as const)], '10.3.0.1 10.3.0.2'],
+    [[[1, 'ffffffff']], '10.3.0.1'],
+    [
+      [
+        [1, '0a03'],
+        [8, '00'],
+      ],
+      '',
+    ],
+  ] as const) {
+    const sim = new Simulation();
+    const b = addEngine(sim, 'b', ADDRESS_B, {
+      connections: [
+        connection('b', 'a', {
+          pools: ['four'],
+          children: [child({ localTs: [subnet('10.2.0.0/16')], remoteTs: [DYNAMIC] })],
+        }),
+      ],
+      path: { local: { address: ADDRESS_B, port: 500 }, remote: { address: ADDRESS_A, port: 500 } },
+    });
+    b.leases.configure([FOUR]);
+    const peer = new ScriptedPeer(sim, {
+      name: 'a',
+      address: ADDRESS_A,
+      id: 'a',
+      remote: { address: ADDRESS_B, port: 500 },
+    });
+    peer.establish({
+      auth: ([idi, auth, ...rest]) => [
+        idi as Payload,
+        auth as Payload,
+        cp(CfgType.CFG_REQUEST, ...attributes),
+        ...rest.map(anyTo),
+      ],
+    });
+    sim.quiet();
+    assert.equal(onlyIke(b).remoteVips?.join(' ') ?? '', given);
+    assert.equal(onlyIke(b).children.length, given === '' ? 0 : 1);
+    b.shutdown();
+    sim.quiet();
+    sim.assertEmpty();
+  }
+});
+
+/** The peer offers all of IPv4 for itself. */
+function anyTo(payload: Payload): Payload {
+  if (payload.type !== PayloadType.TSi && payload.type !== PayloadType.TSr) return payload;
+  const range = payload.type === PayloadType.TSi ? subnet('0.0.0.0/0') : subnet('10.2.0.0/16');
+  return { ...payload, selectors: [toWireSelector(range)] };
+}

@@ -121,6 +121,8 @@ export class ScriptedPeer {
   spoil: ((chain: PayloadChain) => PayloadChain) | undefined;
   /** Everything that came and could be opened, in order. */
   readonly received: Received[] = [];
+  /** Stands before its SA in answers to IKE_AUTH. */
+  configuration: readonly Payload[] = [];
   /** The newest SA, and all there were. */
   sa: PeerSa | undefined;
   readonly sas: PeerSa[] = [];
@@ -401,6 +403,7 @@ export class ScriptedPeer {
     this.respond(request, [
       { type: PayloadType.IDr, idType: IdType.ID_FQDN, data: utf8(this.#options.id) },
       this.#authPayload(this.current),
+      ...this.configuration,
       ...(sa === undefined
         ? []
         : [

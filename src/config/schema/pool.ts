@@ -9,7 +9,9 @@ const range: ValueType<AddressRange> = {
   read(value) {
     const found = parseRange(value);
     if (found === undefined) throw new Unfit('it is neither a prefix nor a range of addresses');
-    return found;
+    // What is written before the slash is where it begins: 10.3.0.100/24 leaves the first hundred to others.
+    const first = found.prefix === undefined ? undefined : parseIp(value.split('/')[0] ?? '');
+    return first === undefined ? found : { ...found, start: first };
   },
 };
 

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ViciClient, ViciServer } from '../src/control/index.ts';
 import { nodeProvider } from '../src/crypto/node/provider.ts';
+import { Alerts } from '../src/daemon/commands/alerts.ts';
 import { EVENTS, logMessage, publish } from '../src/daemon/commands/events.ts';
 import { commandTable } from '../src/daemon/commands/table.ts';
 import { Counters } from '../src/daemon/counters.ts';
@@ -113,6 +114,7 @@ export class ControlScene implements AsyncDisposable {
       events: EVENTS,
     });
     gateway.on(event => publish(scene.server, event));
+    new Alerts(gateway, message => scene.server.emit('alert', message));
     feed.on(
       line => scene.server.emit('log', logMessage(line)),
       () => scene.server.hasListeners('log'),

@@ -1,6 +1,7 @@
 import type { IkeEvent, Output } from '../ike/output.ts';
 import { toHex } from '../lib/bytes.ts';
 import type { Path } from '../policy/sa.ts';
+import { HeaderFlag } from '../wire/header.ts';
 
 /** A datagram of IKE that went by. */
 export interface TracedDatagram {
@@ -10,6 +11,8 @@ export interface TracedDatagram {
   /** Absent on those of nobody. */
   readonly ike?: number;
   readonly connection?: string;
+  /** Sent before: a request that was not answered, or the answer to one that came again. */
+  readonly repeated?: 'request' | 'response';
 }
 
 type MessageEvent = Extract<IkeEvent, { kind: 'message' }>;
@@ -54,7 +57,9 @@ export class DatagramTrace {
     if (message !== undefined) this.#remember(spis, message);
     const { ike, connection } = message ?? this.#known.get(spis) ?? {};
     const owner = ike === undefined || connection === undefined ? {} : { ike, connection };
-    for (const listener of this.#listeners) listener({ direction, octets: datagram.length, path, ...owner });
+    const repeated = direction === 'out' && message === undefined ? { repeated: kindOf(datagram) } : {};
+    for (const listener of this.#listeners)
+      listener({ direction, octets: datagram.length, path, ...owner, ...repeated });
   }
 
   #remember(spis: string, message: MessageEvent): void {
@@ -66,6 +71,12 @@ export class DatagramTrace {
       return;
     }
   }
+}
+
+/** IKEv1 has no flag for it: what is sent again there is always ours to be answered. */
+function kindOf(datagram: Uint8Array): 'request' | 'response' {
+  const isV2 = (datagram[17] ?? 0) >> 4 === 2;
+  return isV2 && ((datagram[19] ?? 0) & HeaderFlag.RESPONSE) !== 0 ? 'response' : 'request';
 }
 
 function messageIn(outputs: readonly Output[]): MessageEvent | undefined {

@@ -10,6 +10,7 @@ import { systemCalls } from '../sys/system-calls.ts';
 import { type BackendName, openPlane, type Plane } from './back-ends.ts';
 import { pathOf } from './choose-path.ts';
 import { now } from './clock.ts';
+import { Alerts } from './commands/alerts.ts';
 import { EVENTS, logMessage, publish } from './commands/events.ts';
 import { commandTable } from './commands/table.ts';
 import { Counters } from './counters.ts';
@@ -205,6 +206,7 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
     });
     closing.push(() => server.close());
     gateway.on(event => publish(server, event));
+    const alerts = new Alerts(gateway, message => server.emit('alert', message));
     feed.on(
       line => server.emit('log', logMessage(line)),
       () => server.hasListeners('log'),
@@ -249,6 +251,7 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
     await manual.take(base.manual);
     for (const connection of base.connections) actions.run(connection);
     await told;
+    alerts.shutdown();
     manager.stopping();
     log.info('ending: SAs are deleted and peers told');
     return 0;

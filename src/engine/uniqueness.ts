@@ -8,6 +8,7 @@ import type { Identity } from '../policy/identity.ts';
 
 const REPLACED: Failure = {
   code: 'local/superseded',
+  reason: 'unique-replace',
   summary: 'the peer has made another IKE SA in its place',
 };
 

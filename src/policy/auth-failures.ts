@@ -54,6 +54,7 @@ export function untrustedChain(failure: ChainFailure, authorities: readonly Cert
   const serial = toHex(certificate.serial);
   return {
     code: 'auth/untrusted-chain',
+    reason,
     summary: `the certificate ${certificate.subject.text || '(without a name)'} (serial ${serial}) cannot be trusted: ${detail}`,
     ours: authorities.map(({ subject }) => subject.text),
     theirs: path.map(({ subject, issuer }) => `${subject.text}, issued by ${issuer.text}`),

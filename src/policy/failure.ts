@@ -4,6 +4,8 @@
  */
 export interface Failure {
   readonly code: FailureCode;
+  /** Which of several causes that share the code, in one word. */
+  readonly reason?: string;
   /** One sentence naming the thing. */
   readonly summary: string;
   /** What this side has or allows, in the configuration's own words. */

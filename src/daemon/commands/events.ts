@@ -5,7 +5,7 @@ import type { IkeEvent } from '../../ike/output.ts';
 import type { Failure } from '../../policy/failure.ts';
 import type { ChildSaUsage } from '../../policy/sa.ts';
 import type { LogLine } from '../log-lines.ts';
-import { alertOf, reason } from './alerts.ts';
+import { reason } from './alerts.ts';
 import { childSas, ikeSaFields } from './list-sas.ts';
 
 /** Every event that a client may ask for; the `list-…` ones and `control-log` belong to commands. */
@@ -30,8 +30,6 @@ const NO_USAGE: ReadonlyMap<number, ChildSaUsage> = new Map();
 
 /** Tells the clients of `server` that listen what happened. */
 export function publish(server: ViciServer, event: IkeEvent): void {
-  const alert = alertOf(event);
-  if (alert !== undefined) server.emit('alert', alert);
   switch (event.kind) {
     case 'ike-up':
     case 'ike-down':

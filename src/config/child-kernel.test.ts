@@ -69,6 +69,13 @@ test('an interface of our making has a name and numbers', () => {
   assert.deepEqual(vti?.tunnelInterface, { kind: 'vti', name: 'vti0', routes: false });
 });
 
+test('cards, interfaces of policies, and forwarded traffic', () => {
+  const child = 'hw_offload = packet\ninterface = eth0\npolicies_fwd_out = yes';
+  assert.deepEqual(kernelOf(child), { device: 'eth0', forwardOut: true, offload: 'packet' });
+  assert.equal(kernelOf('hw_offload = yes')?.offload, 'crypto');
+  assert.equal(kernelOf('hw_offload = no\npolicies_fwd_out = no'), undefined);
+});
+
 test('what contradicts itself in it is refused: where, what and how to mend it', () => {
   const numbers = 'names an XFRM interface but no number of it that is the same in both directions';
   const mend = 'set if_id_in and if_id_out to one number other than 0';

@@ -42,6 +42,9 @@ export function childKernelFrom(
     ...kernelFrom(values).kernel,
     ...interfacesFrom(values, ofIke),
     ...tunnelInterfaceFrom(values),
+    ...(values.interface !== undefined && { device: values.interface }),
+    ...(values.policies_fwd_out && { forwardOut: true }),
+    ...(values.hw_offload !== 'no' && { offload: values.hw_offload }),
   };
   checkUnique(section, values, kernel, report);
   checkTunnelInterface(section, values, kernel, report);

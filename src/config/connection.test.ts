@@ -326,11 +326,11 @@ for (const [what, body, failures] of WRONG) {
 
 test('what has no effect yet is named once, and not where it says the default', () => {
   const { warnings, failures } = read(
-    'dscp = 000000\nchildren { a { hw_offload = auto\n rand_bytes = 5 }\n b { hw_offload = auto\n ipcomp = no } }',
+    'dscp = 000000\nchildren { a { label_mode = simple\n rand_bytes = 5 }\n b { label_mode = simple\n ipcomp = no } }',
   );
   assert.deepEqual(failures, []);
   assert.deepEqual(warnings, [
-    'f:3:16: hw_offload has no effect here yet',
+    'f:3:16: label_mode has no effect here yet',
     'f:4:2: rand_bytes has no effect here yet',
   ]);
 });
@@ -367,4 +367,11 @@ test('every key has a purpose and a default that can be read', () => {
     assert.match(key.use, /\.$/, name);
     assert.doesNotThrow(() => key.read(undefined, new Report()), name);
   }
+});
+
+test('what is refused for a reason says which', () => {
+  const [label, cpus, ...others] = read('children { net {\nlabel = x\nper_cpu_sas = yes\n} }').failures;
+  assert.match(label ?? '', /^f:3:1: label is not supported here \(IKEv2 is spoken without labels, /);
+  assert.match(cpus ?? '', /^f:4:1: per_cpu_sas is not supported here \(one SA carries /);
+  assert.deepEqual(others, []);
 });

@@ -15,6 +15,8 @@ export interface Key<V> {
   readonly default: string;
   readonly use: string;
   readonly support: Support;
+  /** Why it is refused. */
+  readonly because?: string;
   /** Of one value, for the JSON Schema. */
   readonly json: JsonType | undefined;
   readonly isList: boolean;
@@ -64,8 +66,9 @@ export function ignored<V>(key: Key<V>): Key<V> {
   return withSupport(key, 'ignored');
 }
 
-export function refused<V>(key: Key<V>): Key<V> {
-  return withSupport(key, 'refused');
+/** `because` where there is more to say than that it is not there yet. */
+export function refused<V>(key: Key<V>, because?: string): Key<V> {
+  return { ...withSupport(key, 'refused'), ...(because !== undefined && { because }) };
 }
 
 /** As `key`, but some of its values are not heeded. */
@@ -222,7 +225,7 @@ function tellUnsupported(
     report.fail(
       'local/unsupported',
       setting.at,
-      `${what} is not supported here yet, and leaving it out would not be what was asked for`,
+      `${what} is not supported here${key.because === undefined ? ' yet' : ` (${key.because})`}, and leaving it out would not be what was asked for`,
       'remove it if the connection may do without',
     );
   } else report.warnOnce(what, setting.at, `${what} has no effect here yet`);

@@ -160,7 +160,10 @@ export class BackendQueue {
   /** Without the marks and interfaces that it is to have, an SA would carry other traffic than was asked for. */
   #admit({ name, kernel }: ChildSaParameters): void {
     if (kernel === undefined || this.#backend.features.kernelOptions === true) return;
-    const { priority: _, copyDf: __, copyEcn: ___, copyDscp: ____, icmpErrors: _____, ...choosing } = kernel;
+    const { priority: _, copyDf: __, copyEcn: ___, copyDscp: ____, icmpErrors: _____, ...rest } = kernel;
+    // Without a card that helps, the processor does the work.
+    const { offload, ...others } = rest;
+    const choosing = offload === 'auto' ? others : rest;
     if (Object.keys(choosing).length === 0) return;
     throw new Failed({
       code: 'local/unsupported',

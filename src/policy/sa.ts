@@ -99,6 +99,12 @@ export interface KernelOptions {
   readonly copyDscp?: 'out' | 'in' | 'yes' | 'no';
   /** ICMP errors are let through that are about traffic of the SA (RFC 4301 §6). */
   readonly icmpErrors?: boolean;
+  /** Only packets that leave by this interface are meant by the outbound policies. */
+  readonly device?: string;
+  /** What is forwarded into the SA passes by policies that drop otherwise. */
+  readonly forwardOut?: boolean;
+  /** What the network card shall do; `auto`: what it can. */
+  readonly offload?: 'crypto' | 'packet' | 'auto';
   /** The interface of our own making by which the traffic goes; with `routes` to the remote selectors. */
   readonly tunnelInterface?: {
     readonly kind: 'xfrm' | 'vti';

@@ -37,6 +37,18 @@ const CASES: Readonly<Record<string, Case>> = {
   'if-ids': { ...NET, mark: 'outer', settings: { ...GCM, if_id_in: '42', if_id_out: '0x2b' } },
   headers: { ...NET, settings: { ...GCM, copy_df: 'no', copy_ecn: 'no', copy_dscp: 'in' } },
   dscp: { ...NET, settings: { ...GCM, copy_dscp: 'no', policies: 'yes' } },
+  // Bound to an interface that none of it leaves by, so that none is sent.
+  forwarding: {
+    ...NET,
+    settings: {
+      esp_proposals: 'aes128gcm16-esn',
+      policies_fwd_out: 'yes',
+      hw_offload: 'auto',
+      replay_window: '4096',
+      interface: 'lo',
+    },
+    mark: 'outer',
+  },
   ipcomp: { ...NET, settings: { ...GCM, ipcomp: 'yes' }, compresses: true },
   'ipcomp-transport': {
     ...HOST,

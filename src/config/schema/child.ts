@@ -54,7 +54,11 @@ export const CHILD = {
     { transport_proxy: 'refused', iptfs: 'refused' },
   ),
   policies: one(boolean, 'yes', 'Install policies for the traffic selectors, and routes to them.'),
-  policies_fwd_out: refused(one(boolean, 'no', 'Install policies for forwarded outbound traffic.')),
+  policies_fwd_out: one(
+    boolean,
+    'no',
+    'Install policies that let forwarded traffic of the SA by where another policy drops it.',
+  ),
   dpd_action: one(
     choice(['clear', 'trap', 'restart', 'trap|restart'], {
       none: 'clear',
@@ -79,7 +83,7 @@ export const CHILD = {
   inactivity: one(time, '0s', 'Close the SA after this long without traffic; 0 never does.'),
   reqid: one(u32, '0', 'Fixed number that binds SAs to policies; 0 chooses one.'),
   priority: one(u32, '0', 'Fixed priority of the policies, lower first; 0 computes it from the selectors.'),
-  interface: refused(maybe(text, 'any', 'Interface that the policies are bound to.')),
+  interface: maybe(interfaceName, 'any', 'Interface that the outbound policies are bound to.'),
   mark_in: maybe(mark, 'none', 'Mark that packets coming in must have for the policies.'),
   mark_in_sa: one(boolean, 'no', 'Demand mark_in of the packets of the inbound SA too.'),
   mark_out: maybe(mark, 'none', 'Mark that packets going out must have for the policies and the SA.'),
@@ -102,7 +106,10 @@ export const CHILD = {
     'no',
     'Make routes to remote_ts through xfrm_interface or vti, for as long as the SA is there. charon has no such key.',
   ),
-  label: refused(maybe(text, 'none', 'Security label of the traffic.')),
+  label: refused(
+    maybe(text, 'none', 'Security label of the traffic.'),
+    'IKEv2 is spoken without labels, and SELinux contexts of SAs are not set',
+  ),
   label_mode: ignored(one(choice(['system', 'simple', 'selinux']), 'system', 'How labels are matched.')),
   tfc_padding: one(u32, '0', 'Pad ESP packets to at least this many octets.'),
   replay_window: one(
@@ -110,9 +117,14 @@ export const CHILD = {
     '128',
     'Packets that may come late; 0 turns the check off. charon has 32, too few where packets take several queues.',
   ),
-  per_cpu_sas: refused(one(text, 'no', 'One SA for each processor (RFC 9611).')),
-  hw_offload: ignored(
-    one(choice(['no', 'crypto', 'packet', 'auto', 'yes']), 'no', 'Let the network card do the work.'),
+  per_cpu_sas: refused(
+    one(text, 'no', 'One SA for each processor (RFC 9611).'),
+    'one SA carries the traffic of all processors',
+  ),
+  hw_offload: one(
+    choice(['no', 'crypto', 'packet', 'auto'], { yes: 'crypto' }),
+    'no',
+    'Let the network card do the work: of the cipher (crypto) or all of it (packet), without which the SA fails; auto takes the most that card and kernel can.',
   ),
   copy_df: one(boolean, 'yes', 'Copy the DF bit to the outer header.'),
   copy_ecn: one(boolean, 'yes', 'Copy the ECN bits to and from the outer header.'),

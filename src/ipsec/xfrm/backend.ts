@@ -1,4 +1,4 @@
-import { toHex } from '../../lib/bytes.ts';
+import { equal, toHex } from '../../lib/bytes.ts';
 import { formatIp, type IpAddress, isV4 } from '../../lib/ip.ts';
 import type { Instant } from '../../lib/time.ts';
 import { Failed, type Failure, type FailureCode } from '../../policy/failure.ts';
@@ -116,7 +116,10 @@ export class XfrmBackend implements IpsecBackend {
     );
     this.#addresses = virtualIps === false ? undefined : addresses;
     const inherited = isOnly ? this.#removeLeftovers(socket, routing, routes, addresses) : new Set<4 | 6>();
-    this.#kernel = new XfrmKernel(socket);
+    this.#kernel = new XfrmKernel(
+      socket,
+      local => routing.addresses().find(({ address }) => equal(address, local))?.index,
+    );
     this.#reservations = new Reservations(this.#kernel);
     this.#policies = new PolicyTable(this.#kernel);
     this.#routes = routes === false ? undefined : new SourceRoutes({ ...routes, routing, inherited });
@@ -223,7 +226,7 @@ export class XfrmBackend implements IpsecBackend {
     if (this.#standing.has(policy.id))
       throw refusal('kernel/install', `a policy with the number ${policy.id} is installed already`);
     attempt(`installing a ${policy.kind} policy`, () => {
-      this.#policies.set(standing(policy.id), standingPolicies(policy));
+      this.#policies.set(standing(policy.id), standingPolicies(policy, this.#deviceOf(policy)));
       this.#standing.add(policy.id);
       if (policy.kind === 'trap') this.#setRoutes(standing(policy.id), { ...policy, peer: policy.remote });
     });
@@ -329,8 +332,20 @@ export class XfrmBackend implements IpsecBackend {
   }
 
   #setOutboundPolicies(sa: ChildSaParameters): void {
-    this.#policies.set(`${sa.id} out`, outboundPolicies(sa));
+    this.#policies.set(`${sa.id} out`, outboundPolicies(sa, this.#deviceOf(sa)));
     this.#setRoutes(`${sa.id}`, { ...sa, peer: sa.path.remote.address });
+  }
+
+  /** Throws Failed where there is no such interface. */
+  #deviceOf({ kernel }: Pick<ChildSaParameters, 'kernel'>): number | undefined {
+    if (kernel?.device === undefined) return undefined;
+    const index = this.#interfaces.indexOf(kernel.device);
+    if (index !== undefined) return index;
+    throw new Failed({
+      code: 'kernel/install',
+      summary: `there is no interface ${kernel.device}, to which the policies shall be bound`,
+      remedy: 'set interface to one that `ip link` shows, or leave it out',
+    });
   }
 
   /** Forwarded packets do without: what keeps the routes out must not keep the SA out. */

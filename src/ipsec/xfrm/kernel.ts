@@ -1,9 +1,12 @@
+import { formatIp, type IpAddress } from '../../lib/ip.ts';
 import { Malformed } from '../../lib/reader.ts';
+import { Failed } from '../../policy/failure.ts';
 import type { ChildSaParameters, Mark, Path } from '../../policy/sa.ts';
 import { SystemFailure } from '../../sys/failure.ts';
 import type { NetlinkMessage } from '../../sys/netlink/message.ts';
 import type { NetlinkSocket } from '../../sys/netlink/socket.ts';
 import { type KernelProtocol, Message } from './numbers.ts';
+import { type Offload, offloadsOf } from './offload.ts';
 import { DIRECTION, encodePolicy, encodePolicyId, type PolicyAction, type PolicyId } from './policy.ts';
 import type { PolicyStore } from './policy-table.ts';
 import { sealOfPolicy } from './seal.ts';
@@ -26,10 +29,16 @@ import {
 /** The kernel's IPsec by its messages, one call each. All throw SystemFailure. */
 export class XfrmKernel implements PolicyStore {
   readonly #socket: Pick<NetlinkSocket, 'request'>;
+  readonly #interfaceOf: (address: IpAddress) => number | undefined;
   #policies = 0;
 
-  constructor(socket: Pick<NetlinkSocket, 'request'>) {
+  /** `interfaceOf` answers the index of the interface that has an address. */
+  constructor(
+    socket: Pick<NetlinkSocket, 'request'>,
+    interfaceOf: (address: IpAddress) => number | undefined = () => undefined,
+  ) {
     this.#socket = socket;
+    this.#interfaceOf = interfaceOf;
   }
 
   /** Reserves an SPI by a state that is not complete yet, for half a minute unless the system says otherwise. */
@@ -99,7 +108,25 @@ export class XfrmKernel implements PolicyStore {
 
   update(id: PolicyId, action: PolicyAction): void {
     const index = sealOfPolicy(++this.#policies, DIRECTION[id.direction]);
-    this.#socket.request({ type: Message.UPDPOLICY, body: encodePolicy(id, action, index) });
+    const put = (offload?: Offload): void => {
+      const body = encodePolicy(id, action, index, offload);
+      this.#socket.request({ type: Message.UPDPOLICY, body });
+    };
+    // The kernel itself enforces those of the forward direction.
+    const card =
+      action.offload === undefined || id.direction === 'fwd'
+        ? undefined
+        : this.#interfaceOf(action.offload.local);
+    if (card === undefined) {
+      put();
+      return;
+    }
+    try {
+      put({ index: card, packet: true });
+    } catch (error) {
+      if (action.offload?.wanted !== 'auto' || !(error instanceof SystemFailure)) throw error;
+      put();
+    }
   }
 
   delete(id: PolicyId): void {
@@ -110,11 +137,43 @@ export class XfrmKernel implements PolicyStore {
     const compression = compressionState(sa, inbound);
     if (compression !== undefined) this.#put(encodeCompression(sa, inbound, compression), reserved);
     try {
-      this.#put(encodeState(sa, inbound), reserved);
+      this.#offloaded(sa, inbound, offload => this.#put(encodeState(sa, inbound, offload), reserved));
     } catch (error) {
       if (compression !== undefined) this.deleteState(compression, stateMark(sa, inbound));
       throw error;
     }
+  }
+
+  /** What the card cannot do the kernel refuses, or does itself without a word. */
+  #offloaded(sa: ChildSaParameters, inbound: boolean, put: (offload: Offload | undefined) => void): void {
+    const wanted = sa.kernel?.offload;
+    if (wanted === undefined) {
+      put(undefined);
+      return;
+    }
+    const index = this.#interfaceOf(sa.path.local.address);
+    let refusal: SystemFailure | undefined;
+    for (const offload of offloadsOf(wanted, index)) {
+      try {
+        put(offload);
+        refusal = undefined;
+        break;
+      } catch (error) {
+        if (!(error instanceof SystemFailure)) throw error;
+        refusal = error;
+      }
+    }
+    if (wanted === 'auto' && refusal !== undefined) throw refusal;
+    const state = inbound ? inboundState(sa) : outboundState(sa);
+    const mark = stateMark(sa, inbound);
+    if (wanted === 'auto' || (refusal === undefined && this.getState(state, mark)?.offloaded === true))
+      return;
+    if (refusal === undefined) this.deleteState(state, mark);
+    throw new Failed({
+      code: 'kernel/install',
+      summary: `the network card with the address ${formatIp(sa.path.local.address)} cannot do what hw_offload = ${wanted} asks of it: ${refusal === undefined ? 'it has no such function' : (refusal.detail ?? refusal.code)}`,
+      remedy: 'set hw_offload = auto, or leave it out',
+    });
   }
 
   #put(body: Uint8Array, reserved: boolean): void {

@@ -32,6 +32,7 @@ export const Attribute = {
   TFCPAD: 22,
   REPLAY_ESN_VAL: 23,
   SA_EXTRA_FLAGS: 24,
+  OFFLOAD_DEV: 28,
   SET_MARK: 29,
   SET_MARK_MASK: 30,
   IF_ID: 31,

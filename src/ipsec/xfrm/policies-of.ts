@@ -1,4 +1,4 @@
-import type { ChildSaParameters, IpsecMode, KernelOptions, StandingPolicy } from '../../policy/sa.ts';
+import type { ChildSaParameters, IpsecMode, StandingPolicy } from '../../policy/sa.ts';
 import type { PolicyAction, PolicyTemplate } from './policy.ts';
 import type { WantedPolicy } from './policy-table.ts';
 import { type PolicyClass, priorityOf } from './priority.ts';
@@ -26,7 +26,7 @@ export function inboundPolicies(sa: ChildSaParameters): readonly WantedPolicy[] 
         ...(kernel?.markIn !== undefined && { mark: kernel.markIn }),
         ...(kernel?.interfaceIn !== undefined && { interface: kernel.interfaceIn }),
       },
-      action: actionOf(kernel, selector, templates),
+      action: actionOf(sa, selector, templates),
     })),
   );
 }
@@ -35,9 +35,12 @@ function inboundDirections(mode: IpsecMode): readonly ('in' | 'fwd')[] {
   return mode === 'transport' ? ['in'] : ['in', 'fwd'];
 }
 
-/** On the way out, by the very SA: of several with one reqid the kernel would choose for itself. */
-export function outboundPolicies(sa: ChildSaParameters): readonly WantedPolicy[] {
-  const { path, spiOut, ipcomp, kernel } = sa;
+/**
+ * On the way out, by the very SA: of several with one reqid the kernel would choose for itself. `device` is the index of
+ * the interface that they are bound to.
+ */
+export function outboundPolicies(sa: ChildSaParameters, device?: number): readonly WantedPolicy[] {
+  const { path, mode, spiOut, ipcomp, kernel } = sa;
   const templates = templatesOf(sa, {
     spi: spiOut,
     cpi: ipcomp?.cpiOut ?? 0,
@@ -45,15 +48,21 @@ export function outboundPolicies(sa: ChildSaParameters): readonly WantedPolicy[]
     source: path.local.address,
     destination: path.remote.address,
   });
-  return kernelSelectors(sa.localTs, sa.remoteTs).map(selector => ({
-    id: {
-      direction: 'out',
-      selector,
-      ...(kernel?.markOut !== undefined && { mark: kernel.markOut }),
-      ...(kernel?.interfaceOut !== undefined && { interface: kernel.interfaceOut }),
-    },
-    action: actionOf(kernel, selector, templates),
-  }));
+  const scope = {
+    ...(kernel?.markOut !== undefined && { mark: kernel.markOut }),
+    ...(kernel?.interfaceOut !== undefined && { interface: kernel.interfaceOut }),
+    ...(device !== undefined && { device }),
+  };
+  return kernelSelectors(sa.localTs, sa.remoteTs).flatMap(selector => {
+    const out = {
+      id: { direction: 'out', selector, ...scope },
+      action: actionOf(sa, selector, templates, device),
+    } as const;
+    if (kernel?.forwardOut !== true || mode === 'transport') return [out];
+    // It asks for no protection, which the packets will get later, and gives way to one for what comes in.
+    const priority = kernel.priority ?? priorityOf(selector, 'routed', device);
+    return [out, { id: { ...out.id, direction: 'fwd' }, action: { priority } } as const];
+  });
 }
 
 /** Compression happens first and makes the tunnel, if it is one; what protects the packet then is in transport mode. */
@@ -77,19 +86,23 @@ function templatesOf(
 }
 
 function actionOf(
-  kernel: KernelOptions | undefined,
+  { kernel, path }: ChildSaParameters,
   selector: KernelSelector,
   templates: readonly PolicyTemplate[],
+  device?: number,
 ): PolicyAction {
   return {
-    priority: kernel?.priority ?? priorityOf(selector, 'default'),
+    priority: kernel?.priority ?? priorityOf(selector, 'default', device),
     templates,
+    ...((kernel?.offload === 'packet' || kernel?.offload === 'auto') && {
+      offload: { wanted: kernel.offload, local: path.local.address },
+    }),
     ...(kernel?.icmpErrors === true && { icmpErrors: true }),
   };
 }
 
 /** A trap catches what goes out, and what comes in without protection; an exception holds in all directions. */
-export function standingPolicies(policy: StandingPolicy): readonly WantedPolicy[] {
+export function standingPolicies(policy: StandingPolicy, device?: number): readonly WantedPolicy[] {
   const { kind, localTs, remoteTs, kernel } = policy;
   const wanted = (
     direction: 'in' | 'out' | 'fwd',
@@ -99,14 +112,16 @@ export function standingPolicies(policy: StandingPolicy): readonly WantedPolicy[
   ): WantedPolicy => {
     const mark = direction === 'out' ? kernel?.markOut : kernel?.markIn;
     const own = direction === 'out' ? kernel?.interfaceOut : kernel?.interfaceIn;
+    const by = direction === 'out' ? device : undefined;
     return {
       id: {
         direction,
         selector,
         ...(mark !== undefined && { mark }),
         ...(own !== undefined && { interface: own }),
+        ...(by !== undefined && { device: by }),
       },
-      action: { ...action, priority: kernel?.priority ?? priorityOf(selector, className) },
+      action: { ...action, priority: kernel?.priority ?? priorityOf(selector, className, by) },
     };
   };
   const selectors = kernelSelectors(localTs, remoteTs);

@@ -160,3 +160,19 @@ test('traps, below the SA, exceptions and drops hold in all directions', () => {
   assert.equal(policyKey(out.id), policyKey(trap.id));
   assert.ok(out.action.priority < trap.action.priority);
 });
+
+test('policies bound to an interface, and one that lets forwarded traffic by', () => {
+  const sa = sampleSa({ kernel: { forwardOut: true, device: 'eth0' } });
+  const [out, forward, ...others] = outboundPolicies(sa, 7);
+  assert.ok(out !== undefined && forward !== undefined && others.length === 0);
+  assert.equal(encodePolicy(out.id, out.action)[48], 7);
+  assert.equal(encodePolicyId(out.id)[48], 7);
+  assert.deepEqual([forward.id.direction, forward.action.templates], ['fwd', undefined]);
+  assert.ok(out.action.priority < forward.action.priority, 'it would hide a policy of its own direction');
+  // Before what drops, after what has templates.
+  const [unbound] = outboundPolicies(sampleSa());
+  assert.equal(out.action.priority, (unbound?.action.priority ?? 0) - 2);
+  assert.notEqual(policyKey(out.id), policyKey(unbound?.id ?? out.id));
+  assert.equal(outboundPolicies({ ...sa, mode: 'transport' }, 7).length, 1);
+  assert.deepEqual(inboundPolicies(sa), inboundPolicies(sampleSa()));
+});

@@ -3,6 +3,7 @@ import type { IpsecMode, Mark } from '../../policy/sa.ts';
 import { NetlinkWriter } from '../../sys/netlink/writer.ts';
 import { domainOf, familyOf } from '../../sys/socket-address.ts';
 import { Attribute, Direction, INFINITE, type KernelProtocol, Mode, Protocol } from './numbers.ts';
+import { type Offload, writeOffload } from './offload.ts';
 import { type KernelSelector, selectorKey, writeAddress, writeSelector } from './selector.ts';
 import { writeMark } from './state.ts';
 
@@ -13,6 +14,8 @@ export interface PolicyId {
   readonly mark?: Mark;
   /** XFRM interface. */
   readonly interface?: number;
+  /** Index of the interface that packets leave by. */
+  readonly device?: number;
 }
 
 /** What is done with the packets that fit. */
@@ -23,6 +26,8 @@ export interface PolicyAction {
   readonly icmpErrors?: boolean;
   /** Which SAs have to have protected them, or will, the innermost first; without any they pass in clear. */
   readonly templates?: readonly PolicyTemplate[];
+  /** Cards that take whole packets look their policies up themselves: that of the interface with the address. */
+  readonly offload?: { readonly wanted: 'packet' | 'auto'; readonly local: IpAddress };
 }
 
 export interface PolicyTemplate {
@@ -44,14 +49,14 @@ const BLOCK = 1;
 const POLICY_FLAG_ICMP = 2;
 const ALL_ALGORITHMS = 0xffff_ffff;
 
-export function policyKey({ direction, selector, mark, interface: own }: PolicyId): string {
-  return `${direction} ${selectorKey(selector)} ${mark?.value ?? 0}&${mark?.mask ?? 0} ${own ?? 0}`;
+export function policyKey({ direction, selector, mark, interface: own, device }: PolicyId): string {
+  return `${direction} ${selectorKey(selector)} ${mark?.value ?? 0}&${mark?.mask ?? 0} ${own ?? 0} ${device ?? 0}`;
 }
 
 /** The body of XFRM_MSG_UPDPOLICY: struct xfrm_userpolicy_info and its template. With `index` 0 the kernel chooses one. */
-export function encodePolicy(id: PolicyId, action: PolicyAction, index = 0): Uint8Array {
+export function encodePolicy(id: PolicyId, action: PolicyAction, index = 0, offload?: Offload): Uint8Array {
   const writer = new NetlinkWriter();
-  writeSelector(writer, id.selector);
+  writeSelector(writer, id.selector, id.device);
   // Octets and packets without limit; seconds: zero is none. Then what passed so far, which is the kernel's.
   writer.u64(INFINITE).u64(INFINITE).u64(INFINITE).u64(INFINITE).zeros(32).zeros(32);
   writer.u32(action.priority).u32(index);
@@ -66,13 +71,14 @@ export function encodePolicy(id: PolicyId, action: PolicyAction, index = 0): Uin
       for (const template of templates) writeTemplate(inner, template);
     });
   writeScope(writer, id);
+  if (offload !== undefined) writeOffload(writer, offload, false);
   return writer.finish();
 }
 
 /** The body of XFRM_MSG_DELPOLICY: struct xfrm_userpolicy_id. */
 export function encodePolicyId(id: PolicyId): Uint8Array {
   const writer = new NetlinkWriter();
-  writeSelector(writer, id.selector);
+  writeSelector(writer, id.selector, id.device);
   writer.u32(0).u8(DIRECTION[id.direction]).zeros(3);
   writeScope(writer, id);
   return writer.finish();

@@ -15,15 +15,16 @@ const CLASS: Readonly<Record<PolicyClass, number>> = {
 /**
  * A policy's priority, lower first: the narrower in addresses, protocol and ports, the earlier it is found. The same
  * numbers as strongSwan's, so that policies of both fit together: bits of prefixes from bit 9, protocol at 8, bits of
- * port masks from 2, and the last bit tells a trap from the SA's own policy.
+ * port masks from 2, an interface at 1, and the last bit tells a trap from the SA's own policy.
  */
-export function priorityOf(selector: KernelSelector, kind: PolicyClass): number {
+export function priorityOf(selector: KernelSelector, kind: PolicyClass, device?: number): number {
   const { source, destination, protocol, sourcePort, destinationPort } = selector;
   return (
     CLASS[kind] -
     ((source.length + destination.length) << 9) -
     (protocol === 0 ? 0 : 1 << 8) -
     ((bits(sourcePort.mask) + bits(destinationPort.mask)) << 2) -
+    (device === undefined ? 0 : 1 << 1) -
     (kind === 'routed' ? 0 : 1)
   );
 }

@@ -146,8 +146,8 @@ export function selectorKey(selector: KernelSelector): string {
     .join(' ');
 }
 
-/** Writes a struct xfrm_selector; `interfaceIndex` 0 is any. */
-export function writeSelector(writer: NetlinkWriter, selector: KernelSelector): void {
+/** Writes a struct xfrm_selector; `device`, the index of an interface, 0 is any. */
+export function writeSelector(writer: NetlinkWriter, selector: KernelSelector, device = 0): void {
   const { source, destination, protocol, sourcePort, destinationPort } = selector;
   writeAddress(writer, destination.address);
   writeAddress(writer, source.address);
@@ -156,8 +156,8 @@ export function writeSelector(writer: NetlinkWriter, selector: KernelSelector): 
   writer.u16(domainOf(familyOf(source.address)));
   writer.u8(destination.length).u8(source.length);
   writer.u8(protocol).zeros(3);
-  // Interface and user: any.
-  writer.u32(0).u32(0);
+  // User: any.
+  writer.u32(device).u32(0);
 }
 
 /** xfrm_address_t: 16 octets, an IPv4 address in the first four. */

@@ -13,6 +13,7 @@ import { NetlinkWriter } from '../../sys/netlink/writer.ts';
 import { AF_INET, domainOf, familyOf } from '../../sys/socket-address.ts';
 import { writeAlgorithms, writeCompression } from './algorithms.ts';
 import { Attribute, INFINITE, type KernelProtocol, Mode, Protocol } from './numbers.ts';
+import { type Offload, writeOffload } from './offload.ts';
 import { sealOfState } from './seal.ts';
 import {
   type KernelSelector,
@@ -71,7 +72,7 @@ export function compressionState(sa: ChildSaParameters, inbound: boolean): Kerne
 }
 
 /** The body of XFRM_MSG_NEWSA and XFRM_MSG_UPDSA. It holds keys: to be wiped. Throws Failed. */
-export function encodeState(sa: ChildSaParameters, inbound: boolean): Uint8Array {
+export function encodeState(sa: ChildSaParameters, inbound: boolean, offload?: Offload): Uint8Array {
   const state = inbound ? inboundState(sa) : outboundState(sa);
   const { algorithms, replayWindow } = sa;
   const window = inbound ? inboundWindow(replayWindow, algorithms.esn) : algorithms.esn ? 1 : 0;
@@ -100,6 +101,7 @@ export function encodeState(sa: ChildSaParameters, inbound: boolean): Uint8Array
   if (!inbound && (kernel?.copyDscp === 'in' || kernel?.copyDscp === 'no'))
     writer.attributeU32(Attribute.SA_EXTRA_FLAGS, EXTRA_FLAG_DONT_ENCAP_DSCP);
   writeScope(writer, sa, inbound);
+  if (offload !== undefined) writeOffload(writer, offload, inbound);
   return writer.finish();
 }
 
@@ -249,6 +251,8 @@ export interface StateReport extends KernelState {
   readonly packets: bigint;
   /** Milliseconds since the epoch; kernels before 6.2 do not say. */
   readonly lastUsed: number | undefined;
+  /** A network card helps. */
+  readonly offloaded: boolean;
 }
 
 const PROTOCOL_OF: Readonly<Record<number, KernelProtocol>> = {
@@ -270,6 +274,7 @@ export function readState(body: Uint8Array, attributesAt = STATE_LENGTH): StateR
     source: body.slice(SOURCE_AT, SOURCE_AT + length),
     bytes: view.getBigUint64(CURRENT_AT, true),
     packets: view.getBigUint64(CURRENT_AT + 8, true),
+    offloaded: attributes.has(Attribute.OFFLOAD_DEV),
     lastUsed:
       used !== undefined && used.length >= 8
         ? Number(new DataView(used.buffer, used.byteOffset).getBigUint64(0, true)) * 1000
@@ -331,6 +336,7 @@ const KEPT: readonly number[] = [
   Attribute.SA_EXTRA_FLAGS,
   Attribute.TFCPAD,
   Attribute.IF_ID,
+  Attribute.OFFLOAD_DEV,
 ];
 /** Sequence numbers go on where they were, or the peer takes what follows for replays; so do counters and their limits. */
 const COUNTED: readonly number[] = [Attribute.LTIME_VAL, Attribute.REPLAY_VAL, Attribute.REPLAY_ESN_VAL];

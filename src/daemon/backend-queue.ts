@@ -7,6 +7,7 @@ import { Failed, type Failure } from '../policy/failure.ts';
 import type { ChildSaParameters, ChildSaUsage, Path } from '../policy/sa.ts';
 import { tunnelInterfaces } from '../policy/tunnel-interface.ts';
 import { failureOf } from './failure-of.ts';
+import { needsKernel } from './unheeded.ts';
 
 type BackendQuestion = Exclude<Question, { kind: 'resolve' | 'lease' }>;
 type BackendCommand = Exclude<Command, { kind: 'release-lease' }>;
@@ -160,11 +161,7 @@ export class BackendQueue {
   /** Without the marks and interfaces that it is to have, an SA would carry other traffic than was asked for. */
   #admit({ name, kernel }: ChildSaParameters): void {
     if (kernel === undefined || this.#backend.features.kernelOptions === true) return;
-    const { priority: _, copyDf: __, copyEcn: ___, copyDscp: ____, icmpErrors: _____, ...rest } = kernel;
-    // Without a card that helps, the processor does the work.
-    const { offload, ...others } = rest;
-    const choosing = offload === 'auto' ? others : rest;
-    if (Object.keys(choosing).length === 0) return;
+    if (!needsKernel(kernel)) return;
     throw new Failed({
       code: 'local/unsupported',
       summary: `"${name}" asks for marks, interfaces or no policies, which the ${this.#backend.name} back end does not have`,

@@ -16,6 +16,8 @@ test('what a back end cannot heed is named once when it is loaded', () => {
           children: {
             plain: {},
             idle: { copy_dscp: 'in', priority: '7', mark_out: '5', if_id_in: '3' },
+            card: { hw_offload: 'auto', ipcomp: 'yes' },
+            cards: { hw_offload: 'packet', interface: 'eth0' },
             ah: { ah_proposals: 'sha256', mode: 'beet' },
             lan: { mode: 'pass', start_action: 'trap' },
           },
@@ -32,6 +34,8 @@ test('what a back end cannot heed is named once when it is loaded', () => {
   assert.deepEqual(told, [
     'priority, copy_dscp of gw/idle has no effect with the userspace back end',
     'gw/idle cannot come up: the userspace back end has no mark_out, if_id_in',
+    'ipcomp of gw/card has no effect with the userspace back end',
+    'gw/cards cannot come up: the userspace back end has no interface, hw_offload',
     'gw/ah cannot come up: beet mode is not to be had with the userspace back end',
     'gw/ah cannot come up: AH is not to be had with the userspace back end',
   ]);

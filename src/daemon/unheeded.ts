@@ -1,4 +1,5 @@
 import type { Connection } from '../policy/connection.ts';
+import type { KernelConfig } from '../policy/kernel-config.ts';
 import type { BackendFeatures, KernelOptions } from '../policy/sa.ts';
 
 /** What only the kernel's own IPsec can heed, by the keys that set it; what it leaves undone elsewhere. */
@@ -16,8 +17,18 @@ const OPTIONS: Readonly<Record<keyof KernelOptions, readonly [key: string, harml
   setMarkOut: ['set_mark_out', false],
   interfaceIn: ['if_id_in', false],
   interfaceOut: ['if_id_out', false],
-  tunnelInterface: ['interface', false],
+  tunnelInterface: ['xfrm_interface or vti', false],
+  device: ['interface', false],
+  forwardOut: ['policies_fwd_out', true],
+  offload: ['hw_offload', false],
 };
+
+/** Whether an SA would carry other traffic than was asked for where these are not heeded. */
+export function needsKernel(kernel: KernelOptions): boolean {
+  return Object.entries(OPTIONS).some(
+    ([field, [, harmless]]) => !harmless && isAsked(kernel, field as keyof KernelOptions),
+  );
+}
 
 /** One sentence for each thing that the children of `connections` ask of a back end with `features` in vain. */
 function unheeded(
@@ -36,10 +47,12 @@ function unheeded(
         found.push(
           `${of} cannot come up: ${protocol.toUpperCase()} is not to be had with the ${name} back end`,
         );
+      if (child.ipcomp === true && features.ipcomp !== true)
+        found.push(`ipcomp of ${of} has no effect with the ${name} back end`);
       if (features.kernelOptions === true || kernel === undefined) return found;
       const keys = (harmless: boolean): string =>
         Object.entries(OPTIONS)
-          .filter(([field, row]) => row[1] === harmless && kernel[field as keyof KernelOptions] !== undefined)
+          .filter(([field, row]) => row[1] === harmless && isAsked(kernel, field as keyof KernelOptions))
           .map(([, [key]]) => key)
           .join(', ');
       const [idle, needed] = [keys(true), keys(false)];
@@ -48,6 +61,11 @@ function unheeded(
       return found;
     }),
   );
+}
+
+/** Without a card that helps, the processor does the work. */
+function isAsked(kernel: KernelConfig | KernelOptions, field: keyof KernelOptions): boolean {
+  return kernel[field] !== undefined && !(field === 'offload' && kernel.offload === 'auto');
 }
 
 /** Tells of what connections ask in vain, each thing once while the daemon runs. */

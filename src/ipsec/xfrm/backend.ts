@@ -1,4 +1,4 @@
-import { equal, toHex } from '../../lib/bytes.ts';
+import { equal } from '../../lib/bytes.ts';
 import { formatIp, type IpAddress, isV4 } from '../../lib/ip.ts';
 import type { Instant } from '../../lib/time.ts';
 import { Failed, type Failure, type FailureCode } from '../../policy/failure.ts';
@@ -21,6 +21,7 @@ import { interfaceFor, VirtualAddresses } from '../virtual-addresses.ts';
 import { type KernelEvent, readEvent } from './event.ts';
 import { kernelFailure } from './failure.ts';
 import { type Installed, installedOf, spendKeys } from './installed.ts';
+import { InstalledSas } from './installed-sas.ts';
 import { XfrmKernel } from './kernel.ts';
 import { removeLeftovers } from './leftovers.ts';
 import { Group } from './numbers.ts';
@@ -30,7 +31,7 @@ import { PolicyTable } from './policy-table.ts';
 import { probe } from './probe.ts';
 import { Reservations } from './reservations.ts';
 import { type Routed, SourceRoutes } from './source-routes.ts';
-import { inboundState, type KernelState, LARGEST_WINDOW, outboundState, stateMark } from './state.ts';
+import { inboundState, LARGEST_WINDOW, outboundState, stateMark } from './state.ts';
 import { counted } from './traffic.ts';
 import { TunnelInterfaces } from './tunnel-interfaces.ts';
 
@@ -71,12 +72,6 @@ export function openXfrmBackend(options: XfrmOptions = {}): XfrmBackend {
   }
 }
 
-type NamedState = Pick<KernelState, 'spi' | 'protocol' | 'destination'>;
-
-function stateKey({ protocol, spi, destination }: NamedState): string {
-  return `${protocol} ${spi} ${toHex(destination)}`;
-}
-
 export class XfrmBackend implements IpsecBackend {
   readonly name = 'xfrm';
   readonly features: BackendFeatures = {
@@ -97,9 +92,7 @@ export class XfrmBackend implements IpsecBackend {
   readonly #release: () => void;
   readonly #onWarning: (text: string) => void;
   readonly #now: () => Instant;
-  readonly #sas = new Map<number, Installed>();
-  /** Which SA a state of the kernel belongs to, by `stateKey`. */
-  readonly #owners = new Map<string, number>();
+  readonly #sas = new InstalledSas();
   readonly #standing = new Set<number>();
   readonly #reservations: Reservations;
   #onEvent: (event: BackendEvent) => void = () => {};
@@ -158,8 +151,7 @@ export class XfrmBackend implements IpsecBackend {
     const installed = installedOf(sa, outbound);
     attempt(`installing the SA "${sa.name}"`, () => {
       this.#kernel.addInbound(sa, this.#reservations.take(sa));
-      this.#sas.set(sa.id, installed);
-      this.#own(sa);
+      this.#sas.add(installed);
       try {
         if (withPolicies(sa)) this.#policies.set(`${sa.id} in`, inboundPolicies(sa));
         if (outbound) this.#addOutbound(installed);
@@ -197,9 +189,7 @@ export class XfrmBackend implements IpsecBackend {
       if (!this.#kernel.moveState(before, path, udpEncapsulation, true))
         throw refusal('kernel/expired', `the SA "${before.name}" is not in the kernel any more`);
       if (installed.outbound) this.#kernel.moveState(before, path, udpEncapsulation, false);
-      installed.parameters = { ...before, path, udpEncapsulation };
-      this.#disown(before);
-      this.#own(installed.parameters);
+      this.#sas.change(installed, { ...before, path, udpEncapsulation });
       if (!withPolicies(before)) return;
       this.#policies.set(`${id} in`, inboundPolicies(installed.parameters));
       if (installed.outbound) this.#setOutboundPolicies(installed.parameters);
@@ -266,7 +256,7 @@ export class XfrmBackend implements IpsecBackend {
     if (this.#closed) return;
     this.#events.close();
     for (const id of [...this.#standing]) await this.#anyhow(() => this.removePolicy(id));
-    for (const id of [...this.#sas.keys()]) await this.#anyhow(() => this.remove(id));
+    for (const id of this.#sas.ids) await this.#anyhow(() => this.remove(id));
     await this.#anyhow(() => this.#reservations.releaseAll());
     await this.#anyhow(() => this.#routes?.close());
     await this.#anyhow(() => {
@@ -306,9 +296,9 @@ export class XfrmBackend implements IpsecBackend {
 
   #admit(sa: ChildSaParameters): void {
     const { id, replayWindow } = sa;
-    if (this.#sas.has(id))
+    if (this.#sas.get(id) !== undefined)
       throw refusal('kernel/install', `an SA with the number ${id} is installed already`);
-    if (this.#owners.has(stateKey(inboundState(sa))))
+    if (this.#sas.ownerOf(inboundState(sa)) !== undefined)
       throw refusal('kernel/install', `the SPI ${sa.spiIn.toString(16)} is in use already`);
     if (replayWindow > LARGEST_WINDOW)
       throw refusal(
@@ -383,8 +373,7 @@ export class XfrmBackend implements IpsecBackend {
   #take(installed: Installed): void {
     const sa = installed.parameters;
     clearInterval(installed.notice);
-    this.#sas.delete(sa.id);
-    this.#disown(sa);
+    this.#sas.delete(installed);
     spendKeys(installed);
     this.#takeOutbound(installed);
     this.#policies.clear(`${sa.id} in`);
@@ -429,7 +418,7 @@ export class XfrmBackend implements IpsecBackend {
   }
 
   #expire({ state, hard }: Extract<KernelEvent, { kind: 'expire' }>): void {
-    const installed = this.#ownerOf(state);
+    const installed = this.#sas.ownerOf(state);
     if (installed === undefined || installed.hard || (installed.soft && !hard)) return;
     // Both directions reach their limits; once is enough.
     if (hard) installed.hard = true;
@@ -438,24 +427,10 @@ export class XfrmBackend implements IpsecBackend {
   }
 
   #remap({ spi, destination, address, port }: Extract<KernelEvent, { kind: 'mapping' }>): void {
-    const sa = this.#ownerOf({ spi, destination, protocol: 'esp' })?.parameters;
+    const sa = this.#sas.ownerOf({ spi, destination, protocol: 'esp' })?.parameters;
     if (sa === undefined || sa.spiIn !== spi) return;
     const path = { local: sa.path.local, remote: { address, port } };
     this.#onEvent({ kind: 'mapping', id: sa.id, path });
-  }
-
-  #ownerOf(state: NamedState): Installed | undefined {
-    const id = this.#owners.get(stateKey(state));
-    return id === undefined ? undefined : this.#sas.get(id);
-  }
-
-  #own(sa: ChildSaParameters): void {
-    for (const state of [inboundState(sa), outboundState(sa)]) this.#owners.set(stateKey(state), sa.id);
-  }
-
-  #disown(sa: ChildSaParameters): void {
-    for (const key of [inboundState(sa), outboundState(sa)].map(stateKey))
-      if (this.#owners.get(key) === sa.id) this.#owners.delete(key);
   }
 
   #ready(): void {

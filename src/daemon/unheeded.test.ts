@@ -45,6 +45,7 @@ test('what a back end cannot heed is named once when it is loaded', () => {
     modes: ['tunnel', 'beet'],
     protocols: ['esp', 'ah'],
     kernelOptions: true,
+    ipcomp: true,
   } as const;
   unheededTeller({ name: 'kernel', features: everything }, text => void all.push(text))(connections);
   assert.deepEqual(all, []);

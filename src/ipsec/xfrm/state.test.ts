@@ -271,6 +271,7 @@ test('what the kernel reports is read, with the last use where it says it', () =
     bytes: 60n,
     packets: 2n,
     lastUsed: undefined,
+    offloaded: false,
   };
   assert.deepEqual(readState(REPORT), report);
   const used = hex(`${toHex(REPORT)} 0c00 0f00 054a026b00000000`);

@@ -5,6 +5,7 @@ import { withOpenssl } from '../crypto/node/openssl.ts';
 import { nodeProvider } from '../crypto/node/provider.ts';
 import type { CryptoProvider } from '../crypto/provider.ts';
 import { parseIp } from '../lib/ip.ts';
+import { watchNetwork } from '../net/network-watch.ts';
 import { Failed } from '../policy/failure.ts';
 import { systemCalls } from '../sys/system-calls.ts';
 import { type BackendName, openPlane, type Plane } from './back-ends.ts';
@@ -135,7 +136,9 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
     closing.push(async () => inactivity.close());
     // The last of them are begun by the end of the gateway.
     closing.push(() => updown.settled());
+    const unwatch = watchNetwork(() => plane.backend.networkChanged?.());
     closing.push(() => gateway.close(FAREWELL));
+    closing.push(async () => unwatch());
     const facts = factsOf(options, plane, startedAt);
     const [history, counters, handshakes, failures] = [
       new History(),

@@ -55,6 +55,8 @@ export interface IpsecBackend {
    * cannot have them.
    */
   setInterfaces?(wanted: readonly TunnelInterface[]): readonly Failure[];
+  /** Addresses or routes of the host are others than before. Absent where nothing depends on them. */
+  networkChanged?(): void;
   /** Called for what happens without being asked; one listener. */
   onEvent(listener: (event: BackendEvent) => void): void;
   /** Removes all that was installed. */

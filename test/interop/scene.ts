@@ -64,6 +64,7 @@ export class Scene implements AsyncDisposable {
   cygnet!: Cygnet;
   charon!: Charon;
   alice = '';
+  #router = { namespace: '', device: '' };
   bob = '';
 
   private constructor(options: Partial<PeerOptions>) {
@@ -139,21 +140,34 @@ export class Scene implements AsyncDisposable {
     if (process.env['CYGNET_KERNEL'] === 'uml') {
       const [address = ''] = outside.split('/');
       const found = await mustRun('ip', ['-n', router, '-o', 'addr', 'show', 'to', address]);
-      const device = /^\d+: (\S+)/.exec(found)?.[1] ?? '';
-      const tc = (...args: string[]) => mustRun('ip', ['netns', 'exec', router, 'tc', ...args]);
-      await tc('qdisc', 'add', 'dev', device, 'clsact');
-      for (const [way, from, to] of [
-        ['egress', '192.168.9.2/32', address],
-        ['ingress', `${address}/32`, '192.168.9.2'],
-      ] as const) {
-        const filter = ['filter', 'add', 'dev', device, way, 'protocol', 'ip', 'matchall'];
-        await tc(...filter, 'action', 'nat', way, from, to);
-      }
+      this.#router = { namespace: router, device: /^\d+: (\S+)/.exec(found)?.[1] ?? '' };
+      await this.#translate(address);
       return;
     }
     const masquerade =
       'add table ip nat; add chain ip nat post { type nat hook postrouting priority 100; }; add rule ip nat post ip saddr 192.168.9.0/24 masquerade';
     await mustRun('ip', ['netns', 'exec', router, 'nft', masquerade]);
+  }
+
+  /** In user-mode Linux: from now on the router gives `address` instead of the one before. */
+  async remap(address: string): Promise<void> {
+    const { namespace, device } = this.#router;
+    await mustRun('ip', ['-n', namespace, 'addr', 'add', `${address}/24`, 'dev', device]);
+    await mustRun('ip', ['netns', 'exec', namespace, 'tc', 'qdisc', 'del', 'dev', device, 'clsact']);
+    await this.#translate(address);
+  }
+
+  async #translate(address: string): Promise<void> {
+    const { namespace, device } = this.#router;
+    const tc = (...args: string[]) => mustRun('ip', ['netns', 'exec', namespace, 'tc', ...args]);
+    await tc('qdisc', 'add', 'dev', device, 'clsact');
+    for (const [way, from, to] of [
+      ['egress', '192.168.9.2/32', address],
+      ['ingress', `${address}/32`, '192.168.9.2'],
+    ] as const) {
+      const filter = ['filter', 'add', 'dev', device, way, 'protocol', 'ip', 'matchall'];
+      await tc(...filter, 'action', 'nat', way, from, to);
+    }
   }
 
   #configuration(who: 'alice' | 'bob'): Section {

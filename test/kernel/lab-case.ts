@@ -12,6 +12,8 @@ export interface Case {
   readonly own?: Section;
   readonly local?: string;
   readonly remote?: string;
+  /** Outside of the tunnel, where it is not the addresses that both have anyway. */
+  readonly ends?: readonly [alice: string, bob: string];
   /** Of the connection, on both sides. */
   readonly connection?: Section;
   /** What is pinged, from where. */
@@ -99,6 +101,8 @@ export class KernelScene implements AsyncDisposable {
 
 const MIRROR: Mirror = [
   ['10.9.0.1', '10.9.0.2'],
+  ['2001:db8:9::1', '2001:db8:9::2'],
+  ['2001:db8:1:', '2001:db8:2:'],
   ['10.1.', '10.2.'],
   [' sport ', ' dport '],
 ];
@@ -111,7 +115,9 @@ function configured(
 ): Section {
   const { lab } = connections as { lab: Section };
   const peer = who === 'alice' ? 'bob' : 'alice';
-  const all = Object.entries(cases).map(([name, { settings, own: extra, local, remote, connection }]) => {
+  const all = Object.entries(cases).map(([name, one]) => {
+    const { settings, own: extra, local, remote, connection, ends } = one;
+    const [here, there] = who === 'alice' ? [0, 1] : [1, 0];
     const [own, other] = who === 'alice' ? [local, remote] : [remote, local];
     const child = {
       // The same on both sides, since the defaults differ.
@@ -123,6 +129,7 @@ function configured(
     };
     const section = {
       ...lab,
+      ...(ends && { local_addrs: ends[here], remote_addrs: ends[there] }),
       ...connection,
       local: { auth: 'psk', id: `${name}.${who}.lab` },
       remote: { auth: 'psk', id: `${name}.${peer}.lab` },

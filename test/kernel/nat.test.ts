@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import { until } from '../interop/lab.ts';
 import { withoutKernelIpsec } from './availability.ts';
 import { GCM, KernelScene, NET } from './lab-case.ts';
-import { kernelView } from './view.ts';
+import { kernelView, packetsBySpi } from './view.ts';
 
 describe('in the kernel, behind a router that translates addresses', { skip: withoutKernelIpsec }, () => {
   for (const nat of ['alice', 'bob'] as const) {
@@ -19,4 +20,38 @@ describe('in the kernel, behind a router that translates addresses', { skip: wit
       await there.terminate('net');
     });
   }
+
+  test('the router gives another address under pings: cygnet follows, and few are lost', async () => {
+    const cases = { net: { ...NET, settings: GCM, connection: { mobike: 'no' } } };
+    await using there = await KernelScene.open(cases, { nat: 'bob' });
+    const { lab, bob } = there.scene;
+    await there.charon.initiate('net');
+    const first = await there.cygnet.spis('net');
+    const ping = lab.run(bob, ['ping', '-q', '-i', '0.1', '-c', '30', '-W', '2', '-I', ...ofBob(NET.ping)], {
+      timeout: 30_000,
+    });
+    await until('some have come', async () =>
+      [...(await packetsBySpi(there.scene.alice)).values()].every(n => n > 5),
+    );
+    await there.scene.remap('10.9.0.22');
+    const { stdout } = await ping;
+    const [, lost] = /(\d+(?:\.\d+)?)% packet loss/.exec(stdout) ?? [];
+    assert.ok(Number(lost) < 20, stdout);
+    const { states, policies } = await kernelView(lab, there.scene.alice);
+    assert.equal(states.length, 2);
+    assert.ok(
+      [...states, ...policies].every(one => one.includes('10.9.0.22') && !/10\.9\.0\.2\b(?!2)/.test(one)),
+      [...states, ...policies].join('\n'),
+    );
+    // Still the same SA; and IKE has followed too.
+    assert.deepEqual(await there.cygnet.spis('net'), first);
+    await there.cygnet.rekey('net');
+    await there.cygnet.renewed('net', first);
+    assert.match(await there.pings(NET.ping, '-c', '2'), / 0% packet loss/);
+    await there.terminate('net');
+  });
 });
+
+function ofBob([from, to]: readonly [string, string]): readonly string[] {
+  return [to, from];
+}

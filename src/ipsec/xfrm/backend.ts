@@ -248,6 +248,16 @@ export class XfrmBackend implements IpsecBackend {
     );
   }
 
+  networkChanged(): void {
+    if (this.#closed) return;
+    try {
+      for (const { message } of this.#routes?.refresh() ?? [])
+        this.#onWarning(`routes could not be made anew after a change of the network: ${message}`);
+    } catch (error) {
+      this.#onWarning((error as Error).message);
+    }
+  }
+
   onEvent(listener: (event: BackendEvent) => void): void {
     this.#onEvent = listener;
   }

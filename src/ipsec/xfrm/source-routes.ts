@@ -1,9 +1,9 @@
-import { formatIp, type IpAddress, isV4 } from '../../lib/ip.ts';
+import { formatIp, type IpAddress, ipToBigInt, isV4 } from '../../lib/ip.ts';
 import type { IpsecMode } from '../../policy/sa.ts';
 import type { TrafficSelector } from '../../policy/traffic-selector.ts';
 import { SystemFailure } from '../../sys/failure.ts';
 import type { InterfaceAddress } from '../../sys/routing/address.ts';
-import type { Route, RouteLookup } from '../../sys/routing/route.ts';
+import { MAIN_TABLE, type Route, type RouteLookup } from '../../sys/routing/route.ts';
 import type { Rule } from '../../sys/routing/rule.ts';
 import { innerSource, within } from '../inner-source.ts';
 import { prefixesOf } from '../prefixes.ts';
@@ -50,7 +50,7 @@ const MOST_ROUTES = 1024;
  */
 export class SourceRoutes {
   readonly #options: SourceRoutesOptions;
-  readonly #byOwner = new Map<string, readonly Route[]>();
+  readonly #byOwner = new Map<string, Owned>();
   readonly #uses = new Map<string, Route[]>();
   readonly #rules: Rule[] = [];
   readonly #ruled = new Set<4 | 6>();
@@ -62,9 +62,48 @@ export class SourceRoutes {
   /** Makes the routes of an SA or a trap, anew where it has some. Throws SystemFailure, and leaves none of them then. */
   set(owner: string, routed: Routed): void {
     this.clear(owner);
+    this.#make(owner, routed, this.#routesFor(routed, this.#own()));
+  }
+
+  /**
+   * The network is another now: what is to be different is made so, and what went along with an interface is put back.
+   * Answers what could not be done.
+   */
+  refresh(): readonly SystemFailure[] {
+    if (this.#byOwner.size === 0) return [];
+    const { routing, table } = this.#options;
+    const own = this.#own();
+    const there = new Set(routing.routes(table).map(route => `${keyOf(route)} ${wayOf(route)}`));
+    const failures: SystemFailure[] = [];
+    for (const [owner, { routed, routes: before }] of [...this.#byOwner]) {
+      try {
+        const wanted = this.#routesFor(routed, own);
+        const isAsBefore =
+          wanted.length === before.length && wanted.every((route, i) => same(route, before[i]));
+        if (isAsBefore) this.#restore(wanted, there);
+        else {
+          this.clear(owner);
+          this.#make(owner, routed, wanted);
+        }
+      } catch (error) {
+        if (!(error instanceof SystemFailure)) throw error;
+        failures.push(error);
+        // The next change may bring back what it takes.
+        if (!this.#byOwner.has(owner)) this.#byOwner.set(owner, { routed, routes: [] });
+      }
+    }
+    return failures;
+  }
+
+  clear(owner: string): void {
+    for (const route of this.#byOwner.get(owner)?.routes ?? []) this.#release(route);
+    this.#byOwner.delete(owner);
+  }
+
+  #make(owner: string, routed: Routed, wanted: readonly Route[]): void {
     const made: Route[] = [];
     try {
-      for (const route of this.#routesFor(routed)) {
+      for (const route of wanted) {
         this.#use(route);
         made.push(route);
       }
@@ -72,12 +111,24 @@ export class SourceRoutes {
       for (const route of made) this.#release(route);
       throw error;
     }
-    if (made.length > 0) this.#byOwner.set(owner, made);
+    this.#byOwner.set(owner, { routed, routes: made });
   }
 
-  clear(owner: string): void {
-    for (const route of this.#byOwner.get(owner) ?? []) this.#release(route);
-    this.#byOwner.delete(owner);
+  /** Those of `routes` that are to be in the table and are not. */
+  #restore(routes: readonly Route[], there: ReadonlySet<string>): void {
+    for (const route of routes) {
+      const shown = this.#uses.get(keyOf(route))?.at(-1);
+      if (!same(shown, route) || there.has(`${keyOf(route)} ${wayOf(route)}`)) continue;
+      this.#options.routing.replaceRoute(route);
+    }
+  }
+
+  /** The addresses that this host may give its packets. */
+  #own(): readonly IpAddress[] {
+    return this.#options.routing
+      .addresses()
+      .filter(({ unusable, scope }) => !unusable && scope !== 'link')
+      .map(({ address }) => address);
   }
 
   close(): void {
@@ -93,17 +144,13 @@ export class SourceRoutes {
     if (!isUsed) quietly(() => routing.deleteRule({ family, table, priority }));
   }
 
-  #routesFor({ mode, localTs, remoteTs, peer, device }: Routed): readonly Route[] {
-    const { routing, table } = this.#options;
+  #routesFor({ mode, localTs, remoteTs, peer, device }: Routed, own: readonly IpAddress[]): readonly Route[] {
+    const { table } = this.#options;
     // In transport mode the addresses are those that the packets have anyway; a trap may not know its peer yet.
     if (mode === 'transport' || peer.every(octet => octet === 0)) return [];
-    const way = device === undefined ? routing.lookup(peer) : undefined;
+    const way = device === undefined ? this.#wayTo(peer) : undefined;
     const index = device ?? way?.index;
     if (index === undefined) return [];
-    const own = routing
-      .addresses()
-      .filter(({ unusable, scope }) => !unusable && scope !== 'link')
-      .map(({ address }) => address);
     const routes: Route[] = [];
     const locals = localTs.filter(isUnlimited);
     for (const selector of remoteTs.filter(isUnlimited)) {
@@ -122,11 +169,26 @@ export class SourceRoutes {
           index,
           ...(source !== undefined && source !== 'any' && { source }),
           table,
+          scope: 'universe',
           ...(gateway?.length === address.length && { gateway }),
         });
       }
     }
     return routes;
+  }
+
+  /** How the peer is reached, our own routes left out of it: they may be there because of a way that is no more. */
+  #wayTo(peer: IpAddress): Way | undefined {
+    const { routing, table } = this.#options;
+    const way = routing.lookup(peer);
+    if (way === undefined || way.table !== table) return way;
+    let best: (Route & Way) | undefined;
+    for (const route of routing.routes(MAIN_TABLE)) {
+      const { index, kind = 'unicast' } = route;
+      if (index === undefined || kind !== 'unicast' || !isIn(peer, route)) continue;
+      if (best === undefined || isBetter(route, best)) best = { ...route, index };
+    }
+    return best;
   }
 
   /** Several SAs may want a route to the same place; the latest is in the table. */
@@ -166,6 +228,25 @@ export class SourceRoutes {
     }
     this.#ruled.add(family);
   }
+}
+
+interface Owned {
+  readonly routed: Routed;
+  readonly routes: readonly Route[];
+}
+
+/** Out of which interface, and to whom there. */
+type Way = Pick<RouteLookup, 'index' | 'gateway'>;
+
+function isIn(address: IpAddress, { destination, prefix }: Route): boolean {
+  if (address.length !== destination.length) return false;
+  const rest = BigInt(8 * address.length - prefix);
+  return ipToBigInt(address) >> rest === ipToBigInt(destination) >> rest;
+}
+
+function isBetter(one: Route, other: Route): boolean {
+  if (one.prefix !== other.prefix) return one.prefix > other.prefix;
+  return (one.metric ?? 0) < (other.metric ?? 0);
 }
 
 /** A route is for all packets to a place, whatever their protocol and ports. */

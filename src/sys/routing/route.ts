@@ -20,6 +20,8 @@ export interface Route {
   readonly mtu?: number;
   /** `throw` ends the look-up in this table, so that the next one decides. Absent: unicast. */
   readonly kind?: RouteKind;
+  /** Of IPv4. Absent: what is without a gateway is on the wire. */
+  readonly scope?: 'universe';
 }
 
 type RouteKind =
@@ -88,7 +90,7 @@ export function encodeRoute(route: Route, removal = false): Uint8Array {
   const kind = route.kind ?? 'unicast';
   const scope = removal
     ? RT_SCOPE_NOWHERE
-    : gateway === undefined && kind === 'unicast' && destination.length === 4
+    : gateway === undefined && kind === 'unicast' && destination.length === 4 && route.scope === undefined
       ? RT_SCOPE_LINK
       : RT_SCOPE_UNIVERSE;
   const table = route.table ?? MAIN_TABLE;

@@ -45,6 +45,7 @@ function ofSa({ ike, child, device }: UpdownSubject, { hostAccess }: Updown): En
     PLUTO_MY_ID: sane(ike.localId ?? '%any'),
     PLUTO_PEER: formatIp(remote.address),
     PLUTO_PEER_ID: sane(ike.remoteId ?? '%any'),
+    ...(ike.remoteXauthId === undefined ? {} : { PLUTO_XAUTH_ID: sane(ike.remoteXauthId) }),
     ...sourceAddresses('PLUTO_MY_SOURCEIP', ike.localVips),
     ...sourceAddresses('PLUTO_PEER_SOURCEIP', ike.remoteVips),
     ...numbered(

@@ -44,6 +44,7 @@ export function statusOf(
     responderSpi,
     natLocal: sa.peer.natLocal,
     natRemote: sa.peer.natRemote,
+    ...(sa.connection.encap && { natFake: true }),
     ...(agreed === undefined ? {} : detailsOf(agreed)),
     ...(reauthAt === undefined ? {} : { reauthAt }),
     ...virtualIpStatus(sa.virtualIps),

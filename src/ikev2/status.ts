@@ -33,6 +33,7 @@ export function statusOf(
     responderSpi: sa.responderSpi,
     natLocal: sa.peer.natLocal,
     natRemote: sa.peer.natRemote,
+    ...(sa.connection.encap && { natFake: true }),
     ...known({ ...progress, establishedAt: sa.establishedAt }),
     ...virtualIpStatus(sa.virtualIps),
     children: sa.children.map(childStatus),

@@ -85,6 +85,18 @@ function statistics(gateway: Gateway, facts: DaemonFacts): Message {
       ),
     },
     plugins: ['cygnet', facts.backend],
+    mallinfo: memory(),
+  };
+}
+
+/** What malloc tells charon, as near as there is: of V8's heap what it has from the system and what is in use. */
+function memory(): Message {
+  const { heapTotal, heapUsed, external } = process.memoryUsage();
+  return {
+    sbrk: String(heapTotal),
+    mmap: String(external),
+    used: String(heapUsed),
+    free: String(Math.max(0, heapTotal - heapUsed)),
   };
 }
 

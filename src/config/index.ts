@@ -12,6 +12,7 @@ export {
 } from './inline.ts';
 export { configurationSchema } from './json-schema.ts';
 export { type Configuration, type LoadOptions, loadConfiguration } from './load.ts';
+export type { LogFile, SyslogSettings } from './logs.ts';
 export { overlaps } from './pools.ts';
 export { configurationFrom, type ProgramConfiguration } from './program.ts';
 export {
@@ -21,5 +22,5 @@ export {
   type LocatedFailure,
 } from './report.ts';
 export { formatPosition, type PlainTree } from './section.ts';
-export { type LogFile, loadSettings, type Settings } from './settings.ts';
+export { loadSettings, type Settings } from './settings.ts';
 export { yamlFrom } from './yaml-writer.ts';

@@ -4,7 +4,7 @@ import { CONNECTION } from './schema/connection.ts';
 import { AUTHORITY, OWNER, PASSPHRASE, SHARED_SECRET } from './schema/credentials.ts';
 import { MANUAL } from './schema/manual.ts';
 import { NUMBERED, POOL } from './schema/pool.ts';
-import { CHARON, FILELOG, SAVE_KEYS, VICI } from './schema/settings.ts';
+import { CHARON, FILELOG, SAVE_KEYS, SYSLOG, SYSLOG_FACILITY, VICI } from './schema/settings.ts';
 import type { Key, Table } from './schema.ts';
 
 interface Chapter {
@@ -72,6 +72,12 @@ const SETTINGS: readonly Chapter[] = [
   { title: '`charon.plugins.vici`', text: '', table: VICI },
   { title: '`charon.plugins.save-keys`', text: '', table: SAVE_KEYS },
   { title: '`charon.filelog.<name>`', text: '', table: FILELOG },
+  { title: '`charon.syslog`', text: '', table: SYSLOG },
+  {
+    title: '`charon.syslog.daemon` and `charon.syslog.auth`',
+    text: 'Each group may have a level of its own, as in a `filelog`.',
+    table: SYSLOG_FACILITY,
+  },
 ];
 
 const INTRODUCTION = `# Configuration

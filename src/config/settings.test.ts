@@ -40,6 +40,14 @@ test('all knobs, in the units of the engine', t => {
   fragment_size = 1400
   keep_alive = 1m
   delete_rekeyed_delay = 3
+  retransmit_limit = 30s
+  ikesa_limit = 5000
+  initiator_only = yes
+  reuse_ikesa = no
+  retry_initiate_interval = 1m
+  inactivity_close_ike = yes
+  user = cygnet
+  group = adm
   routing_table = 44
   install_virtual_ip_on = dummy0
   routing_table_prio = 45
@@ -72,7 +80,15 @@ test('all knobs, in the units of the engine', t => {
       fragmentSize: 1400,
       natKeepAlive: 60_000,
       deleteRekeyedDelay: 3000,
+      retransmitLimit: 30_000,
+      ikeSaLimit: 5000,
+      initiatorOnly: true,
+      reuseIkeSa: false,
+      retryInitiateInterval: 60_000,
     },
+    inactivityCloseIke: true,
+    user: 'cygnet',
+    group: 'adm',
     routes: { table: 44, priority: 45 },
     virtualIps: { interface: 'dummy0' },
     control: 'unix:///tmp/x.vici',
@@ -113,14 +129,14 @@ test('keys are only saved when it is asked for', t => {
 test('what has no effect is named', t => {
   const path = file(
     t,
-    'charon { threads = 16\n ssh_agent = x\n syslog { daemon { ike = 1 } }\n tls { }\n plugins { radattr { dir = /x }\n attr { dns = 1.1.1.1 }\n gmp { load = no } } }',
+    'charon { threads = 16\n ssh_agent = x\n load-tester { x = 1 }\n tls { }\n plugins { radattr { dir = /x }\n attr { dns = 1.1.1.1 }\n gmp { load = no } } }',
   );
   assert.deepEqual(
     loadSettings(path).warnings.map(warning => formatRemark(warning).replace(path, 'f')),
     [
       'f:1:10: threads has no effect here',
       'f:2:2: ssh_agent has no effect here',
-      'f:3:2: the section charon.syslog has no effect here',
+      'f:3:2: the section charon.load-tester has no effect here',
       'f:5:12: plugins of charon have no effect here: radattr, attr',
     ],
   );
@@ -175,4 +191,34 @@ test('log files have levels by group, and leave the level of standard output alo
   ]);
   assert.throws(() => loadSettings(file(t, 'charon { filelog { log { path = x\n ikee = 2 } } }')), /ikee/);
   assert.throws(() => loadSettings(file(t, 'charon { filelog { log { path = x\n ike = 9 } } }')), /ike/);
+});
+
+test('the system’s log has facilities, each with levels of its own', t => {
+  const path = file(
+    t,
+    `charon { syslog {
+  identifier = ipsec
+  daemon { default = 1
+    net = -1
+    ike_name = yes }
+  auth { default = -1
+    ike = 0 }
+  local7 { default = 2 } } }
+charon-systemd { journal { default = 2
+  ike = 3 } }`,
+  );
+  const { syslog, logLevel, warnings } = loadSettings(path);
+  assert.deepEqual(syslog, {
+    identifier: 'ipsec',
+    targets: [
+      { facility: 3, ikeName: true, levels: { default: 1, net: -1 } },
+      { facility: 10, ikeName: false, levels: { default: -1, ike: 0 } },
+    ],
+  });
+  assert.equal(logLevel, 'debug', 'the journal gets what we print');
+  assert.deepEqual(
+    warnings.map(warning => formatRemark(warning).replace(path, 'f')),
+    ['f:8:3: charon writes to the facilities daemon and auth alone'],
+  );
+  assert.equal(loadSettings(file(t, 'charon { syslog { } }')).syslog, undefined);
 });

@@ -1,21 +1,14 @@
 import { SECOND } from '../lib/time.ts';
 import { resolveReferences } from './inheritance.ts';
+import { type LogSettings, logsFrom } from './logs.ts';
 import { type ConfigurationWarning, Report } from './report.ts';
-import {
-  CHARON,
-  CHARON_IGNORED,
-  FILELOG,
-  GROUP_LEVEL,
-  LOG_GROUPS,
-  SAVE_KEYS,
-  VICI,
-} from './schema/settings.ts';
+import { CHARON, CHARON_IGNORED, SAVE_KEYS, VICI } from './schema/settings.ts';
 import { readSection } from './schema.ts';
 import type { Section } from './section.ts';
 import { readSource } from './source.ts';
 
 /** What a strongswan.conf sets: absent is what it does not speak of. */
-export interface Settings {
+export interface Settings extends LogSettings {
   readonly engine: EngineKnobs;
   /** Where the control socket is to be. */
   readonly control?: string;
@@ -30,21 +23,7 @@ export interface Settings {
   readonly routes?: { readonly table?: number; readonly priority?: number } | false;
   /** Where virtual IPs of this host go; false leaves them to others. */
   readonly virtualIps?: { readonly interface?: string } | false;
-  readonly logLevel?: 'silent' | 'error' | 'info' | 'debug' | 'trace';
-  /** Logs in charon's own form. */
-  readonly logFiles?: readonly LogFile[];
   readonly warnings: readonly ConfigurationWarning[];
-}
-
-/** A `filelog` with a path. */
-export interface LogFile {
-  readonly path: string;
-  readonly append: boolean;
-  readonly ikeName: boolean;
-  readonly timeFormat?: string;
-  readonly milliseconds: boolean;
-  /** By group in lower case; `default` for all others. */
-  readonly levels: Readonly<Record<string, number>>;
 }
 
 /** Knobs of the engine, times in milliseconds. */
@@ -54,6 +33,10 @@ interface EngineKnobs {
   readonly retransmitTimeout?: number;
   readonly retransmitBase?: number;
   readonly retransmitTries?: number;
+  readonly retransmitLimit?: number;
+  readonly ikeSaLimit?: number;
+  readonly initiatorOnly?: boolean;
+  readonly reuseIkeSa?: boolean;
   readonly halfOpenTimeout?: number;
   readonly cookieThreshold?: number;
   readonly cookieThresholdPerAddress?: number;
@@ -86,6 +69,9 @@ function over(own: Section | undefined, general: Section | undefined): Section |
   return { ...general, settings: new Map([...general.settings, ...own.settings]), sections };
 }
 
+/** Sections of `charon` that are looked into. */
+const HEEDED: ReadonlySet<string> = new Set(['plugins', 'filelog', 'syslog', 'journal']);
+
 function fromCharon(charon: Section, report: Report): Omit<Settings, 'warnings'> {
   const values = readSection(charon, CHARON, report, name => CHARON_IGNORED.includes(name));
   for (const name of CHARON_IGNORED) {
@@ -93,16 +79,12 @@ function fromCharon(charon: Section, report: Report): Omit<Settings, 'warnings'>
     if (setting?.value !== undefined) report.warn(setting.at, `${name} has no effect here`);
   }
   for (const section of charon.sections.values()) {
-    if (section.name === 'plugins' || section.name === 'filelog') continue;
+    if (HEEDED.has(section.name)) continue;
     if (hasSettings(section))
       report.warn(section.at, `the section charon.${section.name} has no effect here`);
   }
   const plugins = fromPlugins(charon.sections.get('plugins'), report);
-  const logs = [...(charon.sections.get('filelog')?.sections.values() ?? [])].map(log =>
-    fromFilelog(log, report),
-  );
-  const logLevel = levelOf(logs);
-  const logFiles = logs.flatMap(log => (log.path === undefined ? [] : [{ ...log, path: log.path }]));
+  const logs = logsFrom(charon, report);
   return {
     engine: {
       ...defined('port', values.port),
@@ -110,6 +92,10 @@ function fromCharon(charon: Section, report: Report): Omit<Settings, 'warnings'>
       ...defined('retransmitTimeout', inMilliseconds(values.retransmit_timeout)),
       ...defined('retransmitBase', values.retransmit_base),
       ...defined('retransmitTries', values.retransmit_tries),
+      ...defined('retransmitLimit', values.retransmit_limit),
+      ...defined('ikeSaLimit', values.ikesa_limit),
+      ...defined('initiatorOnly', values.initiator_only),
+      ...defined('reuseIkeSa', values.reuse_ikesa),
       ...defined('halfOpenTimeout', values.half_open_timeout),
       ...defined('cookieThreshold', values.dos_protection ? values.cookie_threshold : NEVER),
       ...defined('cookieThresholdPerAddress', values.dos_protection ? values.cookie_threshold_ip : NEVER),
@@ -131,8 +117,7 @@ function fromCharon(charon: Section, report: Report): Omit<Settings, 'warnings'>
     ...(values.inactivity_close_ike && { inactivityCloseIke: true }),
     ...defined('virtualIps', virtualIpsOf(values)),
     ...plugins,
-    ...(logLevel === undefined ? {} : { logLevel }),
-    ...(logFiles.length === 0 ? {} : { logFiles }),
+    ...logs,
   };
 }
 
@@ -181,37 +166,6 @@ function fromPlugins(plugins: Section | undefined, report: Report): Pick<Setting
     );
   }
   return found;
-}
-
-const LEVELS = ['error', 'info', 'debug', 'trace', 'trace'] as const;
-
-function fromFilelog(section: Section, report: Report): Omit<LogFile, 'path'> & { readonly path?: string } {
-  const isGroup = (name: string): boolean => LOG_GROUPS.some(group => group === name);
-  const { default: standard = 1, ...values } = readSection(section, FILELOG, report, isGroup);
-  const levels: Record<string, number> = { default: standard };
-  for (const group of LOG_GROUPS) {
-    const setting = section.settings.get(group);
-    const own = setting === undefined ? undefined : GROUP_LEVEL.read(setting, report);
-    if (own !== undefined) levels[group] = own;
-  }
-  return {
-    ...defined('path', values.path),
-    append: values.append,
-    ikeName: values.ike_name,
-    ...defined('timeFormat', values.time_format),
-    milliseconds: values.time_add_ms,
-    levels,
-  };
-}
-
-/** What the logs without a path make of the one on standard output: the level of the most talkative. */
-function levelOf(
-  logs: readonly { readonly path?: string; readonly levels: LogFile['levels'] }[],
-): Settings['logLevel'] {
-  const levels = logs.filter(({ path }) => path === undefined).map(log => log.levels['default'] ?? 1);
-  if (levels.length === 0) return undefined;
-  const most = Math.max(...levels);
-  return most < 0 ? 'silent' : LEVELS[most];
 }
 
 /** Whether a section says more than that a plugin is loaded, which every distribution's files say of all of them. */

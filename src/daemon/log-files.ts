@@ -21,8 +21,7 @@ export class LogFiles {
 
   write(line: LogLine, at: Date): void {
     for (const file of this.#files) {
-      const { levels } = file.settings;
-      if (line.level > (levels[line.group.toLowerCase()] ?? levels['default'] ?? 1)) continue;
+      if (!isLogged(line, file.settings.levels)) continue;
       if (file.stream === undefined) continue;
       if (file.stream.writableLength > QUEUE) {
         file.lost++;
@@ -64,6 +63,11 @@ export class LogFiles {
   }
 }
 
+/** Whether a log with these levels has the line. */
+export function isLogged({ group, level }: LogLine, levels: LogFile['levels']): boolean {
+  return level <= (levels[group.toLowerCase()] ?? levels['default'] ?? 1);
+}
+
 /** One line as charon writes it: `Nov 22 02:20:21 01[IKE] <lab|1> …`. */
 export function lineText(
   { group, connection, ike, text }: LogLine,
@@ -81,7 +85,7 @@ const MONTHS = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', '
 const DAYS = ['Sun', 'Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat'];
 
 /** The conversions of strftime that logs use, in local time; others stand as they are. */
-function formatTime(format: string, at: Date): string {
+export function formatTime(format: string, at: Date): string {
   const two = (value: number): string => String(value).padStart(2, '0');
   const clock = `${two(at.getHours())}:${two(at.getMinutes())}`;
   const values: Readonly<Record<string, string>> = {

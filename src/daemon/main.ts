@@ -35,6 +35,7 @@ import { engineSettings, readSettings, reloadSettings } from './settings-in-forc
 import { StandingPolicies } from './standing-policies.ts';
 import { StartActions } from './start-actions.ts';
 import type { DaemonFacts } from './status-view.ts';
+import { Syslog } from './syslog.ts';
 import { type TakeOverSubjects, takeOver } from './take-over.ts';
 import { Traffic } from './traffic.ts';
 import { unheededTeller } from './unheeded.ts';
@@ -98,6 +99,14 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
       log.error({ group: 'lib', path }, `cannot log to ${path}: ${error.message}`),
     );
     closing.push(() => files.close());
+    const syslog =
+      settings.syslog &&
+      new Syslog(
+        settings.syslog,
+        path => calls?.openUnixDatagram(path),
+        error => log.error({ group: 'lib' }, `cannot log to the system's log: ${error.message}`),
+      );
+    closing.push(async () => syslog?.close());
     const plane = await openPlane(options.backend, {
       addresses: options.listen.map(address),
       port: options.port ?? settings.engine.port ?? 500,
@@ -175,9 +184,10 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
       line => {
         const at = new Date(now());
         files.write(line, at);
+        syslog?.write(line, at);
         if (isText && line.level <= 1) process.stdout.write(`${lineText(line, at, CONSOLE)}\n`);
       },
-      () => isText || settings.logFiles !== undefined,
+      () => isText || settings.logFiles !== undefined || syslog !== undefined,
     );
     const server = await ViciServer.listen(options.control ?? settings.control ?? DEFAULT_CONTROL, {
       commands: commandTable({

@@ -267,7 +267,8 @@ export class Engine {
       if (found.version === header.majorVersion) found.receive(datagram, header, path);
       return;
     }
-    if (this.#stopping || this.#host.bySpi(header.initiatorSpi) !== undefined) return;
+    if (this.#stopping || this.#host.settings.initiatorOnly) return;
+    if (this.#host.bySpi(header.initiatorSpi) !== undefined) return;
     this.#strangers.receive(datagram, header, path);
   }
 
@@ -280,7 +281,7 @@ export class Engine {
   }
 
   #initiate(connection: Connection, child: ChildConfig | undefined): Session {
-    const existing = this.#sessionFor(connection);
+    const existing = this.#host.settings.reuseIkeSa ? this.#sessionFor(connection) : undefined;
     if (existing !== undefined) {
       if (child === undefined) return existing;
       const waiting = this.#wanted.get(existing);

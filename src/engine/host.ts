@@ -68,6 +68,10 @@ export class EngineHost implements Host {
 
   // ── what the engine asks ──
 
+  get size(): number {
+    return this.#sessions.size;
+  }
+
   get sessions(): Iterable<Session> {
     return this.#sessions.values();
   }

@@ -83,6 +83,7 @@ export class Strangers {
     if (verdict === 'drop') return;
     // A TCP connection has shown already that its address receives (RFC 9329 §6.3).
     const isProven = path.tcp === true;
+    if (settings.ikeSaLimit > 0 && this.#host.size >= settings.ikeSaLimit) return;
     const first = protocol.read(this.#host, datagram, header, path);
     if (first === undefined) return;
     const { nonce, cookie } = first;

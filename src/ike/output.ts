@@ -157,6 +157,8 @@ export interface IkeSaStatus {
   readonly responderSpi: bigint;
   readonly natLocal: boolean;
   readonly natRemote: boolean;
+  /** We pretend to be behind one, so that ESP goes in UDP. */
+  readonly natFake?: true;
   /** Chosen algorithms in proposal keywords, such as `aes128gcm16-prfsha256-x25519`. */
   readonly proposal?: string;
   readonly establishedAt?: Instant;
@@ -220,6 +222,8 @@ export interface EngineSettings {
   readonly retransmitTimeout: Duration;
   readonly retransmitBase: number;
   readonly retransmitTries: number;
+  /** The longest wait; 0 is none. */
+  readonly retransmitLimit: Duration;
   /** Life of a responder's half-open SA. */
   readonly halfOpenTimeout: Duration;
   /** Half-open SAs from which cookies are demanded: in all, and per peer address. 0 demands them always. */
@@ -229,6 +233,12 @@ export interface EngineSettings {
   readonly blockThreshold: number;
   /** Half-open SAs in all; the oldest makes room for the next. */
   readonly halfOpenLimit: number;
+  /** IKE SAs from which on peers begin no more; 0 is off. */
+  readonly ikeSaLimit: number;
+  /** No peer begins an IKE SA. */
+  readonly initiatorOnly: boolean;
+  /** A further child goes on the IKE SA that its connection has, in the place of one of its own. */
+  readonly reuseIkeSa: boolean;
   /** Largest IP packet for IKE messages before they are fragmented, octets. */
   readonly fragmentSize: number;
   readonly natKeepAlive: Duration;

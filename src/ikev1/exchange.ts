@@ -1,12 +1,10 @@
 import { V1ExchangeType } from '../iana/ikev1.ts';
 import type { Conversation } from '../ike/flow.ts';
-import type { EngineSettings } from '../ike/output.ts';
+import { type RetransmissionSchedule, waitAfter } from '../ike/retransmission.ts';
 import type { Instant } from '../lib/time.ts';
 import type { Path } from '../policy/sa.ts';
 import type { V1MessageFields } from '../wire/v1/message.ts';
 import type { Awaited, Step } from './flow.ts';
-
-type Schedule = Pick<EngineSettings, 'retransmitTimeout' | 'retransmitBase' | 'retransmitTries'>;
 
 type Cookies = Pick<V1MessageFields, 'initiatorSpi' | 'responderSpi'>;
 
@@ -92,20 +90,20 @@ export class Exchange {
   }
 
   /** From now on what was sent is sent again by the clock. */
-  resend(schedule: Schedule, now: Instant): void {
+  resend(schedule: RetransmissionSchedule, now: Instant): void {
     this.#resent = 0;
     this.#tries = schedule.retransmitTries;
-    this.due = now + schedule.retransmitTimeout;
+    this.due = now + waitAfter(schedule, 0);
   }
 
   /** Whether to send once more now that `due` has come; false when patience has ended. */
-  again(schedule: Schedule, now: Instant): boolean {
+  again(schedule: RetransmissionSchedule, now: Instant): boolean {
     if (this.#resent >= this.#tries) {
       this.due = undefined;
       return false;
     }
     this.#resent++;
-    this.due = now + schedule.retransmitTimeout * schedule.retransmitBase ** this.#resent;
+    this.due = now + waitAfter(schedule, this.#resent);
     return true;
   }
 

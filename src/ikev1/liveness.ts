@@ -1,4 +1,5 @@
 import { V1Notify, V1ProtocolId } from '../iana/ikev1.ts';
+import { waitAfter } from '../ike/retransmission.ts';
 import type { Host } from '../ike/session.ts';
 import { concat, u64 } from '../lib/bytes.ts';
 import { type Instant, MINUTE } from '../lib/time.ts';
@@ -102,7 +103,6 @@ export class Liveness {
 
   #question(): void {
     const { host } = this.#watched;
-    const { retransmitTimeout, retransmitBase } = host.settings;
     if (this.#first === undefined) {
       const octets = host.provider.random(4);
       this.#first = new DataView(octets.buffer, octets.byteOffset, 4).getUint32(0) % HIGHEST_START;
@@ -110,7 +110,7 @@ export class Liveness {
     }
     const { from, since, times } = this.#asked ?? { from: this.#next, since: host.now, times: 0 };
     this.#asked = { from, since, times: times + 1 };
-    this.#due = host.now + retransmitTimeout * retransmitBase ** times;
+    this.#due = host.now + waitAfter(host.settings, times);
     const data = new Uint8Array(4);
     new DataView(data.buffer).setUint32(0, this.#next++);
     this.#watched.inform([notify(V1Notify.R_U_THERE, data, this.#about)]);

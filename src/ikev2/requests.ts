@@ -1,8 +1,6 @@
 import { ExchangeType } from '../iana/ikev2.ts';
-import type { EngineSettings } from '../ike/output.ts';
+import { type RetransmissionSchedule, waitAfter } from '../ike/retransmission.ts';
 import type { Instant } from '../lib/time.ts';
-
-type Schedule = Pick<EngineSettings, 'retransmitTimeout' | 'retransmitBase' | 'retransmitTries'>;
 
 interface Outstanding {
   readonly messageId: number;
@@ -62,7 +60,12 @@ export class Requests {
   }
 
   /** A request with the ID `idFor` gave was sent for the first time. */
-  sent(exchange: number, datagrams: readonly Uint8Array[], schedule: Schedule, now: Instant): void {
+  sent(
+    exchange: number,
+    datagrams: readonly Uint8Array[],
+    schedule: RetransmissionSchedule,
+    now: Instant,
+  ): void {
     const messageId = this.idFor(exchange);
     this.#next = messageId + 1;
     this.#outstanding = {
@@ -71,7 +74,7 @@ export class Requests {
       datagrams,
       resent: 0,
       tries: schedule.retransmitTries,
-      due: now + schedule.retransmitTimeout,
+      due: now + waitAfter(schedule, 0),
     };
   }
 
@@ -92,11 +95,11 @@ export class Requests {
   }
 
   /** The datagrams to send once more now that `due` has come; undefined when patience has ended. */
-  again(schedule: Schedule, now: Instant): readonly Uint8Array[] | undefined {
+  again(schedule: RetransmissionSchedule, now: Instant): readonly Uint8Array[] | undefined {
     const outstanding = this.#outstanding;
     if (outstanding === undefined || outstanding.resent >= outstanding.tries) return undefined;
     outstanding.resent++;
-    outstanding.due = now + schedule.retransmitTimeout * schedule.retransmitBase ** outstanding.resent;
+    outstanding.due = now + waitAfter(schedule, outstanding.resent);
     return outstanding.datagrams;
   }
 }

@@ -378,3 +378,40 @@ test('several peers at once, each with its own', () => {
   assertSettles(sim, a, b, ['net']);
   assertEnds(sim, a);
 });
+
+test('who only begins is begun with by nobody', () => {
+  const { sim, a, b } = pair({ settings: { initiatorOnly: true } });
+  b.initiate('site', 'net');
+  a.initiate('site', 'net');
+  sim.run(5 * MINUTE);
+  assert.deepEqual([a.status().length, b.status().length], [0, 0]);
+  assert.deepEqual(
+    a.eventsOf('failed').map(({ failure }) => failure.code),
+    ['peer/silent'],
+  );
+});
+
+test('beyond a number of IKE SAs no peer begins another', () => {
+  for (const [ikeSaLimit, count] of [
+    [0, 3],
+    [2, 2],
+  ] as const) {
+    const { sim, a, b } = pair({ settings: { ikeSaLimit, reuseIkeSa: false } });
+    for (let i = 0; i < 3; i++) {
+      a.initiate('site', 'net');
+      sim.run(MINUTE);
+    }
+    assert.equal(b.status().length, count);
+  }
+});
+
+test('children go on the IKE SA that is there, or each on one of its own', () => {
+  for (const reuseIkeSa of [true, false]) {
+    const { sim, a } = pair({ settings: { reuseIkeSa } });
+    for (let i = 0; i < 2; i++) {
+      a.initiate('site', 'net');
+      sim.run(MINUTE);
+    }
+    assert.equal(a.status().length, reuseIkeSa ? 1 : 2);
+  }
+});

@@ -12,6 +12,10 @@ export const CHARON = {
   retransmit_timeout: maybe(seconds, '4.0', 'First wait for an answer.'),
   retransmit_base: maybe(decimal, '1.8', 'Growth of each further wait.'),
   retransmit_tries: maybe(integer(0, 1000), '5', 'Retransmissions before giving up.'),
+  retransmit_limit: maybe(time, '0s', 'The longest of these waits; 0 is none.'),
+  ikesa_limit: maybe(u32, '0', 'IKE SAs from which on no peer begins another; 0 is off.'),
+  initiator_only: maybe(boolean, 'no', 'Let no peer begin an IKE SA.'),
+  reuse_ikesa: maybe(boolean, 'yes', 'Make further children on the IKE SA that is there.'),
   half_open_timeout: maybe(time, '30s', 'Life of an SA that a peer has begun and not finished.'),
   cookie_threshold: maybe(u32, '30', 'Half-open SAs from which cookies are demanded; 0 demands them always.'),
   cookie_threshold_ip: maybe(u32, '3', 'The same for the half-open SAs of one address.'),
@@ -125,6 +129,16 @@ export const FILELOG = {
   log_level: ignored(one(boolean, 'no', 'Name the level in each line.')),
 };
 
+/** `charon.syslog` */
+export const SYSLOG = { identifier: maybe(text, 'charon', 'Name of the program in each line.') };
+
+/** `charon.syslog.daemon` and `charon.syslog.auth` */
+export const SYSLOG_FACILITY = {
+  default: FILELOG.default,
+  ike_name: FILELOG.ike_name,
+  log_level: FILELOG.log_level,
+};
+
 /** The level of one group; `default` where it has none. */
 export const GROUP_LEVEL = maybe(level, 'default', 'Level of one group.');
 
@@ -134,14 +148,14 @@ export const CHARON_IGNORED: readonly string[] = (
   'child_sa_half_open_timeout cisco_flexvpn cisco_unity close_ike_on_child_failure delete_rekeyed ' +
   'dh_exponent_ansi_x9_42 dlopen_use_rtld_now dns1 dns2 flush_auth_cfg follow_redirects ' +
   'force_eap_only_authentication hash_and_url ' +
-  'ignore_acquire_ts ignore_routing_tables ikesa_limit ' +
-  'ikesa_table_segments ikesa_table_size init_limit_job_load initiator_only ' +
+  'ignore_acquire_ts ignore_routing_tables ' +
+  'ikesa_table_segments ikesa_table_size init_limit_job_load ' +
   'integrity_test interfaces_ignore interfaces_use ' +
   'keep_alive_dpd_margin load load_modular make_before_break max_ikev1_exchanges max_packet ' +
   'multiple_authentication nbns1 nbns2 ocsp_nonce_len piggyback_child_rekey prefer_best_path ' +
   'prefer_configured_proposals prefer_previous_dh_group prefer_temporary_addrs process_route rdn_matching ' +
   'receive_delay receive_delay_request receive_delay_response receive_delay_type replay_window reqid_base ' +
-  'retransmit_jitter retransmit_limit reuse_ikesa ' +
+  'retransmit_jitter ' +
   'rsa_pss rsa_pss_trailerfield send_delay send_delay_request send_delay_response send_delay_type ' +
   'send_vendor_id signature_authentication_constraints spi_label spi_mask spi_max ' +
   'spi_min ssh_agent threads'

@@ -1,8 +1,8 @@
 import { ipToBigInt } from '../lib/ip.ts';
 import type { ConfigurationAttribute, Pool } from '../policy/pool.ts';
 import type { Report } from './report.ts';
-import { NUMBERED, POOL } from './schema/pool.ts';
-import { checkSections, readSection } from './schema.ts';
+import { ATTRIBUTES, NUMBERED, POOL } from './schema/pool.ts';
+import { checkSections, readSection, type Values } from './schema.ts';
 import type { Position, Section } from './section.ts';
 
 /** The pools of a `pools` section. What is wrong, such as two pools that share addresses, is reported. */
@@ -27,8 +27,37 @@ export function poolsFrom(section: Section | undefined, report: Report): readonl
 
 /** The pool that one section describes; undefined, and a failure, when it has no addresses. */
 export function poolFrom(section: Section, report: Report): Pool | undefined {
-  const { addrs, split_include, split_exclude, ...named } = readSection(section, POOL, report, isNumber);
+  const { addrs, ...named } = readSection(section, POOL, report, isNumber);
   checkSections(section, () => false, [], report);
+  const attributes = attributesOf(section, named, report);
+  if (addrs !== undefined) return { name: section.name, ...addrs, attributes };
+  if (section.settings.get('addrs')?.value === undefined)
+    report.fail(
+      'config/missing',
+      section.at,
+      `pool "${section.name}" has no addresses`,
+      'add addrs = 10.1.0.0/24',
+    );
+  return undefined;
+}
+
+/** What the plugin `attr` of charon tells every peer that is given an address. */
+export function attributesFrom(section: Section, report: Report): readonly ConfigurationAttribute[] {
+  const settings = [...section.settings.values()].flatMap(setting => {
+    if (setting.key !== 'p-cscf') return { ...setting, key: setting.key.replace(/^split-/, 'split_') };
+    report.warn(setting.at, 'p-cscf has no effect here');
+    return [];
+  });
+  const asPool = { ...section, settings: new Map(settings.map(setting => [setting.key, setting])) };
+  const named = readSection(asPool, ATTRIBUTES, report, name => name === 'load' || isNumber(name));
+  return attributesOf(asPool, named, report);
+}
+
+function attributesOf(
+  section: Section,
+  { split_include, split_exclude, ...named }: Values<typeof ATTRIBUTES>,
+  report: Report,
+): readonly ConfigurationAttribute[] {
   const { address, netmask, dns, nbns, dhcp, server, subnet } = named;
   const attributes: ConfigurationAttribute[] = [];
   for (const [kind, values] of Object.entries({ address, netmask, dns, nbns, dhcp, server } as const))
@@ -40,15 +69,7 @@ export function poolFrom(section: Section, report: Report): Pool | undefined {
     if (isNumber(setting.key))
       for (const value of NUMBERED.read(setting, report))
         attributes.push({ kind: 'numbered', type: Number(setting.key), value });
-  if (addrs !== undefined) return { name: section.name, ...addrs, attributes };
-  if (section.settings.get('addrs')?.value === undefined)
-    report.fail(
-      'config/missing',
-      section.at,
-      `pool "${section.name}" has no addresses`,
-      'add addrs = 10.1.0.0/24',
-    );
-  return undefined;
+  return attributes;
 }
 
 /** Whether the two have an address in common. */

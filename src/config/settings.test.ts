@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
+import { formatAttribute } from '../policy/pool.ts';
 import { ConfigurationFailure, formatRemark } from './report.ts';
 import { loadSettings } from './settings.ts';
 
@@ -129,7 +130,7 @@ test('keys are only saved when it is asked for', t => {
 test('what has no effect is named', t => {
   const path = file(
     t,
-    'charon { threads = 16\n ssh_agent = x\n load-tester { x = 1 }\n tls { }\n plugins { radattr { dir = /x }\n attr { dns = 1.1.1.1 }\n gmp { load = no } } }',
+    'charon { threads = 16\n ssh_agent = x\n load-tester { x = 1 }\n tls { }\n plugins { radattr { dir = /x }\n unity { x = 1 }\n gmp { load = no } } }',
   );
   assert.deepEqual(
     loadSettings(path).warnings.map(warning => formatRemark(warning).replace(path, 'f')),
@@ -137,7 +138,7 @@ test('what has no effect is named', t => {
       'f:1:10: threads has no effect here',
       'f:2:2: ssh_agent has no effect here',
       'f:3:2: the section charon.load-tester has no effect here',
-      'f:5:12: plugins of charon have no effect here: radattr, attr',
+      'f:5:12: plugins of charon have no effect here: radattr, unity',
     ],
   );
 });
@@ -221,4 +222,35 @@ charon-systemd { journal { default = 2
     ['f:8:3: charon writes to the facilities daemon and auth alone'],
   );
   assert.equal(loadSettings(file(t, 'charon { syslog { } }')).syslog, undefined);
+});
+
+test('what all peers are told with their addresses, and what is run at the beginning and the end', t => {
+  const { attributes, startScripts, stopScripts, warnings } = loadSettings(
+    file(
+      t,
+      `charon { dns1 = 10.2.0.53
+  nbns2 = 10.2.0.54
+  plugins { attr { load = yes
+    dns = 10.2.0.55, 2001:db8::53
+    split-include = 10.2.0.0/16
+    28673 = text } }
+  start-scripts { creds = swanctl --load-creds
+    conns = swanctl --load-conns }
+  stop-scripts { } }`,
+    ),
+  );
+  assert.deepEqual(
+    attributes?.map(attribute => [attribute.kind, formatAttribute(attribute)]),
+    [
+      ['dns', '10.2.0.53'],
+      ['nbns', '10.2.0.54'],
+      ['dns', '10.2.0.55'],
+      ['dns', '2001:db8::53'],
+      ['split-include', '10.2.0.0/16'],
+      ['numbered', '74657874'],
+    ],
+  );
+  assert.deepEqual(startScripts, ['swanctl --load-creds', 'swanctl --load-conns']);
+  assert.equal(stopScripts, undefined);
+  assert.deepEqual(warnings, []);
 });

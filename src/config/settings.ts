@@ -1,6 +1,9 @@
+import type { IpAddress } from '../lib/ip.ts';
 import { SECOND } from '../lib/time.ts';
+import type { ConfigurationAttribute } from '../policy/pool.ts';
 import { resolveReferences } from './inheritance.ts';
 import { type LogSettings, logsFrom } from './logs.ts';
+import { attributesFrom } from './pools.ts';
 import { type ConfigurationWarning, Report } from './report.ts';
 import { CHARON, CHARON_IGNORED, SAVE_KEYS, VICI } from './schema/settings.ts';
 import { readSection } from './schema.ts';
@@ -17,6 +20,11 @@ export interface Settings extends LogSettings {
   readonly group?: string;
   /** An IKE SA goes with the last child that goes for its inactivity. */
   readonly inactivityCloseIke?: boolean;
+  /** What every peer is told that is given a virtual IP, besides what its pools say. */
+  readonly attributes?: readonly ConfigurationAttribute[];
+  /** Commands that are run one after the other when the daemon is ready, and before it ends. */
+  readonly startScripts?: readonly string[];
+  readonly stopScripts?: readonly string[];
   /** Folder to save keys in, for decryption of captures. */
   readonly saveKeys?: string;
   /** Routes for what goes through tunnels; false leaves them to others. */
@@ -70,7 +78,14 @@ function over(own: Section | undefined, general: Section | undefined): Section |
 }
 
 /** Sections of `charon` that are looked into. */
-const HEEDED: ReadonlySet<string> = new Set(['plugins', 'filelog', 'syslog', 'journal']);
+const HEEDED: ReadonlySet<string> = new Set([
+  'plugins',
+  'filelog',
+  'syslog',
+  'journal',
+  'start-scripts',
+  'stop-scripts',
+]);
 
 function fromCharon(charon: Section, report: Report): Omit<Settings, 'warnings'> {
   const values = readSection(charon, CHARON, report, name => CHARON_IGNORED.includes(name));
@@ -117,6 +132,8 @@ function fromCharon(charon: Section, report: Report): Omit<Settings, 'warnings'>
     ...(values.inactivity_close_ike && { inactivityCloseIke: true }),
     ...defined('virtualIps', virtualIpsOf(values)),
     ...plugins,
+    ...attributesOf(values, plugins.attributes ?? []),
+    ...scriptsOf(charon),
     ...logs,
   };
 }
@@ -141,11 +158,40 @@ function virtualIpsOf(
   return values.install_virtual_ip_on === undefined ? undefined : { interface: values.install_virtual_ip_on };
 }
 
+/** Name servers for all peers, of charon itself and of its plugin. */
+function attributesOf(
+  values: Readonly<Record<'dns1' | 'dns2' | 'nbns1' | 'nbns2', IpAddress | undefined>>,
+  further: readonly ConfigurationAttribute[],
+): Pick<Settings, 'attributes'> {
+  const { dns1, dns2, nbns1, nbns2 } = values;
+  const servers = (kind: 'dns' | 'nbns', ...addresses: readonly (IpAddress | undefined)[]) =>
+    addresses.flatMap(address => (address === undefined ? [] : [{ kind, address }]));
+  const attributes = [...servers('dns', dns1, dns2), ...servers('nbns', nbns1, nbns2), ...further];
+  return attributes.length === 0 ? {} : { attributes };
+}
+
+/** Each setting of these sections is a command, whatever its name. */
+function scriptsOf(charon: Section): Pick<Settings, 'startScripts' | 'stopScripts'> {
+  const commands = (name: string): readonly string[] | undefined => {
+    const found = [...(charon.sections.get(name)?.settings.values() ?? [])].flatMap(
+      ({ value }) => value ?? [],
+    );
+    return found.length === 0 ? undefined : found;
+  };
+  return {
+    ...defined('startScripts', commands('start-scripts')),
+    ...defined('stopScripts', commands('stop-scripts')),
+  };
+}
+
 /** As a threshold: more half-open SAs than there can be. */
 const NEVER = Number.MAX_SAFE_INTEGER;
 
-function fromPlugins(plugins: Section | undefined, report: Report): Pick<Settings, 'control' | 'saveKeys'> {
-  let found: Pick<Settings, 'control' | 'saveKeys'> = {};
+function fromPlugins(
+  plugins: Section | undefined,
+  report: Report,
+): Pick<Settings, 'control' | 'saveKeys' | 'attributes'> {
+  let found: Pick<Settings, 'control' | 'saveKeys' | 'attributes'> = {};
   const unused: Section[] = [];
   for (const plugin of plugins?.sections.values() ?? []) {
     if (plugin.name === 'vici') {
@@ -156,7 +202,8 @@ function fromPlugins(plugins: Section | undefined, report: Report): Pick<Setting
       if (values.wireshark_keys !== undefined && (values.ike || values.esp)) {
         found = { ...found, saveKeys: values.wireshark_keys };
       }
-    } else if (hasSettings(plugin)) unused.push(plugin);
+    } else if (plugin.name === 'attr') found = { ...found, attributes: attributesFrom(plugin, report) };
+    else if (hasSettings(plugin)) unused.push(plugin);
   }
   const [first] = unused;
   if (first !== undefined) {

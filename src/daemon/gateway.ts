@@ -37,6 +37,8 @@ export interface GatewayOptions {
   readonly credentials: Credentials;
   /** Where virtual IPs for peers come from. */
   readonly pools?: readonly Pool[];
+  /** What every peer is told that is given one. */
+  readonly attributes?: Pool['attributes'];
   readonly settings?: Partial<EngineSettings>;
   /** From where to where a connection's first message goes: names looked up, a local address chosen. Rejects with `Failed`. */
   readonly resolve: (connection: Connection) => Promise<Path>;
@@ -62,7 +64,7 @@ export interface PolicyOwner {
  */
 export class Gateway {
   /** The virtual IPs of peers. */
-  readonly leases = new Leases();
+  readonly leases: Leases;
   readonly #engine: Engine;
   readonly #options: GatewayOptions;
   readonly #queue: BackendQueue;
@@ -78,6 +80,7 @@ export class Gateway {
 
   constructor(options: GatewayOptions) {
     this.#options = options;
+    this.leases = new Leases(options.attributes);
     this.#connections = byName(options.connections);
     this.leases.configure(options.pools ?? []);
     this.#engine = new Engine({

@@ -43,8 +43,15 @@ export class Leases {
   #pools: ReadonlyMap<string, PoolState> = new Map();
   /** Pools that are not in force any more, until their last address is back. */
   #leaving: ReadonlyMap<string, PoolState> = new Map();
+  /** What everybody is told besides. */
+  readonly #attributes: Pool['attributes'];
   /** Where the addresses of each lease come from. */
   readonly #held = new Map<number, readonly { readonly pool: PoolState; readonly address: bigint }[]>();
+
+  /** `attributes` come with every lease, before those of its pools. */
+  constructor(attributes: Pool['attributes'] = []) {
+    this.#attributes = attributes;
+  }
 
   /** Puts these pools in force. One whose addresses are as before goes on with its leases, and so do those inside of it. */
   configure(pools: readonly Pool[]): void {
@@ -78,7 +85,8 @@ export class Leases {
     if (addresses.length === 0)
       return { kind: 'failed', failure: none(connection, identity, wanted, pools, states) };
     this.#held.set(id, held);
-    return { kind: 'lease', addresses, attributes: states.flatMap(({ attributes }) => attributes) };
+    const attributes = [...this.#attributes, ...states.flatMap(pool => pool.attributes)];
+    return { kind: 'lease', addresses, attributes };
   }
 
   release(id: number): void {

@@ -34,6 +34,7 @@ import { handedOver, SERVICE_VARIABLES, ServiceManager } from './service-manager
 import { engineSettings, readSettings, reloadSettings } from './settings-in-force.ts';
 import { StandingPolicies } from './standing-policies.ts';
 import { StartActions } from './start-actions.ts';
+import { runScripts } from './start-scripts.ts';
 import type { DaemonFacts } from './status-view.ts';
 import { Syslog } from './syslog.ts';
 import { type TakeOverSubjects, takeOver } from './take-over.ts';
@@ -124,6 +125,7 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
       connections: base.connections,
       credentials: base.credentials,
       pools: base.pools,
+      ...(settings.attributes === undefined ? {} : { attributes: settings.attributes }),
       settings: engineSettings(settings, saveKeys !== undefined),
       resolve: connection => pathOf(connection, plane.transport),
     });
@@ -263,7 +265,14 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
     manager.ready(status());
     await manual.take(base.manual);
     for (const connection of base.connections) actions.run(connection);
+    const tell = (text: string): void => {
+      if (!isText) log.info({ group: 'dmn' }, text);
+      feed.say({ group: 'DMN', level: 1, text });
+    };
+    const started = runScripts(settings.startScripts ?? [], tell);
     await told;
+    await started;
+    await runScripts(settings.stopScripts ?? [], tell);
     alerts.shutdown();
     manager.stopping();
     log.info('ending: SAs are deleted and peers told');

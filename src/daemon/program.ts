@@ -10,6 +10,9 @@ export interface ProgramLimits {
   readonly lineLength: number;
 }
 
+/** Where shells look for programs: nothing of our own environment reaches them. */
+export const SCRIPT_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
+
 /** From being told to end to being ended, and from its end to that of its output. */
 const GRACE = 1000;
 

@@ -2,7 +2,7 @@ import { networkInterfaces } from 'node:os';
 import type { IkeEvent } from '../ike/output.ts';
 import { equal } from '../lib/bytes.ts';
 import { type IpAddress, parseIp } from '../lib/ip.ts';
-import { type ProgramLimits, runProgram } from './program.ts';
+import { type ProgramLimits, runProgram, SCRIPT_PATH } from './program.ts';
 import { type Environment, updownEnvironments } from './updown-environment.ts';
 
 /** What a line of a program's output, or the lack of one, is about. */
@@ -10,9 +10,6 @@ export interface UpdownSource {
   readonly connection: string;
   readonly ike: number;
 }
-
-/** Where the shell looks for programs: nothing of our own environment reaches them. */
-const PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 
 /** Programs of different children that run at the same time. */
 const AT_ONCE = 16;
@@ -66,7 +63,7 @@ export class UpdownPrograms {
         const failure = await runProgram(
           '/bin/sh',
           ['-c', command],
-          { PATH, ...environment },
+          { PATH: SCRIPT_PATH, ...environment },
           text => this.#onLine(source, `updown: ${text}`),
           this.#limits,
         );

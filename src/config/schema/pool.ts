@@ -15,7 +15,7 @@ const range: ValueType<AddressRange> = {
   },
 };
 
-const ipAddress: ValueType<IpAddress> = {
+export const ipAddress: ValueType<IpAddress> = {
   name: 'address',
   read(value) {
     const found = parseIp(value);
@@ -50,9 +50,8 @@ const octets: ValueType<Uint8Array> = {
   },
 };
 
-/** `pools.<name>`; further attributes may be named by their number. */
-export const POOL = {
-  addrs: maybe(range, 'none: it must be given', 'Addresses to give: a prefix, or `first-last`.'),
+/** What a peer is told with its virtual IPs; further attributes may be named by their number. */
+export const ATTRIBUTES = {
   address: list(ipAddress, '', 'Addresses of further kinds, as attributes.'),
   dns: list(ipAddress, '', 'Name servers.'),
   nbns: list(ipAddress, '', 'NetBIOS name servers.'),
@@ -62,6 +61,12 @@ export const POOL = {
   subnet: list(network, '', 'Networks that are reached through the peer.'),
   split_include: list(network, '', 'Networks that alone are reached through the peer.'),
   split_exclude: list(network, '', 'Networks that are not reached through the peer (IKEv1).'),
+};
+
+/** `pools.<name>` */
+export const POOL = {
+  addrs: maybe(range, 'none: it must be given', 'Addresses to give: a prefix, or `first-last`.'),
+  ...ATTRIBUTES,
 };
 
 /** The value of an attribute that is named by its number. */

@@ -1,5 +1,6 @@
 import { ignored, maybe, one } from '../schema.ts';
 import { boolean, decimal, integer, text, time } from '../value-types.ts';
+import { ipAddress } from './pool.ts';
 
 const seconds = { ...decimal, name: 'seconds, with fraction' };
 const u16 = integer(0, 0xffff);
@@ -34,6 +35,10 @@ export const CHARON = {
     'User that the daemon becomes once everything is open, and whose the control socket is.',
   ),
   group: maybe(text, 'that of the user', 'Group of both.'),
+  dns1: maybe(ipAddress, 'none', 'Name server for every peer that is given a virtual IP.'),
+  dns2: maybe(ipAddress, 'none', 'A further one.'),
+  nbns1: maybe(ipAddress, 'none', 'NetBIOS name server for every peer that is given a virtual IP.'),
+  nbns2: maybe(ipAddress, 'none', 'A further one.'),
   retry_initiate_interval: maybe(
     time,
     '0s',
@@ -146,13 +151,13 @@ export const GROUP_LEVEL = maybe(level, 'default', 'Level of one group.');
 export const CHARON_IGNORED: readonly string[] = (
   'accept_private_algs accept_unencrypted_mainmode_messages cache_crls cert_cache check_current_path ' +
   'child_sa_half_open_timeout cisco_flexvpn cisco_unity close_ike_on_child_failure delete_rekeyed ' +
-  'dh_exponent_ansi_x9_42 dlopen_use_rtld_now dns1 dns2 flush_auth_cfg follow_redirects ' +
+  'dh_exponent_ansi_x9_42 dlopen_use_rtld_now flush_auth_cfg follow_redirects ' +
   'force_eap_only_authentication hash_and_url ' +
   'ignore_acquire_ts ignore_routing_tables ' +
   'ikesa_table_segments ikesa_table_size init_limit_job_load ' +
   'integrity_test interfaces_ignore interfaces_use ' +
   'keep_alive_dpd_margin load load_modular make_before_break max_ikev1_exchanges max_packet ' +
-  'multiple_authentication nbns1 nbns2 ocsp_nonce_len piggyback_child_rekey prefer_best_path ' +
+  'multiple_authentication ocsp_nonce_len piggyback_child_rekey prefer_best_path ' +
   'prefer_configured_proposals prefer_previous_dh_group prefer_temporary_addrs process_route rdn_matching ' +
   'receive_delay receive_delay_request receive_delay_response receive_delay_type replay_window reqid_base ' +
   'retransmit_jitter ' +

@@ -104,6 +104,7 @@ export interface StatusJson {
 
 interface IkeSaJson {
   readonly id: number;
+  readonly initiatorSpi: string;
   readonly state: string;
   readonly proposal?: string;
   readonly children: readonly {

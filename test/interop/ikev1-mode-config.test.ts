@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
+import { setTimeout as pause } from 'node:timers/promises';
 import { type CertificateSet, certificates } from './certificates.ts';
-import { Lab } from './lab.ts';
+import { Lab, mustRun, until } from './lab.ts';
 import { type PeerOptions, Scene } from './scene.ts';
 import { both, type Section, set } from './swanctl.ts';
 
@@ -68,12 +69,15 @@ interface Options extends Partial<PeerOptions> {
   readonly client: 'cygnet' | 'charon';
   readonly users?: keyof typeof USERS;
   readonly change?: Change;
+  readonly atClient?: Change;
+  readonly atServer?: Change;
 }
 
-function scene({ client, users = 'none', change = same, ...options }: Options): Promise<Scene> {
+function scene({ client, users = 'none', change = same, ...more }: Options): Promise<Scene> {
+  const { atClient = same, atServer = same, ...options } = more;
   const common = both(set('connections.lab.version', '1'), change);
-  const asClient = both(common, CLIENT, USERS[users].client);
-  const asServer = both(common, SERVER, USERS[users].server);
+  const asClient = both(common, CLIENT, USERS[users].client, atClient);
+  const asServer = both(common, SERVER, USERS[users].server, atServer);
   return Scene.open({
     ike: 'aes128-sha256-modp2048',
     esp: 'aes128-sha256',
@@ -93,7 +97,7 @@ async function assertAddress(there: Scene, client: 'cygnet' | 'charon'): Promise
   await there.ping(server, `10.${3 - net}.0.1`, '10.77.0.1');
   const ours = (await there.cygnet.swanctl('--list-sas')).stdout;
   const theirs = (await there.charon.swanctl('--list-sas')).stdout;
-  for (const list of [ours, theirs]) assert.match(list, /\[10\.77\.0\.1\]/);
+  for (const list of [ours, theirs]) assert.match(list, /\[10\.77\.0\.1[ \]]/);
 }
 
 for (const client of ['cygnet', 'charon'] as const) {
@@ -113,4 +117,45 @@ for (const client of ['cygnet', 'charon'] as const) {
         ]);
         assert.doesNotMatch(stdout, /10\.77\.0\.1/);
       });
+}
+
+for (const client of ['cygnet', 'charon'] as const) {
+  const role = client === 'cygnet' ? 'initiator' : 'responder';
+  for (const users of ['none', 'psk'] as const)
+    test(`made anew by ${client}, the client${users === 'none' ? '' : ' with a user'}, the address is the same and no packet is lost`, async () => {
+      await using there = await scene({ client, users });
+      await there.up(role);
+      const before = (await there.cygnet.status()).sas[0]?.initiatorSpi;
+      const [at, to] =
+        client === 'cygnet' ? (['alice', '10.2.0.1'] as const) : (['bob', '10.1.0.1'] as const);
+      const ping = there.floodPing({ at, source: '10.77.0.1', to });
+      await until('pings come back', () => /icmp_seq=20/.test(there.lab.read('ping.log')));
+      await there.rekey(client, 'ike');
+      // charon keeps the old one for a while.
+      await until('another SA has the child', async () =>
+        (await there.cygnet.status()).sas.some(
+          ({ state, initiatorSpi, children }) =>
+            state === 'ESTABLISHED' && initiatorSpi !== before && children.length === 1,
+        ),
+      );
+      await pause(600);
+      const { sent, lost } = await ping.stop();
+      assert.ok(sent > 50, `only ${sent} pings were sent`);
+      assert.deepEqual(lost, [], there.cygnet.log);
+      await assertAddress(there, client);
+    });
+
+  test(`an address of IPv6, ${client} as the client`, async () => {
+    const net = (side: 'local' | 'remote'): Change =>
+      set(`connections.lab.children.net.${side}_ts`, 'fd00:2::1/128');
+    await using there = await scene({
+      client,
+      atClient: both(net('remote'), set('connections.lab.vips', '"::"')),
+      atServer: both(net('local'), set('pools.staff.addrs', 'fd77::/120')),
+    });
+    const server = client === 'cygnet' ? there.bob : there.alice;
+    await mustRun('ip', ['-n', server, 'addr', 'add', 'fd00:2::1/128', 'dev', 'lo']);
+    await there.up(role);
+    await there.ping(client === 'cygnet' ? 'alice' : 'bob', 'fd77::1', 'fd00:2::1');
+  });
 }

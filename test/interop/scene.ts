@@ -304,16 +304,26 @@ export class Scene implements AsyncDisposable {
   }
 
   /** A ping every 10 ms until stopped; answers how many were sent, and which of them did not come back. */
-  floodPing(): { stop(): Promise<{ sent: number; lost: readonly number[] }> } {
-    const child = this.lab.start(this.alice, 'ping.log', [
+  floodPing({
+    at = 'alice',
+    source = '10.1.0.1',
+    to = '10.2.0.1',
+  }: {
+    readonly at?: 'alice' | 'bob';
+    readonly source?: string;
+    readonly to?: string;
+  } = {}): {
+    stop(): Promise<{ sent: number; lost: readonly number[] }>;
+  } {
+    const child = this.lab.start(at === 'alice' ? this.alice : this.bob, 'ping.log', [
       'ping',
       '-i',
       '0.01',
       '-W',
       '2',
       '-I',
-      '10.1.0.1',
-      '10.2.0.1',
+      source,
+      to,
     ]);
     return {
       stop: async () => {

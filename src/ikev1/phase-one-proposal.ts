@@ -201,18 +201,46 @@ function otherMethod(
   offered: readonly PhaseOneTransform[],
   methods: readonly number[],
 ): Failure {
-  const names = (numbers: readonly number[]): readonly string[] =>
-    [...new Set(numbers)].map(number => nameOf(OakleyAuthMethod, number, 65_001));
-  const theirs = names(offered.map(({ method }) => method));
-  const ours = names(methods);
+  const asked = offered.map(({ method }) => method);
+  const theirs = methodNames(asked);
+  const ours = methodNames(methods);
   return {
     code: 'auth/method',
     summary: `${connection.name}: the peer asks for authentication by ${theirs.join(' or ')}, and this connection for ${ours.join(' or ') || 'none that IKEv1 has'}`,
     ours,
     theirs,
-    remedy: 'let auth of both sides name one method: in IKEv1 both ends use the same',
+    remedy: remedyFor(methods, asked),
     notify: 'NO_PROPOSAL_CHOSEN',
   };
+}
+
+/** Authentication Methods by name, each once. */
+export function methodNames(numbers: readonly number[]): readonly string[] {
+  return [...new Set(numbers)].map(number => nameOf(OakleyAuthMethod, number, 65_001));
+}
+
+/** The methods in which the server alone has a key, and those with which a user follows. */
+function isHybrid(method: number): boolean {
+  return method >= OakleyAuthMethod.HybridInitRSA && method <= OakleyAuthMethod.HybridRespDSS;
+}
+
+function hasUser(method: number): boolean {
+  return (
+    isHybrid(method) ||
+    (method >= OakleyAuthMethod.XAUTHInitPreShared &&
+      method <= OakleyAuthMethod.XAUTHRespRSARevisedEncryption)
+  );
+}
+
+/** What would bring both ends together: most of all it is the user that one of them does not know of. */
+function remedyFor(ours: readonly number[], theirs: readonly number[]): string {
+  const [here, there] = [ours.some(hasUser), theirs.some(hasUser)];
+  if (there && !here)
+    return 'let a user follow here too: a second section with auth = xauth at the side of the user';
+  if (here && !there) return 'let the peer ask for a user, or bring one; or leave auth = xauth out here';
+  if (ours.some(isHybrid) !== theirs.some(isHybrid))
+    return `the user comes ${ours.some(isHybrid) ? 'alone here, and at the peer after' : 'alone at the peer, and here after'} a key or certificate of its side: let both have the same rounds`;
+  return 'let auth of both sides name one method: in IKEv1 both ends use the same';
 }
 
 function breach({ name }: Connection, what: string): Failure {

@@ -99,3 +99,31 @@ for (const phase of PHASES) {
       assert.equal((await there.refusedByCygnet(time)).code, 'auth/wrong-key');
   });
 }
+
+for (const [ours, theirs] of [
+  ['psk', 'nobody'],
+  ['nobody', 'psk'],
+  ['hybrid', 'pubkey'],
+  ['pubkey', 'hybrid'],
+] as const) {
+  const at = (phase: Phase | 'nobody', role: 'client' | 'server'): Change =>
+    phase === 'nobody' ? same : role === 'client' ? client(phase, 'tango') : server(phase);
+  const kind = ours === 'nobody' ? theirs : ours;
+
+  test(`the user with cygnet: ${ours}, charon: ${theirs}; refused twice in a row, and told why`, async () => {
+    await using there = await scene(kind, { alice: at(ours, 'client'), bob: at(theirs, 'server') });
+    for (let time = 1; time <= 2; time++) {
+      const { code, summary } = await there.refusedUp();
+      assert.match(code, /^(auth\/refused-by-peer|peer\/no-proposal)$/, summary);
+    }
+  });
+
+  test(`the user with charon: ${ours}, cygnet: ${theirs}; refused twice in a row, and told why`, async () => {
+    await using there = await scene(kind, { alice: at(theirs, 'server'), bob: at(ours, 'client') });
+    for (let time = 1; time <= 2; time++) {
+      const { code, remedy } = await there.refusedByCygnet(time);
+      assert.equal(code, 'auth/method');
+      assert.match(remedy ?? '', /user/);
+    }
+  });
+}

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { MINUTE } from '../../src/lib/time.ts';
 import { makeAuthority } from '../certificate-builder.ts';
+import { sharedKey } from '../sim/configuration.ts';
 import { assertEnds, assertSettles, onlyIke } from '../sim/ends.ts';
 import type { Pair } from '../sim/pair.ts';
 import { pairV1 } from '../sim/pair-v1.ts';
@@ -10,6 +11,7 @@ import { userEnds, withUser } from '../sim/user-v1.ts';
 /* A user after signatures of both ends, and in place of the client's (hybrid authentication). */
 
 const TRANSACTION = 6;
+const NOBODY = { a: {}, b: {}, credentials: { a: sharedKey(), b: sharedKey() } };
 
 function codes(host: Pair['a']): readonly string[] {
   return host.eventsOf('failed').map(({ failure }) => failure.code);
@@ -103,24 +105,32 @@ test('hybrid: a server that another authority vouches for is not given the passw
   }
 });
 
-for (const [ours, theirs] of [
-  ['hybrid', 'pubkey'],
-  ['pubkey', 'hybrid'],
-  ['hybrid', 'psk'],
-  ['psk', 'pubkey'],
+for (const [ours, theirs, remedy] of [
+  ['hybrid', 'pubkey', /the user comes alone at the peer, and here after/],
+  ['pubkey', 'hybrid', /the user comes alone here, and at the peer after/],
+  ['hybrid', 'psk', /the user comes alone at the peer/],
+  ['psk', 'pubkey', /name one method/],
+  ['nobody', 'psk', /let the peer ask for a user, or bring one/],
+  ['psk', 'nobody', /let a user follow here too/],
 ] as const) {
-  test(`${ours} at the client, ${theirs} at the server: they have no method in common, twice in a row`, () => {
-    const [a, b] = [userEnds({ after: ours }), userEnds({ after: theirs })];
+  test(`${ours} at the client, ${theirs} at the server: they have no method in common, and say so, twice in a row`, () => {
+    const [a, b] = [ours, theirs].map(after =>
+      after === 'nobody' ? NOBODY : userEnds({ after: after as 'psk' }),
+    );
     const pair = pairV1({
-      a: a.a,
-      b: b.b,
-      credentials: { a: a.credentials.a, b: b.credentials.b },
+      a: a?.a ?? {},
+      b: b?.b ?? {},
+      credentials: { a: a?.credentials.a ?? sharedKey(), b: b?.credentials.b ?? sharedKey() },
     });
     for (let time = 1; time <= 2; time++) {
       pair.a.initiate('site', 'net');
       assertNothing(pair);
-      assert.equal(codes(pair.b).filter(code => code === 'auth/method').length, time);
+      const told = pair.b.eventsOf('failed').filter(({ failure }) => failure.code === 'auth/method');
+      assert.equal(told.length, time);
+      assert.match(told.at(-1)?.failure.remedy ?? '', remedy);
       assert.equal(codes(pair.a).length, time);
     }
+    const asked = ours === 'hybrid' ? 'HybridInit' : ours === 'nobody' ? 'PRE_SHARED_KEY' : 'XAUTHInit';
+    assert.ok(pair.a.eventsOf('failed').every(({ failure }) => failure.summary.includes(asked)));
   });
 }

@@ -5,15 +5,16 @@ import { offerRefused } from '../../ike/failures.ts';
 import type { Instant } from '../../lib/time.ts';
 import { proofRefused } from '../../policy/auth-failures.ts';
 import { isEncryption } from '../../policy/connection.ts';
-import type { Failure } from '../../policy/failure.ts';
+import { Failed, type Failure } from '../../policy/failure.ts';
 import { addressIdentity } from '../../policy/identity.ts';
 import type { V1DeletePayload, V1NotifyPayload, V1Payload } from '../../wire/v1/payload.ts';
 import { OTHER_KEY } from '../auth/encryption/peer-identity.ts';
+import { methodsFor } from '../auth/index.ts';
 import { BEGUN_ANEW } from '../endings.ts';
 import { all, findError, type Message } from '../flow.ts';
 import { isUntouched } from '../inheritance.ts';
 import type { IsakmpSa } from '../isakmp-sa.ts';
-import { settingOf } from '../phase-one-proposal.ts';
+import { methodNames, settingOf } from '../phase-one-proposal.ts';
 import { protocolNumber } from '../quick-proposal.ts';
 import { spiOf } from '../quick-transform.ts';
 import { carrierBeside, dropChild } from '../succession.ts';
@@ -158,7 +159,8 @@ function refusedEarly(sa: IsakmpSa, error: V1NotifyPayload): Failure {
   switch (error.notifyType) {
     case V1Notify.NO_PROPOSAL_CHOSEN: {
       const { code, ours, remedy } = offerRefused(connection.proposals, settingOf(connection));
-      const summary = `${failure.summary}: it allows none of our proposals, or another authentication or mode`;
+      const mode = connection.aggressive ? 'aggressive' : 'main';
+      const summary = `${failure.summary}: it allows none of our proposals, or not ${offeredMethods(sa)}, or not ${mode} mode`;
       return { ...failure, code, summary, ...(ours && { ours }), ...(remedy && { remedy }) };
     }
     case V1Notify.AUTHENTICATION_FAILED: {
@@ -171,6 +173,17 @@ function refusedEarly(sa: IsakmpSa, error: V1NotifyPayload): Failure {
         : failure;
     default:
       return failure;
+  }
+}
+
+/** The Authentication Methods that we offer, in words. */
+function offeredMethods({ host, connection, role, path }: IsakmpSa): string {
+  try {
+    return methodNames(methodsFor({ host, connection, role, path })).join(' or ');
+  } catch (error) {
+    // The secrets are others by now.
+    if (error instanceof Failed) return 'our authentication';
+    throw error;
   }
 }
 

@@ -1,7 +1,10 @@
 #!/usr/bin/env node
 import { readFileSync } from 'node:fs';
-import { run } from './program.ts';
-import { TERMINAL } from './terminal.ts';
+import { keepCompiled } from './compile-cache.ts';
+
+keepCompiled(process.env, process.getuid?.());
+// Only what is loaded from here on is kept.
+const [{ run }, { TERMINAL }] = await Promise.all([import('./program.ts'), import('./terminal.ts')]);
 
 const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
   version: string;

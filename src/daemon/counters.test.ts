@@ -28,6 +28,14 @@ test('every exchange, direction and kind of message has its counter', () => {
   assert.deepEqual(counters.connections.get('lab'), values);
 });
 
+test('charon counts no messages of IKEv1, and neither do we under names of IKEv2', () => {
+  const counters = new Counters();
+  for (const exchange of ['MAIN_MODE', 'AGGRESSIVE', 'QUICK_MODE', 'INFORMATIONAL_V1', 'TRANSACTION'])
+    for (const direction of ['in', 'out'] as const)
+      counters.note(message(`${exchange} request 0 [HASH]`, direction));
+  assert.ok(Object.values(counters.global).every(value => value === 0));
+});
+
 test('resets are for one connection, for each, or for all together', () => {
   const counters = new Counters();
   counters.note(message('IKE_AUTH request 1 []'));
@@ -57,6 +65,15 @@ test('messages in the words of charon', () => {
       'IKE_SA_INIT response 0 [ V N(private 9999) ]',
     ],
     ['something else', 'something else'],
+    [
+      'MAIN_MODE request 0 [SA V V(draft-ietf-ipsec-nat-t-ike-02 LF) V(RFC 3947)]',
+      'ID_PROT request 0 [ SA V V V ]',
+    ],
+    ['MAIN_MODE response 0 [KE NONCE CR NAT_D NAT_D]', 'ID_PROT response 0 [ KE No CERTREQ NAT-D NAT-D ]'],
+    ['MAIN_MODE request 0 [ID HASH N(INITIAL_CONTACT)]', 'ID_PROT request 0 [ ID HASH N(INITIAL_CONTACT) ]'],
+    ['QUICK_MODE request 7 [HASH SA NONCE ID ID]', 'QUICK_MODE request 7 [ HASH SA No ID ID ]'],
+    ['INFORMATIONAL_V1 request 9 [HASH N(R_U_THERE)]', 'INFORMATIONAL_V1 request 9 [ HASH N(DPD) ]'],
+    ['TRANSACTION request 9 [HASH ATTRIBUTES(ISAKMP_CFG_SET)]', 'TRANSACTION request 9 [ HASH CPS ]'],
   ] as const)
     assert.equal(messageInWords(ours), theirs.replace('N(private 9999)', 'N(private 9999)'));
 });
@@ -86,6 +103,32 @@ test('handshakes are measured from their first message', () => {
   assert.deepEqual([count, sum], [1, 0.06]);
   assert.deepEqual(buckets, [0, 0, 0, 0, 1, 1, 1, 1, 1, 1, 1, 1]);
   assert.equal(handshakes.of('responder').count, 0);
+});
+
+test('handshakes of IKEv1 are measured too', () => {
+  for (const exchange of ['MAIN_MODE', 'AGGRESSIVE']) {
+    const handshakes = new Handshakes();
+    handshakes.note(message(`${exchange} request 0 [SA]`, 'in', 1000));
+    handshakes.note(message(`${exchange} response 0 [SA]`, 'out', 1030));
+    const ike = {
+      id: 1,
+      connection: 'lab',
+      version: 1,
+      state: 'ESTABLISHED',
+      role: 'responder',
+      path: PATH,
+      initiatorSpi: 1n,
+      responderSpi: 2n,
+      natLocal: false,
+      natRemote: false,
+      children: [],
+      tasksQueued: [],
+      tasksActive: [],
+    } as const;
+    handshakes.note({ kind: 'ike-up', at: 1250, ike });
+    const { count, sum } = handshakes.of('responder');
+    assert.deepEqual([count, sum], [1, 0.25]);
+  }
 });
 
 test('what stands in labels cannot leave them', () => {

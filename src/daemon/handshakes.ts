@@ -2,6 +2,7 @@ import type { IkeEvent } from '../ike/output.ts';
 
 /** Upper bounds of the buckets, seconds. */
 export const BOUNDS: readonly number[] = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
+const BEGINNINGS = /^(?:IKE_SA_INIT|MAIN_MODE|AGGRESSIVE) /;
 /** Negotiations that are under way at once and measured. */
 const CAPACITY = 16_384;
 
@@ -20,7 +21,7 @@ export class Handshakes {
 
   note(event: IkeEvent): void {
     if (event.kind === 'message') {
-      if (!event.text.startsWith('IKE_SA_INIT ') || this.#begun.has(event.ike)) return;
+      if (!BEGINNINGS.test(event.text) || this.#begun.has(event.ike)) return;
       // Those that came to nothing go with time: the oldest first.
       if (this.#begun.size >= CAPACITY)
         for (const [ike] of this.#begun) {

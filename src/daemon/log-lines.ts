@@ -133,7 +133,7 @@ function lineOfDatagram({ direction, octets, path, ike, connection }: TracedData
 }
 
 function lineOfMessage(event: Extract<IkeEvent, { kind: 'message' }>): readonly LogLine[] {
-  const { direction, text, ike, connection, path } = event;
+  const { direction, text, ike, connection } = event;
   const line: LogLine = {
     group: 'ENC',
     level: 1,
@@ -141,12 +141,36 @@ function lineOfMessage(event: Extract<IkeEvent, { kind: 'message' }>): readonly 
     ike,
     text: `${direction === 'in' ? 'parsed' : 'generating'} ${messageInWords(text)}`,
   };
-  const isBeginning =
-    direction === 'out' && text.startsWith('IKE_SA_INIT request 0 ') && !text.includes('N(COOKIE)');
-  if (!isBeginning) return [line];
-  const begun = `initiating IKE_SA ${connection}[${ike}] to ${formatIp(path.remote.address)}`;
-  return [{ group: 'IKE', level: 0, connection, ike, text: begun }, line];
+  const begun = beginning(event);
+  return begun === undefined ? [line] : [{ group: 'IKE', level: 0, connection, ike, text: begun }, line];
 }
+
+/** Who begins an IKE SA is told beside its first message, as in charon's log. */
+function beginning({
+  direction,
+  text,
+  ike,
+  connection,
+  path,
+}: Extract<IkeEvent, { kind: 'message' }>): string | undefined {
+  const [exchange = '', kind] = text.split(' ', 2);
+  const mode = FIRST_MESSAGES[exchange];
+  if (mode === undefined || kind !== 'request' || text.includes('N(COOKIE)')) return undefined;
+  const isFirst = exchange === 'IKE_SA_INIT' || /[[ ]SA[\] ]/.test(text);
+  const remote = formatIp(path.remote.address);
+  if (!isFirst) return undefined;
+  if (direction === 'out') return `initiating ${mode}IKE_SA ${connection}[${ike}] to ${remote}`;
+  return mode === ''
+    ? undefined
+    : `${remote} is initiating ${mode === AGGRESSIVE_MODE ? 'an' : 'a'} ${mode}IKE_SA`;
+}
+
+const AGGRESSIVE_MODE = 'Aggressive Mode ';
+const FIRST_MESSAGES: Readonly<Record<string, string>> = {
+  IKE_SA_INIT: '',
+  MAIN_MODE: 'Main Mode ',
+  AGGRESSIVE: AGGRESSIVE_MODE,
+};
 
 function established(ike: IkeSaStatus, at: number): readonly LogLine[] {
   const lines: LogLine[] = [];

@@ -3,22 +3,45 @@
  * charon's short names. Scripts and people look for these lines.
  */
 export function messageInWords(text: string): string {
-  const match = /^([^[]*)\[(.*)\]$/.exec(text);
+  const match = /^(\S+)([^[]*)\[(.*)\]$/.exec(text);
   if (match === null) return text;
-  const payloads = (match[2] as string).split(' ').filter(word => word !== '');
-  return `${match[1]}[ ${payloads.map(word => `${wordOf(word)} `).join('')}]`;
+  const [, exchange = '', rest = '', inside = ''] = match;
+  const ofV1 = EXCHANGES_OF_V1[exchange];
+  const payloads = inside.match(/[^\s(]+\([^)]*\)|\S+/g) ?? [];
+  const words = payloads.map(word => `${wordOf(word, ofV1 === undefined ? NOTIFIES : NOTIFIES_OF_V1)} `);
+  return `${ofV1 ?? exchange}${rest}[ ${words.join('')}]`;
 }
 
-function wordOf(word: string): string {
+function wordOf(word: string, notifies: Readonly<Record<string, string>>): string {
   const [, kind, inner] = /^([A-Z][A-Za-z]*)\((.*)\)$/.exec(word) ?? [];
-  if (kind === 'N' && inner !== undefined) return `N(${NOTIFIES[inner] ?? inner})`;
+  if (kind === 'N' && inner !== undefined) return `N(${notifies[inner] ?? inner})`;
   if (inner === undefined) return PAYLOADS[word] ?? word;
   return PAYLOADS[`${kind}(${inner})`] ?? (kind === 'V' ? 'V' : word);
 }
 
+/** charon's names for the exchanges of IKEv1. */
+const EXCHANGES_OF_V1: Readonly<Record<string, string>> = {
+  MAIN_MODE: 'ID_PROT',
+  AGGRESSIVE: 'AGGRESSIVE',
+  QUICK_MODE: 'QUICK_MODE',
+  INFORMATIONAL_V1: 'INFORMATIONAL_V1',
+  TRANSACTION: 'TRANSACTION',
+  NEW_GROUP_MODE: 'NEW_GROUP_MODE',
+};
+
 const PAYLOADS: Readonly<Record<string, string>> = {
   Ni: 'No',
   Nr: 'No',
+  NONCE: 'No',
+  CR: 'CERTREQ',
+  NAT_D: 'NAT-D',
+  NAT_D_DRAFT: 'NAT-D',
+  NAT_OA: 'NAT-OA',
+  NAT_OA_DRAFT: 'NAT-OA',
+  'ATTRIBUTES(ISAKMP_CFG_REQUEST)': 'CPRQ',
+  'ATTRIBUTES(ISAKMP_CFG_REPLY)': 'CPRP',
+  'ATTRIBUTES(ISAKMP_CFG_SET)': 'CPS',
+  'ATTRIBUTES(ISAKMP_CFG_ACK)': 'CPA',
   'CP(CFG_REQUEST)': 'CPRQ',
   'CP(CFG_REPLY)': 'CPRP',
   'CP(CFG_SET)': 'CPS',
@@ -74,4 +97,13 @@ const NOTIFIES: Readonly<Record<string, string>> = {
   IKEV2_MESSAGE_ID_SYNC_SUPPORTED: 'MSG_ID_SYN_SUP',
   IKEV2_FRAGMENTATION_SUPPORTED: 'FRAG_SUP',
   SIGNATURE_HASH_ALGORITHMS: 'HASH_ALG',
+};
+
+/** Of IKEv1, where the same names have other short ones. */
+const NOTIFIES_OF_V1: Readonly<Record<string, string>> = {
+  R_U_THERE: 'DPD',
+  R_U_THERE_ACK: 'DPD_ACK',
+  INVALID_SPI: 'INVAL_SPI',
+  NO_PROPOSAL_CHOSEN: 'NO_PROP',
+  AUTHENTICATION_FAILED: 'AUTH_FAILED',
 };

@@ -84,7 +84,7 @@ export class Exchanges {
     const { path } = message;
     const exchange = new Exchange(message.header.exchangeType, 0, false, path);
     exchange.taken(this.#digestOf(datagram), undefined, path);
-    this.#trace('in', message, path);
+    this.#trace('in', exchange, message);
     this.#table.phaseOne = exchange;
     this.#conversations.serve(flow, exchange);
   }
@@ -182,7 +182,7 @@ export class Exchanges {
       refusal ??= reason;
       if (reason !== undefined) continue;
       this.#take(exchange, opened, digest);
-      this.#trace('in', message, arrived.path);
+      this.#trace('in', exchange, message);
       if (breach === undefined) conversation.resume(message);
       else conversation.fail(malformed(exchange.type, breach));
       this.#owner.settle();
@@ -263,7 +263,7 @@ export class Exchanges {
     const { exchangeType, messageId } = message.header;
     const exchange = this.#table.admit(exchangeType, messageId, message.path);
     this.#take(exchange, opened, digest);
-    this.#trace('in', message, message.path);
+    this.#trace('in', exchange, message);
     if (breach !== undefined) {
       this.#owner.failed(malformed(exchangeType, breach), undefined);
       this.#table.ended(exchange, this.#owner.host.now);
@@ -349,7 +349,7 @@ export class Exchanges {
       this.#ivOf(exchange, keys as IsakmpKeys),
     );
     const { payloads } = sending;
-    this.#trace('out', { header: decodeHeader(datagram), path, payloads, encrypted: false, keys }, path);
+    this.#trace('out', exchange, { header: decodeHeader(datagram), path, payloads });
     const datagrams = this.#owner.split(datagram, path);
     exchange.wasSent(datagrams, nextIv, host.now);
     this.#transmit(datagrams, path);
@@ -373,11 +373,22 @@ export class Exchanges {
     for (const datagram of datagrams) this.#owner.host.transmit(datagram, path);
   }
 
-  #trace(direction: 'in' | 'out', message: Message, path: Path): void {
+  #trace(
+    direction: 'in' | 'out',
+    { initiated }: Exchange,
+    message: Pick<Message, 'header' | 'path' | 'payloads'>,
+  ): void {
     const { host, id, connection } = this.#owner;
     if (!host.settings.traceMessages) return;
-    const text = messageInWords(message);
-    host.event({ kind: 'message', direction, ike: id, connection: connection.name, text, path });
+    const text = messageInWords(message, (direction === 'out') === initiated);
+    host.event({
+      kind: 'message',
+      direction,
+      ike: id,
+      connection: connection.name,
+      text,
+      path: message.path,
+    });
   }
 }
 

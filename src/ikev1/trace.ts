@@ -1,4 +1,5 @@
-import { V1PayloadType } from '../iana/ikev1.ts';
+import { V1ExchangeType, V1PayloadType } from '../iana/ikev1.ts';
+import { nameOf } from '../iana/name.ts';
 import { EMPTY } from '../lib/bytes.ts';
 import { summarizeV1 } from '../wire/v1/describe.ts';
 import type { V1Payload } from '../wire/v1/payload.ts';
@@ -8,9 +9,23 @@ import { isEncrypted } from './protection.ts';
 /** Stands for the one in front, which flows do not see. */
 const HASH_ALONE: V1Payload = { type: V1PayloadType.HASH, data: EMPTY };
 
-/** A message in one line, as it is on the wire. */
-export function messageInWords({ header, payloads }: Pick<Message, 'header' | 'payloads'>): string {
-  const isHashed = header.messageId !== 0 && isEncrypted(header);
+/** Both versions have exchanges of this name: in a trace they are told apart. */
+const INFORMATIONAL = 'INFORMATIONAL_V1';
+
+/**
+ * A message in one line, as it is on the wire, in the form of those of IKEv2: what the end says that began the exchange are
+ * requests.
+ */
+export function messageInWords(
+  { header, payloads }: Pick<Message, 'header' | 'payloads'>,
+  fromInitiator: boolean,
+): string {
+  const { exchangeType, messageId } = header;
+  const isHashed = messageId !== 0 && isEncrypted(header);
   const all = isHashed ? [HASH_ALONE, ...payloads] : payloads;
-  return summarizeV1({ header, payloads: all, encrypted: false });
+  const isInformational = exchangeType === V1ExchangeType.INFORMATIONAL;
+  const exchange = isInformational ? INFORMATIONAL : nameOf(V1ExchangeType, exchangeType, 240);
+  const kind = isInformational || fromInitiator ? 'request' : 'response';
+  const summary = summarizeV1({ header, payloads: all, encrypted: false });
+  return `${exchange} ${kind} ${messageId} ${summary.slice(summary.indexOf('['))}`;
 }

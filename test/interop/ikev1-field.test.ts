@@ -280,3 +280,61 @@ describe('ike-scan', () => {
       assert.match(stdout, new RegExp(`VID=${vendor}`));
     });
 });
+
+// ── in charon's words ──
+
+/** What `text` says of messages: which way, and what is in them. */
+function messagesIn(text: string, verb: 'parsed' | 'generating'): readonly string[] {
+  return [...text.matchAll(new RegExp(`\\[ENC\\] ${verb} (.*)$`, 'gm'))].map(one => one[1] ?? '');
+}
+
+for (const role of ROLES)
+  for (const [mode, change] of [
+    ['Main', same],
+    ['Aggressive', AGGRESSIVE],
+  ] as const)
+    test(`${mode} Mode, cygnet as ${role}: log lines and counters are those of charon`, async () => {
+      await using there = await scene({
+        certificates: rsa,
+        change: both(change, set('connections.lab.dpd_delay', '1s')),
+      });
+      there.lab.start(there.alice, 'lines.log', [
+        'stdbuf',
+        '-oL',
+        'swanctl',
+        '--log',
+        '--uri',
+        there.cygnet.uri,
+      ]);
+      await pause(500);
+      await there.up(role);
+      await pause(1500);
+      await there.rekey(role === 'initiator' ? 'cygnet' : 'charon', 'child');
+      await pause(1500);
+      await there.down(role === 'initiator' ? 'cygnet' : 'charon');
+      const ours = await until('all is logged', () => {
+        const text = there.lab.read('lines.log');
+        return /deleting IKE_SA/.test(text) && text;
+      });
+      const theirs = there.charon.log;
+      for (const [one, other] of [
+        [messagesIn(ours, 'generating'), messagesIn(theirs, 'parsed')],
+        [messagesIn(ours, 'parsed'), messagesIn(theirs, 'generating')],
+      ] as const) {
+        assert.ok(one.length >= 5, ours);
+        // What both log of one message is the same; what charon says of fragments and repetitions is its own.
+        assert.deepEqual(
+          one.filter(line => !other.includes(line)),
+          [],
+          theirs,
+        );
+      }
+      const begun = (text: string): readonly string[] =>
+        [...text.matchAll(/(?:is initiating|initiating) .* Mode IKE_SA.*$/gm)].map(one => one[0]);
+      assert.equal(begun(ours).length, 1);
+      assert.match(begun(ours)[0] ?? '', new RegExp(`${mode} Mode IKE_SA`));
+      assert.match(begun(theirs)[0] ?? '', new RegExp(`${mode} Mode IKE_SA`));
+      const counted = async (who: 'cygnet' | 'charon'): Promise<string> =>
+        (await there[who].swanctl('--counters', '--all')).stdout;
+      assert.equal(await counted('cygnet'), await counted('charon'));
+    });

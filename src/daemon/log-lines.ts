@@ -162,14 +162,13 @@ function beginning({
   if (direction === 'out') return `initiating ${mode}IKE_SA ${connection}[${ike}] to ${remote}`;
   return mode === ''
     ? undefined
-    : `${remote} is initiating ${mode === AGGRESSIVE_MODE ? 'an' : 'a'} ${mode}IKE_SA`;
+    : `${remote} is initiating a ${mode}IKE_SA`;
 }
 
-const AGGRESSIVE_MODE = 'Aggressive Mode ';
 const FIRST_MESSAGES: Readonly<Record<string, string>> = {
   IKE_SA_INIT: '',
   MAIN_MODE: 'Main Mode ',
-  AGGRESSIVE: AGGRESSIVE_MODE,
+  AGGRESSIVE: 'Aggressive Mode ',
 };
 
 function established(ike: IkeSaStatus, at: number): readonly LogLine[] {

@@ -118,6 +118,12 @@ export function childLife({ lifeTime, lifeBytes }: ChildConfig): Life {
   };
 }
 
+/** What an initiator's child may live: as was agreed, and less where the responder says so (RFC 2407 §4.6.3.1), never more. */
+export function reduced(config: ChildConfig, agreed: Life, responders: Life): Life {
+  const isUnsaid = agreed.seconds === undefined && childLife(config).seconds === undefined;
+  return shorter(isUnsaid ? { ...agreed, seconds: DEFAULT_CHILD_SECONDS } : agreed, responders);
+}
+
 /** The limits of a child that both ends keep: those configured, less where the agreed life is shorter, in the same proportion. */
 export type ChildLimits = Pick<
   ChildConfig,

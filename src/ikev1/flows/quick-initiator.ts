@@ -11,7 +11,7 @@ import { withoutCompression } from '../compression.ts';
 import { all, begin, exchange, type Flow, first, type Message, Refused, send } from '../flow.ts';
 import { HASH_1 } from '../hash-rule.ts';
 import type { IsakmpSa, Task } from '../isakmp-sa.ts';
-import { childLimits, type Life, shorter } from '../life.ts';
+import { childLimits, reduced } from '../life.ts';
 import {
   confirmQuick,
   groupsOf,
@@ -150,7 +150,7 @@ function* attempt(
     const agreed = agreedSelectors(sa, config, suite, selectors, answer);
     const keys = keysOf(sa, config, suite, spiIn, { initiator: ni, responder: nr }, secret);
     const child = makeChild(sa, config, suite, inbound, agreed, old);
-    const said: Life = shorter(suite.life, responderLifetime(answer));
+    const said = reduced(config, suite.life, responderLifetime(answer));
     spiIsOurs = false;
     yield* installOurs(sa, child, keys, childLimits(config, said), old);
     yield* send({ payloads: [], hash: { number: 3, ni, nr } });

@@ -7,7 +7,7 @@ import { narrow, type SelectorMismatch } from '../../policy/narrowing.ts';
 import { contains, selectorForHost, type TrafficSelector } from '../../policy/traffic-selector.ts';
 import type { V1IdPayload, V1Payload, V1SaPayload } from '../../wire/v1/payload.ts';
 import { clientIdentity, hostIdentity, isSayable, selectorOf } from '../client-identity.ts';
-import { all, exchangeOrTraffic, type Flow, first, type Message, Refused } from '../flow.ts';
+import { all, exchangeOrTraffic, type Flow, type Message, Refused } from '../flow.ts';
 import type { IsakmpSa } from '../isakmp-sa.ts';
 import { childLife, childLimits, endsBefore } from '../life.ts';
 import { chooseQuick, type QuickSuite } from '../quick-proposal.ts';
@@ -148,12 +148,14 @@ function isSame(a: TrafficSelector, b: TrafficSelector): boolean {
  * told which part. RFC 2409 knows no narrowing, and who does not takes the answer for none. Throws Refused.
  */
 function agree(sa: IsakmpSa, message: Message, ids: readonly V1IdPayload[]): Agreement {
-  const payload = first(message, V1PayloadType.SA);
+  const [payload, ...more] = all(message, V1PayloadType.SA);
   const { path, connection } = sa;
   const [remoteId, localId] =
     ids.length === 2 ? ids : [hostIdentity(path.remote.address), hostIdentity(path.local.address)];
   if (payload === undefined || remoteId === undefined || localId === undefined)
     throw new Failed({ code: 'peer/malformed', summary: 'quick mode without an SA' });
+  if (more.length > 0)
+    throw new Refused(V1Notify.NO_PROPOSAL_CHOSEN, several(more.length + 1), { about: aboutOffer(payload) });
   let nearest: Refused | undefined;
   let furthest: Refused | undefined;
   let less: Agreement | undefined;
@@ -253,6 +255,17 @@ function refused(config: ChildConfig, payload: V1SaPayload, failure: Failure): R
     about: aboutOffer(payload),
     child: config.name,
   });
+}
+
+function several(count: number): Failure {
+  return {
+    code: 'peer/no-proposal-chosen',
+    summary: `the peer asks for ${count} SAs in one quick mode, and one is made by each`,
+    ours: ['1 SA'],
+    theirs: [`${count} SAs`],
+    remedy: 'let the peer begin a quick mode for each',
+    notify: 'NO_PROPOSAL_CHOSEN',
+  };
 }
 
 const NO_CHILD: Failure = {

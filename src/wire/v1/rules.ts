@@ -55,7 +55,6 @@ const IDENTITY: readonly V1Form[] = [
 
 const ALL_AT_ONCE = { [SA]: '1', [KE]: '1', [NONCE]: '1', [ID]: '1', ...CERTIFICATES } as const;
 
-/** One SA a Quick Mode: several are lawful (RFC 2409 §5.5) and unheard of. */
 const QUICK: V1Form = {
   name: 'quick mode',
   payloads: {
@@ -70,6 +69,9 @@ const QUICK: V1Form = {
   encrypted: true,
   hashFirst: true,
 };
+
+/** Several SAs may be asked for at once (RFC 2409 §5.5); who has one made here gets a refusal. */
+const QUICK_OFFER: V1Form = { ...QUICK, payloads: { ...QUICK.payloads, [SA]: '*' } };
 
 const HASH_ALONE: V1Form = { name: 'hash', payloads: { [HASH]: '1' }, encrypted: true, hashFirst: true };
 
@@ -113,7 +115,7 @@ export const V1_RULES: Readonly<Record<number, readonly (readonly V1Form[])[]>> 
     ],
   ],
   // A fourth message answers a commit bit with CONNECTED (RFC 2408 §3.1).
-  [V1ExchangeType.QUICK_MODE]: [[QUICK], [QUICK], [HASH_ALONE], [HASH_ALONE]],
+  [V1ExchangeType.QUICK_MODE]: [[QUICK_OFFER], [QUICK], [HASH_ALONE], [HASH_ALONE]],
   [V1ExchangeType.NEW_GROUP_MODE]: [[NEW_GROUP], [NEW_GROUP]],
   [V1ExchangeType.TRANSACTION]: [[TRANSACTION], [TRANSACTION]],
   [V1ExchangeType.INFORMATIONAL]: [

@@ -61,6 +61,7 @@ export class ControlScene implements AsyncDisposable {
   readonly actions: StartActions;
   readonly manual: ManualSas;
   readonly loaded: string[] = [];
+  readonly warnings: string[] = [];
   /** What `cygnet-plan` and `cygnet-apply` find in any directory. */
   directory: Base = NO_BASE;
   server!: ViciServer;
@@ -108,7 +109,7 @@ export class ControlScene implements AsyncDisposable {
         facts: { version: '1.2.3', startedAt: 0, backend: 'memory', listening: [] },
         read: () => scene.directory,
         reloadSettings: () => undefined,
-        onWarning: () => undefined,
+        onWarning: ({ summary }) => void scene.warnings.push(summary),
         onLoaded: text => void scene.loaded.push(text),
       }),
       events: EVENTS,

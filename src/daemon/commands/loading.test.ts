@@ -154,3 +154,25 @@ test('start_action = trap goes with its connection', async () => {
   assert.deepEqual(policies.list, []);
   assert.equal(scene.backend.policies.size, 0);
 });
+
+test('what a key of IKEv1 is worth is told once both are there, in either order, and once', async () => {
+  for (const order of [
+    ['load-conn', 'load-shared'],
+    ['load-shared', 'load-conn'],
+  ] as const) {
+    await using scene = await ControlScene.open();
+    const connection = {
+      ...labConnection('alice'),
+      version: '1',
+      proposals: ['aes128-sha256-ecp256'],
+      aggressive: 'yes',
+    };
+    const messages = { 'load-conn': { lab: connection }, 'load-shared': LAB_SECRET };
+    for (let time = 0; time < 2; time++)
+      for (const name of order) await scene.client.request(name, messages[name]);
+    const [told, ...others] = scene.warnings.filter(text => text.includes('guess'));
+    assert.match(told ?? '', /connection "lab" has aggressive mode .*"ike-1" is worth about \d+ bits/);
+    assert.doesNotMatch(scene.warnings.join(), /labsecret/);
+    assert.deepEqual(others, []);
+  }
+});

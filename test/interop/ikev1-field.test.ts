@@ -76,6 +76,21 @@ for (const role of ROLES) {
   });
 }
 
+// ── algorithms old and odd ──
+
+for (const ike of [
+  '3des-md5-modp1024',
+  'camellia128-sha512-modp8192',
+  'aes192-sha1-ecp256bp',
+  'aes128-sha256-x25519',
+])
+  for (const role of ROLES)
+    test(`${ike}, cygnet as ${role}`, async () => {
+      await using there = await scene({ ike, esp: '3des-sha1' });
+      await there.up(role);
+      await there.pingBothWays();
+    });
+
 // ── peers that come back ──
 
 const WATCHING = both(set('connections.lab.dpd_delay', '1s'), set('connections.lab.dpd_timeout', '3s'));

@@ -198,6 +198,29 @@ for (const role of ROLES)
         assert.equal([...stdout.matchAll(/ESTABLISHED, IKEv1/g)].length, 1, stdout);
       });
 
+test('both make the ISAKMP SA anew at once: no packet is lost, and one is left', async () => {
+  await using there = await scene();
+  await there.up('initiator');
+  const ping = there.floodPing();
+  await pause(400);
+  const [, { code, stdout }] = await Promise.all([
+    there.rekey('cygnet', 'ike'),
+    there.charon.swanctl('--rekey', '--ike', 'lab', '--reauth'),
+  ]);
+  assert.equal(code, 0, stdout);
+  await pause(1000);
+  const only = async (): Promise<boolean> => {
+    const { sas } = await there.cygnet.status();
+    const listed = (await there.charon.swanctl('--list-sas')).stdout;
+    return sas.length === 1 && sas[0]?.children.length === 1 && [...listed.matchAll(/IKEv1/g)].length === 1;
+  };
+  await until('one is left at both ends', only, 45_000);
+  const { sent, lost } = await ping.stop();
+  assert.ok(sent > 50, `only ${sent} pings were sent`);
+  assert.deepEqual(lost, [], 'packets were lost');
+  await there.pingBothWays();
+});
+
 // ── who the two are ──
 
 /** The secret belongs to these. */

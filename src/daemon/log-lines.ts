@@ -160,9 +160,7 @@ function beginning({
   const remote = formatIp(path.remote.address);
   if (!isFirst) return undefined;
   if (direction === 'out') return `initiating ${mode}IKE_SA ${connection}[${ike}] to ${remote}`;
-  return mode === ''
-    ? undefined
-    : `${remote} is initiating a ${mode}IKE_SA`;
+  return mode === '' ? undefined : `${remote} is initiating a ${mode}IKE_SA`;
 }
 
 const FIRST_MESSAGES: Readonly<Record<string, string>> = {

@@ -68,7 +68,7 @@ export function lifeAttributes(
 }
 
 /** In each unit the smaller; what only one says, holds. */
-export function shorter(a: Life, b: Life): Life {
+function shorter(a: Life, b: Life): Life {
   const seconds = smaller(a.seconds, b.seconds);
   const kilobytes = smaller(a.kilobytes, b.kilobytes);
   return {

@@ -49,6 +49,8 @@ const CASES: Readonly<Record<string, Case>> = {
     },
     mark: 'outer',
   },
+  // Inner addresses that are not in the packets: one at each end.
+  beet: { ...NET, local: '10.1.0.1/32', remote: '10.2.0.1/32', settings: { ...GCM, mode: 'beet' } },
   ipcomp: { ...NET, settings: { ...GCM, ipcomp: 'yes' }, compresses: true },
   'ipcomp-transport': {
     ...HOST,
@@ -74,6 +76,7 @@ describe('in the kernel, cygnet and charon', { skip: withoutKernelIpsec }, () =>
         try {
           await starter.initiate(name);
           await there.sameOnBothEnds();
+          if (name === 'beet') assert.match(await there.ip('xfrm', 'state'), /mode beet/);
           if (mark === 'outer') return;
           assert.match(await there.pings(ping, '-c', '2', '-m', `${mark}`), / 0% packet loss/);
           const carried = await packetsBySpi(there.scene.alice);

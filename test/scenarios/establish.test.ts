@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { parseProposals } from '../../src/crypto/proposal.ts';
+import { VENDOR_IDS } from '../../src/iana/vendor-ids.ts';
+import { EMPTY, toHex } from '../../src/lib/bytes.ts';
 import { MINUTE } from '../../src/lib/time.ts';
 import type { Failure } from '../../src/policy/failure.ts';
 import { Failed } from '../../src/policy/failure.ts';
@@ -92,6 +94,20 @@ test('a peer that does not take transport mode gets tunnel mode', () => {
   assertSettles(sim, a, b);
   assert.equal(onlyChild(a).mode, 'tunnel');
   assert.equal(onlyChild(b).mode, 'tunnel');
+});
+
+test('BEET mode, and the Vendor ID without which charon does not take it: from nobody who has no use of it', () => {
+  for (const mode of ['beet', 'tunnel'] as const) {
+    const { sim, a, b, ab, ba } = pair({ children: [child({ mode })] });
+    a.initiate('site', 'net');
+    assertSettles(sim, a, b);
+    assert.deepEqual([onlyChild(a).mode, onlyChild(b).mode], [mode, mode]);
+    for (const { recorded } of [ab, ba]) {
+      const [first] = recorded.flatMap(({ content }) => (content.kind === 'ike' ? [content.datagram] : []));
+      assert.equal(toHex(first ?? EMPTY).includes(VENDOR_IDS.strongSwan), mode === 'beet');
+    }
+    assertEnds(sim, a);
+  }
 });
 
 test('another guess at the key exchange is asked for, and given', () => {

@@ -4,6 +4,7 @@ import type { Circumstances, Extension, Slot } from './extension.ts';
 import { fragmentation } from './fragmentation.ts';
 import { initialContact } from './initial-contact.ts';
 import { natDetection } from './nat-detection.ts';
+import { privateNumbers } from './private-numbers.ts';
 import { signatureHashes } from './signature-hashes.ts';
 
 /** All there are, in the order in which their payloads stand in a message. */
@@ -13,6 +14,7 @@ const EXTENSIONS: readonly Extension[] = [
   signatureHashes,
   childless,
   initialContact,
+  privateNumbers,
 ];
 
 /** What rides along in our message in `slot`. */

@@ -1,0 +1,23 @@
+import { PayloadType } from '../../iana/ikev2.ts';
+import { VENDOR_IDS } from '../../iana/vendor-ids.ts';
+import { fromHex } from '../../lib/bytes.ts';
+import type { Extension } from './extension.ts';
+
+/**
+ * The notify that asks for BEET mode has a private number, of which strongSwan's is meant: charon takes it from nobody who does
+ * not say so by its Vendor ID. Said only where a child may need it.
+ */
+export const privateNumbers: Extension = {
+  name: "strongSwan's private numbers",
+  rfc: 'draft-nikander-esp-beet-mode',
+
+  offer(slot, { host, connection }) {
+    const isAsked = (one: typeof connection): boolean => one.children.some(({ mode }) => mode === 'beet');
+    // A responder does not know yet which of its connections it will be.
+    const wanted = slot === 'init-request' ? isAsked(connection) : host.connections.some(isAsked);
+    if ((slot !== 'init-request' && slot !== 'init-response') || !wanted) return [];
+    return [{ type: PayloadType.VendorID, data: STRONGSWAN }];
+  },
+};
+
+const STRONGSWAN = fromHex(VENDOR_IDS.strongSwan) as Uint8Array;

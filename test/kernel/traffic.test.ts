@@ -53,9 +53,17 @@ function pair(id: number, overrides: Partial<KeylessSa> = {}, v6 = false): reado
     localTs: a.remoteTs,
     remoteTs: a.localTs,
     path: { local: path.remote, remote: path.local },
+    ...(a.ipcomp && { ipcomp: { cpiIn: a.ipcomp.cpiOut, cpiOut: a.ipcomp.cpiIn } }),
   };
   return [a, b];
 }
+
+/** SAs whose peer moves. */
+const MOVING: readonly Partial<KeylessSa>[] = [
+  {},
+  { udpEncapsulation: true, replayWindow: 256 },
+  { ipcomp: { cpiIn: 0x1002, cpiOut: 0x2002 }, replayWindow: 256 },
+];
 
 function pathOf(local: string, remote: string, ports: readonly [number, number] = [4500, 4500]): Path {
   return { local: { address: ip(local), port: ports[0] }, remote: { address: ip(remote), port: ports[1] } };
@@ -175,6 +183,7 @@ describe('the kernel carries traffic', { skip: withoutKernelIpsec }, () => {
         '192.0.2.2',
         '192.0.2.1',
       ],
+      ['compressed', { ...v4, ipcomp: { cpiIn: 0x1001, cpiOut: 0x2001 } }, false, '10.2.0.1', '10.1.0.1'],
       ['traffic flow confidentiality', { ...v4, tfcPadding: 1000 }, false, '10.2.0.1', '10.1.0.1'],
     ];
     const failed: string[] = [];
@@ -257,7 +266,7 @@ describe('the kernel carries traffic', { skip: withoutKernelIpsec }, () => {
   test('a peer moves, with its counters and without a replay', async () => {
     await using net = await wire();
     await net.b.do('echo', '10.2.0.1');
-    for (const [i, overrides] of [{}, { udpEncapsulation: true, replayWindow: 256 }].entries()) {
+    for (const [i, overrides] of MOVING.entries()) {
       const [a, b] = pair(i + 1, overrides);
       await net.a.do('install', a, true);
       await net.b.do('install', b, true);

@@ -46,7 +46,8 @@ export function statusOf(
     natRemote: sa.peer.natRemote,
     ...(sa.connection.encap && { natFake: true }),
     ...(agreed === undefined ? {} : detailsOf(agreed)),
-    ...(reauthAt === undefined ? {} : { reauthAt }),
+    // Whichever time is up, it is made anew: it is told of as configured, which charon does too.
+    ...(reauthAt === undefined ? {} : { [sa.connection.reauthTime > 0 ? 'reauthAt' : 'rekeyAt']: reauthAt }),
     ...virtualIpStatus(sa.virtualIps),
     children: sa.children.map(childStatus),
     tasksQueued: tasks.queued.map(nameOfTask),

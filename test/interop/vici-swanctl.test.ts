@@ -9,6 +9,7 @@ import { Charon } from './charon.ts';
 import { DropIn } from './drop-in.ts';
 import { Lab, mustRun, type Run, stop, until } from './lab.ts';
 import type { Section } from './swanctl.ts';
+import { shape } from './swanctl-shape.ts';
 
 /*
  * The same swanctl directory loaded by the same swanctl into cygnet and into charon, each with a charon of its own as
@@ -135,23 +136,6 @@ async function same(...args: string[]): Promise<string> {
   const { ours, theirs } = await ofBoth(...args);
   assert.equal(ours, theirs, args.join(' '));
   return ours;
-}
-
-/** With all that differs from run to run made equal. */
-function shape(text: string): string {
-  return text
-    .replace(/[0-9a-f]{16}(?=_[ir])/g, 'SPI')
-    .replace(/^( +(?:in|out) +)[0-9a-f]{8}/gm, '$1SPI')
-    .replace(/((?:-spi|spi-in|spi-out)(?: = |=))[0-9a-f]+/g, '$1SPI')
-    .replace(
-      /((?:uniqueid|established|reqid|rekey-time|life-time|install-time|(?:bytes|packets|use)-(?:in|out))(?: = |=))\d+/g,
-      '$1N',
-    )
-    .replace(/#\d+/g, '#N')
-    .replace(/-\d+ \{/g, '-N {')
-    .replace(/\d+s\b/g, 'Ns')
-    .replace(/reqid \d+/g, 'reqid N')
-    .replace(/, +\d+ bytes, +\d+ packets(, +Ns ago)?/g, ', N bytes, N packets');
 }
 
 async function up(): Promise<void> {

@@ -23,6 +23,8 @@ const UNIQUE = {
 
 /** One `list-conn` event. `subjects` reads the subject out of a certificate in DER. */
 export function listConn(connection: Connection, subjects: (der: Uint8Array) => string): Message {
+  // Who is not named is who the certificate says.
+  const subjectOf = ([first]: readonly Uint8Array[]) => (first === undefined ? undefined : subjects(first));
   const section: Record<string, Message[string]> = {
     local_addrs: connection.localAddresses.length === 0 ? ['%any'] : connection.localAddresses,
     remote_addrs: connection.remoteAddresses.length === 0 ? ['%any'] : connection.remoteAddresses,
@@ -35,7 +37,8 @@ export function listConn(connection: Connection, subjects: (der: Uint8Array) => 
   };
   connection.local.forEach((auth, i) => {
     section[`local-${i + 1}`] = {
-      id: auth.id === undefined ? '%any' : formatIdentity(auth.id),
+      ...named(auth.id === undefined ? subjectOf(auth.certificates) : formatIdentity(auth.id)),
+      ...(auth.xauthId === undefined ? {} : { xauth_id: auth.xauthId }),
       class: CLASS[auth.method],
       groups: [],
       cert_policy: [],
@@ -44,8 +47,9 @@ export function listConn(connection: Connection, subjects: (der: Uint8Array) => 
     };
   });
   connection.remote.forEach((auth, i) => {
+    const id = formatIdentityPattern(auth.id);
     section[`remote-${i + 1}`] = {
-      id: formatIdentityPattern(auth.id),
+      ...named(id === ANYBODY ? subjectOf(auth.certificates) : id),
       class: CLASS[auth.method],
       groups: [],
       cert_policy: [],
@@ -70,6 +74,12 @@ function childSection(child: ChildConfig): Message {
     'local-ts': child.localTs.map(formatSelector),
     'remote-ts': child.remoteTs.map(formatSelector),
   };
+}
+
+const ANYBODY = '%any';
+
+function named(id: string | undefined): Message {
+  return id === undefined ? {} : { id };
 }
 
 function seconds(duration: number): string {

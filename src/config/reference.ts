@@ -4,7 +4,7 @@ import { CONNECTION } from './schema/connection.ts';
 import { AUTHORITY, OWNER, PASSPHRASE, SHARED_SECRET } from './schema/credentials.ts';
 import { MANUAL } from './schema/manual.ts';
 import { NUMBERED, POOL } from './schema/pool.ts';
-import { CHARON, FILELOG, SAVE_KEYS, SYSLOG, SYSLOG_FACILITY, VICI } from './schema/settings.ts';
+import { CHARON, FILELOG, RESOLVE, SAVE_KEYS, SYSLOG, SYSLOG_FACILITY, VICI } from './schema/settings.ts';
 import type { Key, Table } from './schema.ts';
 
 interface Chapter {
@@ -71,6 +71,7 @@ const SETTINGS: readonly Chapter[] = [
   { title: '`charon`', text: '', table: CHARON },
   { title: '`charon.plugins.vici`', text: '', table: VICI },
   { title: '`charon.plugins.save-keys`', text: '', table: SAVE_KEYS },
+  { title: '`charon.plugins.resolve`', text: '', table: RESOLVE },
   { title: '`charon.filelog.<name>`', text: '', table: FILELOG },
   { title: '`charon.syslog`', text: '', table: SYSLOG },
   {

@@ -56,6 +56,7 @@ test('all knobs, in the units of the engine', t => {
     aes { load = yes }
     vici { load = yes
       socket = unix:///tmp/x.vici }
+    resolve { file = /etc/resolv.conf }
     save-keys { ike = yes
       wireshark_keys = /tmp/keys }
   }
@@ -94,6 +95,7 @@ test('all knobs, in the units of the engine', t => {
     virtualIps: { interface: 'dummy0' },
     control: 'unix:///tmp/x.vici',
     saveKeys: '/tmp/keys',
+    resolvConf: '/etc/resolv.conf',
     logLevel: 'debug',
     warnings: [],
   });

@@ -5,7 +5,7 @@ import { resolveReferences } from './inheritance.ts';
 import { type LogSettings, logsFrom } from './logs.ts';
 import { attributesFrom } from './pools.ts';
 import { type ConfigurationWarning, Report } from './report.ts';
-import { CHARON, CHARON_IGNORED, SAVE_KEYS, VICI } from './schema/settings.ts';
+import { CHARON, CHARON_IGNORED, RESOLVE, SAVE_KEYS, VICI } from './schema/settings.ts';
 import { readSection } from './schema.ts';
 import type { Section } from './section.ts';
 import { readSource } from './source.ts';
@@ -31,6 +31,8 @@ export interface Settings extends LogSettings {
   readonly routes?: { readonly table?: number; readonly priority?: number } | false;
   /** Where virtual IPs of this host go; false leaves them to others. */
   readonly virtualIps?: { readonly interface?: string } | false;
+  /** File to write the name servers into that peers tell us. */
+  readonly resolvConf?: string;
   readonly warnings: readonly ConfigurationWarning[];
 }
 
@@ -190,13 +192,16 @@ const NEVER = Number.MAX_SAFE_INTEGER;
 function fromPlugins(
   plugins: Section | undefined,
   report: Report,
-): Pick<Settings, 'control' | 'saveKeys' | 'attributes'> {
-  let found: Pick<Settings, 'control' | 'saveKeys' | 'attributes'> = {};
+): Pick<Settings, 'control' | 'saveKeys' | 'attributes' | 'resolvConf'> {
+  let found: Pick<Settings, 'control' | 'saveKeys' | 'attributes' | 'resolvConf'> = {};
   const unused: Section[] = [];
   for (const plugin of plugins?.sections.values() ?? []) {
     if (plugin.name === 'vici') {
       const { socket } = readSection(plugin, VICI, report, name => name === 'load');
       if (socket !== undefined) found = { ...found, control: socket };
+    } else if (plugin.name === 'resolve') {
+      const { file } = readSection(plugin, RESOLVE, report, name => name === 'load');
+      if (file !== undefined) found = { ...found, resolvConf: file };
     } else if (plugin.name === 'save-keys') {
       const values = readSection(plugin, SAVE_KEYS, report, name => name === 'load');
       if (values.wireshark_keys !== undefined && (values.ike || values.esp)) {

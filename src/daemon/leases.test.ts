@@ -163,6 +163,15 @@ test('how many addresses there are, as charon counts them', () => {
   }
 });
 
+test('who calls itself by a book is given an address and is not remembered', () => {
+  const leases = leasesOf(FOUR);
+  const { id, given } = ask(leases, 'x'.repeat(60_000));
+  assert.equal(given, '10.3.0.1');
+  leases.release(id);
+  assert.deepEqual(shown(leases), []);
+  assert.equal(ask(leases, 'carol').given, '10.3.0.1');
+});
+
 test('attributes of all pools come with an address', () => {
   const leases = leasesOf(
     { ...FOUR, attributes: [{ kind: 'dns', address: ip('10.3.0.53') }] },

@@ -35,6 +35,9 @@ const LARGEST = 0x7fff_ffffn;
 /** Identities that are not here now and whose addresses are kept for them, of one pool. */
 const MOST_REMEMBERED = 65_536;
 
+/** Characters of an identity that is remembered: a longer one is nobody's name. */
+const LONGEST = 1024;
+
 /**
  * The addresses of the pools and whose they are. An identity that comes back gets what it had, as long as nobody else had
  * to have it: an address that was never given, or given back longest ago, goes first. Knows no time and does no I/O.
@@ -172,7 +175,7 @@ class PoolState {
   giveBack(id: number, address: bigint): void {
     const lease = this.#byAddress.get(address);
     if (lease?.holders.delete(id) !== true || lease.holders.size > 0) return;
-    if (!this.#has(address)) {
+    if (!this.#has(address) || lease.identity.length > LONGEST) {
       this.#forget(lease);
       return;
     }

@@ -29,6 +29,7 @@ import { LogFeed } from './log-lines.ts';
 import { ManualSas } from './manual-sas.ts';
 import { metricsOf } from './metrics.ts';
 import { MetricsEndpoint } from './metrics-endpoint.ts';
+import { NameServers } from './name-servers.ts';
 import { keySaver } from './save-keys.ts';
 import { handedOver, SERVICE_VARIABLES, ServiceManager } from './service-manager.ts';
 import { engineSettings, readSettings, reloadSettings } from './settings-in-force.ts';
@@ -136,6 +137,14 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
       feed.say({ group: 'CHD', level: 1, ...source, text });
     });
     gateway.on(event => updown.note(event));
+    if (settings.resolvConf !== undefined) {
+      const file = settings.resolvConf;
+      const servers = new NameServers(file, error =>
+        log.error({ group: 'lib', file }, `the name servers cannot be written: ${error.message}`),
+      );
+      gateway.on(event => servers.note(event));
+      closing.push(async () => servers.close());
+    }
     const inactivity = new Inactivity(gateway, {
       now,
       closeIke: settings.inactivityCloseIke === true,

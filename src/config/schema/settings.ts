@@ -91,6 +91,15 @@ export const SAVE_KEYS = {
   wireshark_keys: maybe(text, 'none', 'Folder to save keys in.'),
 };
 
+/** `charon.plugins.resolve` */
+export const RESOLVE = {
+  file: maybe(
+    text,
+    'none: the file is left as it is',
+    'resolv.conf to write the name servers into that peers tell us along with virtual IPs.',
+  ),
+};
+
 /** charon's log groups, each of which may have a level of its own. */
 export const LOG_GROUPS = [
   'app',

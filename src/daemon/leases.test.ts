@@ -45,7 +45,7 @@ function shown(leases: Leases): readonly string[] {
   return leases
     .view()
     .flatMap(({ name, leases: list }) =>
-      list.map(
+      list().map(
         ({ address, identity, online }) =>
           `${name} ${formatIp(address)} ${identity} ${online ? 'on' : 'off'}`,
       ),
@@ -100,6 +100,16 @@ test('the failure says how full each pool is', () => {
     'pool four: IPv4, 2 of 2 addresses in use',
     'pool gone: there is none of that name',
   ]);
+});
+
+test('who asks for several gets several, and none of them twice', () => {
+  const leases = leasesOf(FOUR);
+  const both = ask(leases, 'carol', ['0.0.0.0', '0.0.0.0', '0.0.0.0']);
+  assert.equal(both.given, '10.3.0.1 10.3.0.2');
+  const again = ask(leases, 'carol', ['10.3.0.2', '10.3.0.2', '10.3.0.1']);
+  assert.equal(again.given, '10.3.0.2 10.3.0.1');
+  for (const { id } of [both, again]) leases.release(id);
+  assert.equal(leases.online('four'), 0);
 });
 
 test('while an IKE SA is made anew, both have the address; from elsewhere it is not given twice', () => {

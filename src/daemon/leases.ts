@@ -22,7 +22,7 @@ export interface PoolView {
   readonly size: number;
   readonly online: number;
   readonly offline: number;
-  readonly leases: readonly {
+  readonly leases: () => readonly {
     readonly address: IpAddress;
     readonly identity: string;
     readonly online: boolean;
@@ -79,7 +79,7 @@ export class Leases {
     for (const one of wanted) {
       for (const pool of states) {
         const address = pool.take(id, identity, peer, one);
-        if (address === undefined) continue;
+        if (address === undefined || held.some(one => one.pool === pool && one.address === address)) continue;
         held.push({ pool, address });
         addresses.push(ipFromBigInt(address, one.length as 4 | 16));
         break;
@@ -192,11 +192,12 @@ class PoolState {
       size: Number(size),
       online: this.online,
       offline: this.#offline.size,
-      leases: [...this.#byAddress.values()].map(({ address, identity, holders }) => ({
-        address: ipFromBigInt(address, start.length as 4 | 16),
-        identity,
-        online: holders.size > 0,
-      })),
+      leases: () =>
+        [...this.#byAddress.values()].map(({ address, identity, holders }) => ({
+          address: ipFromBigInt(address, start.length as 4 | 16),
+          identity,
+          online: holders.size > 0,
+        })),
     };
   }
 

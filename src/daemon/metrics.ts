@@ -91,6 +91,16 @@ function present({ gateway, actions }: MetricsSubjects): readonly Family[] {
       })),
     ),
     gauge(
+      'cygnet_pool_addresses',
+      'Addresses of each pool: in use, kept for who had them, and how many it has in all.',
+      gateway.leases.view().flatMap(({ name, online, offline, size }) =>
+        Object.entries({ online, offline, size }).map(([state, value]) => ({
+          labels: { pool: name, state },
+          value,
+        })),
+      ),
+    ),
+    gauge(
       'cygnet_child_configured',
       'Each child that is configured.',
       children.map(labels => ({ labels, value: 1 })),

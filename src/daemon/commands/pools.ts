@@ -48,7 +48,7 @@ export function poolCommands({ gateway, live }: PoolSubjects): Readonly<Record<s
 function poolMessage({ base, size, online, offline, leases }: PoolView, inFull: boolean): Message {
   const numbers = { size: String(size), online: String(online), offline: String(offline) };
   if (!inFull) return { base: formatIp(base), ...numbers };
-  const rows = leases.map((lease, index): [string, Message] => [
+  const rows = leases().map((lease, index): [string, Message] => [
     String(index),
     {
       address: formatIp(lease.address),

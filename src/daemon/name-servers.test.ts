@@ -50,6 +50,15 @@ test('what a killed daemon left goes at the start, what this one wrote at its en
   assert.equal(readFileSync(path, 'utf8'), OWN);
 });
 
+test('one peer tells of so many and no more', t => {
+  const path = file(t);
+  const servers = new NameServers(path, error => assert.fail(error));
+  servers.note(
+    event({ kind: 'child-up', ike: ike(1, ...Array.from({ length: 250 }, (_, i) => `10.2.0.${i}`)) }),
+  );
+  assert.equal(readFileSync(path, 'utf8').trim().split('\n').length, 8);
+});
+
 test('a file that is not there is made, one that cannot be is told of', t => {
   const path = file(t);
   const servers = new NameServers(path, error => assert.fail(error));

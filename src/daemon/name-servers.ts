@@ -4,6 +4,9 @@ import type { IkeEvent, IkeSaStatus } from '../ike/output.ts';
 /** What stands behind each line of ours: by this they are known when nobody is left who wrote them. */
 const MARK = '# by cygnet';
 
+/** Of one peer; resolvers look at the first three in all. */
+const MOST_SERVERS = 8;
+
 /**
  * Writes the name servers that peers tell us along with virtual IPs into a resolv.conf, before those that are there, and
  * takes them out when the IKE SA ends: what charon's `resolve` plugin does. Other lines stay as they are.
@@ -44,7 +47,7 @@ export class NameServers {
 
   #set({ id, received = [] }: IkeSaStatus): void {
     const servers = received.flatMap(({ kind, value }) => (kind === 'dns' ? [value] : []));
-    if (servers.length > 0) this.#byIke.set(id, servers);
+    if (servers.length > 0) this.#byIke.set(id, servers.slice(0, MOST_SERVERS));
     this.#update();
   }
 

@@ -1,4 +1,7 @@
 import assert from 'node:assert/strict';
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { Charon } from './charon.ts';
 import { Cygnet } from './cygnet.ts';
@@ -74,8 +77,15 @@ async function pools(daemon: Cygnet | Charon): Promise<string> {
 const PATIENCE = 30_000;
 
 describe('cygnet as client of charon', () => {
-  test('addresses of both families, pings from them, and the same again', async () => {
-    await using there = await Scene.open({ alice: client, bob: gateway });
+  test('addresses of both families, pings from them, name servers, and the same again', async t => {
+    const resolv = join(tmpdir(), `cygnet-resolv-${process.pid}.conf`);
+    t.after(() => rmSync(resolv, { force: true }));
+    writeFileSync(resolv, 'search example.org\n');
+    await using there = await Scene.open({
+      alice: client,
+      bob: gateway,
+      cygnetSettings: `plugins { resolve { file = ${resolv} } }`,
+    });
     await withV6(there.bob);
     for (let time = 0; time < 2; time++) {
       await there.up('initiator');
@@ -86,9 +96,14 @@ describe('cygnet as client of charon', () => {
       const { stdout } = await there.cygnet.cli('status');
       assert.match(stdout, /virtual IP 10\.3\.0\.1 2001:db8:3::1\n/);
       assert.match(stdout, /dns 10\.2\.0\.53/);
+      assert.match(
+        readFileSync(resolv, 'utf8'),
+        /^nameserver 10\.2\.0\.53 .*\nnameserver 2001:db8:2::53 .*\nsearch/,
+      );
       const sas = await there.cygnet.swanctl('--list-sas');
       assert.match(sas.stdout, /local .*\[10\.3\.0\.1 2001:db8:3::1\]/);
       await there.down(time === 0 ? 'cygnet' : 'charon');
+      assert.equal(readFileSync(resolv, 'utf8'), 'search example.org\n');
       const left = await mustRun('ip', ['-n', there.alice, '-o', 'addr']);
       assert.doesNotMatch(left, /10\.3\.0\.1/);
     }

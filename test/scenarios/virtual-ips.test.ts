@@ -134,6 +134,25 @@ test('the addresses stay through rekeys of either SA by either side, without a g
   made.sim.assertEmpty();
 });
 
+test('when both ends rekey the IKE SA at once, the one that is left has the addresses', () => {
+  for (let seed = 1; seed <= 8; seed++) {
+    const made = up(remoteAccess({ seed }));
+    for (let time = 0; time < 2; time++) {
+      for (const direction of [made.ab, made.ba]) direction.hold();
+      for (const host of [made.a, made.b]) host.rekey({ connection: 'site' });
+      for (const direction of [made.ab, made.ba]) direction.flow();
+      made.sim.quiet();
+      made.sim.run(MINUTE);
+      assert.deepEqual(onlyIke(made.a).localVips, ['10.3.0.1']);
+      assert.deepEqual(onlyIke(made.b).remoteVips, ['10.3.0.1']);
+      assert.equal(made.b.leases.online('four'), 1);
+    }
+    made.a.terminate({ connection: 'site' });
+    made.sim.quiet();
+    made.sim.assertEmpty();
+  }
+});
+
 test('an IKE SA made anew keeps the address, which never leaves the host', () => {
   const made = up(remoteAccess({ a: { reauthTime: HOUR, vips: ['0.0.0.0'] } }));
   const { id } = onlyIke(made.a);
@@ -235,6 +254,25 @@ test('a connection without children gets its address all the same', () => {
   const made = up(remoteAccess({ both: { children: [], childless: 'allow' }, children: [] }));
   assert.deepEqual(onlyIke(made.a).localVips, ['10.3.0.1']);
   made.a.terminate({ connection: 'site' });
+  made.sim.quiet();
+  made.sim.assertEmpty();
+});
+
+test('further children are of the same address, whoever asks for them, through a rekey of the IKE SA too', () => {
+  const children = [road(), road({ name: 'more', remoteTs: [subnet('10.4.0.0/16')] })];
+  const made = up(remoteAccess({ children }));
+  made.a.rekey({ connection: 'site' });
+  made.sim.quiet();
+  made.a.initiate('site', 'more');
+  made.sim.quiet();
+  assert.deepEqual(onlyChild(made.a, 'more').localTs, ['10.3.0.1/32']);
+  made.a.terminate({ child: 'more' });
+  made.sim.quiet();
+  made.b.initiate('site', 'more');
+  made.sim.quiet();
+  assert.deepEqual(onlyChild(made.a, 'more').localTs, ['10.3.0.1/32']);
+  assert.deepEqual(onlyChild(made.b, 'more').remoteTs, ['10.3.0.1/32']);
+  made.b.terminate({ connection: 'site' });
   made.sim.quiet();
   made.sim.assertEmpty();
 });

@@ -8,6 +8,8 @@ import { set } from './swanctl.ts';
 
 const MAIN = resolve(import.meta.dirname, '../../src/cli/main.ts');
 const NOBODY = 65534;
+/** `npm run kernel` can be told to run this file too. */
+const BACKEND = process.env['CYGNET_KERNEL'] === 'uml' ? 'kernel' : 'userspace';
 /** CAP_NET_BIND_SERVICE, CAP_NET_ADMIN and CAP_NET_RAW (capabilities(7)). */
 const THREE = (1 << 10) | (1 << 12) | (1 << 13);
 
@@ -72,6 +74,7 @@ async function works(there: Scene): Promise<void> {
 describe('without the superuser', () => {
   test('--user: every thread is the lesser user, and tunnels work', async () => {
     await using there = await Scene.open({
+      backend: BACKEND,
       cygnetArgs: ['--user', 'nobody', '--group', 'nogroup'],
       alice: set('connections.lab.children.net.updown', 'grep -e ^Uid -e ^CapEff /proc/self/status'),
     });
@@ -93,6 +96,7 @@ describe('without the superuser', () => {
   test('started as another user with ambient capabilities, as systemd does it', async () => {
     const caps = '+net_admin,+net_bind_service,+net_raw';
     await using there = await Scene.open({
+      backend: BACKEND,
       cygnetThrough: directory => [
         'sh',
         '-c',

@@ -26,8 +26,19 @@ const CASES: readonly { readonly name: string; readonly local: string; readonly 
   { name: 'networks', local: '10.1.0.0/24', remote: '10.2.0.0/24' },
   { name: 'a port and a range', local: '10.1.0.1[tcp/80]', remote: '10.2.0.1-10.2.0.9[tcp]' },
   { name: 'icmp', local: '10.1.0.1[icmp/2048]', remote: '10.2.0.1[icmp]' },
+  { name: 'virtual IP', local: 'dynamic', remote: '10.2.0.0/24' },
   { name: 'several networks', local: '10.1.0.1, 10.1.0.2', remote: '10.2.0.1, 10.2.0.2' },
 ];
+
+/** cygnet asks for one, charon gives it. */
+const VIRTUAL_IP = {
+  alice: [set('connections.lab.vips', '0.0.0.0')],
+  bob: [
+    set('connections.lab.pools', 'rw'),
+    set('pools.rw.addrs', '10.77.0.0/24'),
+    set('pools.rw.dns', '10.2.0.53'),
+  ],
+};
 
 describe('updown programs are told what charon tells the same program', () => {
   for (const version of ['1', '2'] as const) {
@@ -50,6 +61,7 @@ describe('updown programs are told what charon tells the same program', () => {
             set(`${child}.local_ts`, who === 'alice' ? local : remote),
             set(`${child}.remote_ts`, who === 'alice' ? remote : local),
             set(`${child}.updown`, `${files.path('record')} ${record(who)}`),
+            ...(name === 'virtual IP' ? VIRTUAL_IP[who] : []),
             set(`${child}.hostaccess`, name === 'networks' ? 'yes' : 'no'),
           );
         await using there = await Scene.open({
@@ -73,6 +85,10 @@ describe('updown programs are told what charon tells the same program', () => {
         });
         await there.down('cygnet');
         await bothTold(2 * calls);
+        if (name === 'virtual IP') {
+          const { PLUTO_DNS4_1: dns, PLUTO_MY_SOURCEIP: own } = told('alice')[0] ?? {};
+          assert.deepEqual([dns, own], ['10.2.0.53', '10.77.0.1']);
+        }
         assert.deepEqual(comparable(told('alice')), comparable(told('bob').map(mirrored)));
         assert.match(there.cygnet.log, /updown: recorded up-/);
         assert.match(there.charon.log, /updown: recorded up-/);
@@ -93,12 +109,20 @@ function mirrored(call: Call): Call {
   return Object.fromEntries(swapped) as Call;
 }
 
-/** Without each host's own numbers and interfaces, in an order that does not matter. */
+/** Without each host's own numbers and interfaces, and what one was told alone, in an order that does not matter. */
 function comparable(calls: readonly Call[]): readonly Call[] {
   return calls
-    .map(({ PLUTO_UNIQUEID: uniqueid, PLUTO_REQID: reqid, PLUTO_INTERFACE: device, ...rest }) => {
-      assert.match(`${uniqueid} ${reqid} ${device}`, /^\d+ \d+ w\d+[ab]$/);
-      return Object.fromEntries(Object.entries(rest).sort(([a], [b]) => a.localeCompare(b)));
-    })
+    .map(
+      ({
+        PLUTO_UNIQUEID: uniqueid,
+        PLUTO_REQID: reqid,
+        PLUTO_INTERFACE: device,
+        PLUTO_DNS4_1: _,
+        ...rest
+      }) => {
+        assert.match(`${uniqueid} ${reqid} ${device}`, /^\d+ \d+ w\d+[ab]$/);
+        return Object.fromEntries(Object.entries(rest).sort(([a], [b]) => a.localeCompare(b)));
+      },
+    )
     .sort((a, b) => JSON.stringify(a).localeCompare(JSON.stringify(b)));
 }

@@ -185,6 +185,12 @@ test('virtual IPs and name servers are counted by family', () => {
   );
 });
 
+test('the user of XAUTH is told, as little to be trusted as any name of a peer', () => {
+  assert.equal(told('10.1.0.0/24', '10.2.0.0/24')[0]?.['PLUTO_XAUTH_ID'], undefined);
+  const [environment] = told('10.1.0.0/24', '10.2.0.0/24', { ike: { remoteXauthId: 'carol\n' } });
+  assert.equal(environment?.['PLUTO_XAUTH_ID'], 'carol?');
+});
+
 test('identities cannot end a line, a variable or a shell', () => {
   const hostile = [
     ['a\nPLUTO_VERB=down-client', 'a?PLUTO_VERB=down-client'],

@@ -157,7 +157,7 @@ export interface IkeSaStatus {
   readonly responderSpi: bigint;
   readonly natLocal: boolean;
   readonly natRemote: boolean;
-  /** We pretend to be behind one, so that ESP goes in UDP. */
+  /** There is none, and we pretend to be behind one, so that ESP goes in UDP. */
   readonly natFake?: true;
   /** Chosen algorithms in proposal keywords, such as `aes128gcm16-prfsha256-x25519`. */
   readonly proposal?: string;

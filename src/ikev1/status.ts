@@ -44,7 +44,7 @@ export function statusOf(
     responderSpi,
     natLocal: sa.peer.natLocal,
     natRemote: sa.peer.natRemote,
-    ...(sa.connection.encap && { natFake: true }),
+    ...(sa.connection.encap && !sa.peer.natLocal && !sa.peer.natRemote && { natFake: true }),
     ...(agreed === undefined ? {} : detailsOf(agreed)),
     // Whichever time is up, it is made anew: it is told of as configured, which charon does too.
     ...(reauthAt === undefined ? {} : { [sa.connection.reauthTime > 0 ? 'reauthAt' : 'rekeyAt']: reauthAt }),

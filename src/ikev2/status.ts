@@ -33,7 +33,7 @@ export function statusOf(
     responderSpi: sa.responderSpi,
     natLocal: sa.peer.natLocal,
     natRemote: sa.peer.natRemote,
-    ...(sa.connection.encap && { natFake: true }),
+    ...(sa.connection.encap && !sa.peer.natLocal && !sa.peer.natRemote && { natFake: true }),
     ...known({ ...progress, establishedAt: sa.establishedAt }),
     ...virtualIpStatus(sa.virtualIps),
     children: sa.children.map(childStatus),

@@ -172,6 +172,7 @@ test('a responder that pretends, likewise', () => {
   const { sim, a, b } = pair({ b: { encap: true } });
   a.initiate('site', 'net');
   assertSettles(sim, a, b);
+  assert.deepEqual([onlyIke(a).natFake, onlyIke(b).natFake], [undefined, true]);
   assert.equal(onlyChild(a).udpEncapsulation, true);
   assert.equal(onlyChild(b).udpEncapsulation, true);
 });

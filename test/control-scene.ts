@@ -115,7 +115,11 @@ export class ControlScene implements AsyncDisposable {
       events: EVENTS,
     });
     gateway.on(event => publish(scene.server, event));
-    new Alerts(gateway, message => scene.server.emit('alert', message));
+    new Alerts(
+      gateway,
+      message => scene.server.emit('alert', message),
+      () => scene.server.hasListeners('alert'),
+    );
     feed.on(
       line => scene.server.emit('log', logMessage(line)),
       () => scene.server.hasListeners('log'),

@@ -230,7 +230,11 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
     });
     closing.push(() => server.close());
     gateway.on(event => publish(server, event));
-    const alerts = new Alerts(gateway, message => server.emit('alert', message));
+    const alerts = new Alerts(
+      gateway,
+      message => server.emit('alert', message),
+      () => server.hasListeners('alert'),
+    );
     feed.on(
       line => server.emit('log', logMessage(line)),
       () => server.hasListeners('log'),

@@ -34,6 +34,7 @@ const IKE: IkeSaStatus = {
 /** A gateway in which only what the test says happens. */
 function scene() {
   const told: Message[] = [];
+  const state = { heard: true };
   let event: (event: IkeEvent) => void = () => undefined;
   let trace: (datagram: TracedDatagram) => void = () => undefined;
   const net = {
@@ -55,6 +56,7 @@ function scene() {
       connections: [{ name: 'lab', children: [net] } as unknown as Connection],
     },
     message => told.push(message),
+    () => state.heard,
   );
   const failed = (
     failure: Omit<Failure, 'summary'>,
@@ -82,7 +84,7 @@ function scene() {
       ike: IKE,
       child: { name: 'net', id: 1, localTs, remoteTs: ['10.2.0.0/16'] } as unknown as ChildSaStatus,
     });
-  return { alerts, told, failed, down, message, repeat, up };
+  return { state, alerts, told, failed, down, message, repeat, up };
 }
 
 type Scene = ReturnType<typeof scene>;
@@ -147,6 +149,16 @@ for (const [type, happens] of Object.entries(TYPES)) {
       assert.match(textOf(about, 'failure-code') ?? '', /^[a-z]+\/[a-z-]+$/);
   });
 }
+
+test('nothing is made for nobody', () => {
+  const there = scene();
+  there.state.heard = false;
+  for (const happens of Object.values(TYPES)) if (typeof happens === 'function') happens(there);
+  assert.deepEqual(
+    there.told.map(message => textOf(message, 'type')),
+    ['shutdown-signal'],
+  );
+});
 
 test('what is as wished raises no alarm', () => {
   const { told, up, down, message } = scene();

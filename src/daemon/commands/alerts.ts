@@ -56,11 +56,16 @@ export class Alerts {
   /** IKE SAs whose last request was repeated and not answered yet. */
   readonly #repeating = new Set<number>();
 
-  constructor(gateway: Subject, emit: (message: Message) => void) {
+  /** Nothing is made while `isHeard` says that nobody listens: strangers can cause failures at will. */
+  constructor(gateway: Subject, emit: (message: Message) => void, isHeard: () => boolean) {
     this.#gateway = gateway;
     this.#emit = emit;
-    gateway.on(event => this.#note(event));
-    gateway.onTraced(datagram => this.#trace(datagram));
+    gateway.on(event => {
+      if (isHeard()) this.#note(event);
+    });
+    gateway.onTraced(datagram => {
+      if (isHeard()) this.#trace(datagram);
+    });
   }
 
   /** The daemon was told to end. */

@@ -1,8 +1,27 @@
 import assert from 'node:assert/strict';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { resolve } from 'node:path';
 import { describe, test } from 'node:test';
-import { stop, until } from './lab.ts';
+import { Lab, run, stop, until } from './lab.ts';
 import { Scene } from './scene.ts';
 import { both, set } from './swanctl.ts';
+
+const MAIN = resolve(import.meta.dirname, '../../src/cli/main.ts');
+
+/** Writes what comes to /dev/log to a file, until the one who started it ends. */
+const LISTENER = `
+import os, socket, sys
+s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+s.bind("/dev/log")
+s.settimeout(0.2)
+parent = os.getppid()
+while os.getppid() == parent:
+    try:
+        line = s.recv(4096)
+    except TimeoutError:
+        continue
+    open(sys.argv[1], "ab").write(line + b"\\n")
+`;
 
 describe('strongswan.conf', () => {
   test('dns1 and attr reach a charon that asks for a virtual IP', async () => {
@@ -35,6 +54,39 @@ describe('strongswan.conf', () => {
     await there.charon.swanctl('--terminate', '--ike', 'lab', '--force', '--timeout', '1');
     await there.up('initiator');
     await there.pingBothWays();
+  });
+
+  test('syslog sections are written to /dev/log, as charon writes them', async () => {
+    const lab = new Lab();
+    try {
+      const namespace = await lab.namespace('l');
+      writeFileSync(
+        lab.path('strongswan.conf'),
+        'charon { syslog { identifier = ike\n daemon { ike_name = yes } } }',
+      );
+      writeFileSync(lab.path('listener.py'), LISTENER);
+      // A /dev of its own, where the log is ours.
+      const devices = `mkdir "$0/dev" && mount -t tmpfs tmpfs "$0/dev" && for d in null zero random urandom; do
+        touch "$0/dev/$d" && mount --bind "/dev/$d" "$0/dev/$d" || exit; done; mount --move "$0/dev" /dev
+        python3 "$0/listener.py" "$0/told" & while [ ! -S /dev/log ]; do sleep 0.05; done; exec "$@"`;
+      const vici = `unix://${lab.path('vici.sock')}`;
+      const daemon = lab.start(namespace, 'daemon.log', [
+        ...['unshare', '-m', '--propagation', 'private', 'sh', '-c', devices, lab.directory],
+        ...[process.execPath, MAIN, 'daemon', '--backend', 'memory', '--vici', vici],
+        ...['--settings', lab.path('strongswan.conf')],
+      ]);
+      await until('the daemon is ready', () => lab.read('daemon.log').includes('"ready"'));
+      mkdirSync(lab.path('swanctl'), { recursive: true });
+      const conf =
+        'connections { lab { version = 2\n remote_addrs = 127.0.0.1\n local { auth = psk }\n remote { auth = psk } } }';
+      writeFileSync(lab.path('swanctl/swanctl.conf'), conf);
+      await run('swanctl', ['--load-conns', '--uri', vici], { env: { SWANCTL_DIR: lab.path('swanctl') } });
+      await until('a line was written', () => lab.read('told') !== '');
+      assert.match(lab.read('told'), /^<30>\w{3} [ \d]\d \d\d:\d\d:\d\d ike: 01\[CFG\] .*lab/m);
+      assert.equal(await stop(daemon), 0);
+    } finally {
+      await lab.close();
+    }
   });
 
   test('start-scripts and stop-scripts are run, and told of', async () => {

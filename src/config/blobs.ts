@@ -123,7 +123,8 @@ export function readable<T>(
   }
 }
 
-function obtain(item: Item, folder: BlobFolder, read: () => Blob, report: Report): Blob | undefined {
+/** What `read` returns; nothing, and a failure, where it cannot be had. */
+export function obtain(item: Item, folder: BlobFolder, read: () => Blob, report: Report): Blob | undefined {
   try {
     return read();
   } catch (error) {

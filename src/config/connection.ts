@@ -4,6 +4,7 @@ import { childFrom, warnOfWeakness } from './child.ts';
 import { checkContradictions } from './contradictions.ts';
 import { checkDss } from './dss.ts';
 import { checkEncryption } from './encryption.ts';
+import { newGroupFrom } from './new-group.ts';
 import { CONNECTION, CONNECTION_SECTIONS } from './schema/connection.ts';
 import { checkSections, readSection } from './schema.ts';
 import type { Section } from './section.ts';
@@ -64,6 +65,7 @@ export function connectionFrom(section: Section, context: ReadingContext): Conne
     dpdTimeout: values.dpd_timeout,
     ...lifetimesFrom(values),
     aggressive: values.aggressive,
+    ...newGroupFrom(section, values.new_group, version, context),
     pull: values.pull,
     vips: values.vips,
     pools: values.pools,

@@ -26,6 +26,7 @@ import { now } from './clock.ts';
 import { DatagramTrace, type TracedDatagram } from './datagram-trace.ts';
 import { failureOf } from './failure-of.ts';
 import { Leases } from './leases.ts';
+import { PrimeChecks } from './prime-checks.ts';
 
 export interface GatewayOptions {
   readonly provider: CryptoProvider;
@@ -68,6 +69,7 @@ export class Gateway {
   readonly #engine: Engine;
   readonly #options: GatewayOptions;
   readonly #queue: BackendQueue;
+  readonly #primes = new PrimeChecks();
   readonly #listeners = new Set<(event: IkeEvent) => void>();
   readonly #waiting = new Set<() => void>();
   readonly #trace = new DatagramTrace();
@@ -381,6 +383,7 @@ export class Gateway {
 
   async #find(question: Question): Promise<Answer> {
     if (question.kind === 'resolve') return this.#resolve(question.connection, question.tcp === true);
+    if (question.kind === 'check-safe-prime') return this.#primes.check(question.prime);
     if (question.kind !== 'lease') return this.#queue.ask(question);
     // What else the engine said in one breath with it comes first: an SA that goes gives back what the same peer wants again.
     await undefined;

@@ -52,6 +52,7 @@ const CONNECTION_KEYS: Keys<Omit<Connection, 'name' | 'children'>> = {
   overTime: ['over_time', true],
   randTime: ['rand_time', false],
   pull: ['pull', false],
+  newGroup: ['new_group', true],
 };
 
 const CHILD_KEYS: Keys<Omit<ChildConfig, 'name'>> = {

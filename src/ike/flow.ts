@@ -21,6 +21,7 @@ interface Answers {
   readonly install: Extract<Answer, { kind: 'done' }>;
   readonly lease: Extract<Answer, { kind: 'lease' }>;
   readonly 'assign-address': Extract<Answer, { kind: 'done' }>;
+  readonly 'check-safe-prime': Extract<Answer, { kind: 'done' }>;
 }
 
 /** Puts `question` to the shell and resumes with its answer. Throws Failed when the shell could not do it. */

@@ -46,7 +46,9 @@ export type Question =
       readonly wanted: readonly IpAddress[];
     }
   /** A virtual IP that the peer gave us goes on this host, before the SAs that use it are installed. */
-  | { readonly kind: 'assign-address'; readonly address: IpAddress; readonly path: Path };
+  | { readonly kind: 'assign-address'; readonly address: IpAddress; readonly path: Path }
+  /** Whether p and (p − 1) / 2 are prime, by tests that whoever chose p cannot foresee: it takes up to seconds. Done: they are. */
+  | { readonly kind: 'check-safe-prime'; readonly prime: Uint8Array };
 
 export type Answer =
   | { readonly kind: 'path'; readonly path: Path }

@@ -7,6 +7,7 @@ import type { Identity } from '../policy/identity.ts';
 import { xauthRole } from './auth/xauth-role.ts';
 import { NEVER_CONFIGURED, requestAddresses } from './flows/mode-config-client.ts';
 import { pushAddresses } from './flows/mode-config-server.ts';
+import { proposeGroup } from './flows/new-group.ts';
 import { NEVER_ASKED } from './flows/xauth-client.ts';
 import { authenticateUser } from './flows/xauth-server.ts';
 import type { IsakmpKeys } from './isakmp-keys.ts';
@@ -87,6 +88,8 @@ export class Admission {
     this.#lifetime.established(sa, keys);
     host.established(sa, { local: localId, remote: user ?? remoteId }, sa.peer.initialContact);
     host.event({ kind: 'ike-up', ike: sa.status() });
+    const group = proposeGroup(sa);
+    if (group !== undefined) sa.start(group);
   }
 
   /** We want virtual IPs, or give the peer some without being asked; who is asked for them (pull) is done already. */

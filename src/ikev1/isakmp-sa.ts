@@ -12,6 +12,7 @@ import type { Path } from '../policy/sa.ts';
 import type { V1Payload } from '../wire/v1/payload.ts';
 import type { Flow } from './flow.ts';
 import type { IsakmpKeys } from './isakmp-keys.ts';
+import type { PrivateGroup } from './private-group.ts';
 import type { Stage } from './states.ts';
 
 /** Who sent the first message of phase 1: the cookies keep their places, whoever begins an exchange later. */
@@ -37,6 +38,8 @@ export interface IsakmpSa {
   readonly peer: PeerFacts;
   readonly stage: Stage;
   readonly children: readonly ChildSa[];
+  /** That new group mode has agreed upon, if it has. */
+  privateGroup: PrivateGroup | undefined;
   /** The SA that has the children: this one, or the one that has taken its place. */
   readonly current: IsakmpSa;
 
@@ -88,7 +91,9 @@ export interface Beginning {
 
 /** A conversation that this end begins. */
 export interface Task {
-  readonly kind: 'establish' | 'xauth' | 'mode-config' | 'create-child' | 'rekey-child';
+  readonly kind: 'establish' | 'xauth' | 'mode-config' | 'new-group' | 'create-child' | 'rekey-child';
+  /** The others wait until it has come to its end. */
+  readonly first?: true;
   /** What it is about: tasks of the same kind and subject are one. */
   readonly subject: string;
   /** The configured name of the child it is about. */

@@ -13,6 +13,7 @@ import { encryptionToEsp, integrityToIpsec, isSharedGroup } from './algorithm-nu
 import { compressionAnswer, compressionOffer, withoutCompression } from './compression.ts';
 import type { PeerFacts } from './isakmp-sa.ts';
 import { childLife, type Life, lifeAttributes, PHASE_TWO_LIFE } from './life.ts';
+import { isPrivateGroup } from './private-group.ts';
 import { inWordsOfV1, once, sayable, singles } from './proposal-words.ts';
 import { type QuickTransform, readQuick, SHA2_256_96, spiOctets } from './quick-transform.ts';
 import { choose } from './selection.ts';
@@ -189,7 +190,7 @@ function canSay({ protocol }: Proposal, transform: Transform): boolean {
       );
     }
     case TransformType.KE:
-      return id === KeMethod.NONE || isSharedGroup(id);
+      return id === KeMethod.NONE || isSharedGroup(id) || isPrivateGroup(id);
     case TransformType.SN:
       return id === SequenceNumbers.SEQUENTIAL_32 || isExtended(transform);
     default:

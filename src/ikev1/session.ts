@@ -41,6 +41,7 @@ import {
 import { Lifetime, type TimerName } from './lifetime.ts';
 import { Liveness } from './liveness.ts';
 import { Obstacle } from './obstacle.ts';
+import type { PrivateGroup } from './private-group.ts';
 import { STATES, type Stage } from './states.ts';
 import { statusOf } from './status.ts';
 import { confirmed } from './succession.ts';
@@ -61,6 +62,7 @@ export class Ikev1Session implements Session, EmergingSa, Informed, Transacting 
   path: Path;
   stage: Stage = 'PHASE_1';
   heardAt: Instant = 0;
+  privateGroup: PrivateGroup | undefined;
   readonly liveness: Liveness;
   readonly #exchanges: Exchanges;
   readonly #fragments: Fragments;

@@ -24,9 +24,7 @@ export class Tasks {
   /** Takes out a task that may begin at `now`. One waits while another about the same thing runs. */
   take(now: Instant): Task | undefined {
     if (this.#running.length >= MOST_AT_ONCE) return undefined;
-    const chosen = this.#queue.find(
-      ({ task, notBefore }) => notBefore <= now && !this.#running.some(running => isSame(running.task, task)),
-    );
+    const chosen = this.#queue.find(({ task, notBefore }) => notBefore <= now && this.#mayBegin(task));
     if (chosen !== undefined) this.#queue = this.#queue.filter(queued => queued !== chosen);
     return chosen?.task;
   }
@@ -66,12 +64,17 @@ export class Tasks {
     return this.running.some(which) || this.queued.some(which);
   }
 
+  #mayBegin(task: Task): boolean {
+    if (task.first !== true && this.has(({ first }) => first === true)) return false;
+    return !this.#running.some(running => isSame(running.task, task));
+  }
+
   /** When the next one may begin. */
   get deadline(): Instant | undefined {
     if (this.#running.length >= MOST_AT_ONCE) return undefined;
     let soonest: Instant | undefined;
     for (const { task, notBefore } of this.#queue) {
-      if (this.#running.some(running => isSame(running.task, task))) continue;
+      if (!this.#mayBegin(task)) continue;
       if (soonest === undefined || notBefore < soonest) soonest = notBefore;
     }
     return soonest;

@@ -63,6 +63,11 @@ export function readPublicKeys(file: Uint8Array): readonly Uint8Array[] {
   return readBlocks(file, ['PUBLIC KEY'], 'public key');
 }
 
+/** The groups of a file, DHParameter in DER each. Throws Malformed where there is none. */
+export function readDhBlocks(file: Uint8Array): readonly Uint8Array[] {
+  return readBlocks(file, ['DH PARAMETERS'], 'group');
+}
+
 /** Whether a file is DER: one SEQUENCE from its first octet to its last. */
 export function isDer(file: Uint8Array): boolean {
   if (file[0] !== Tag.SEQUENCE) return false;

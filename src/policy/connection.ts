@@ -1,3 +1,4 @@
+import type { ModpGroup } from '../crypto/ke/private-group.ts';
 import type { Proposal } from '../crypto/proposal.ts';
 import type { Duration } from '../lib/time.ts';
 import type { Identity, IdentityPattern } from './identity.ts';
@@ -43,6 +44,8 @@ export interface Connection {
   /** Up to this much is taken off rekeyTime and reauthTime at random. */
   readonly randTime: Duration;
   readonly aggressive: boolean;
+  /** IKEv1's new group mode: take the peer's groups, or offer it this one, which children with PFS then go by. Absent: neither. */
+  readonly newGroup?: 'accept' | ModpGroup;
   readonly pull: boolean;
   readonly vips: readonly string[];
   readonly pools: readonly string[];

@@ -57,6 +57,9 @@ export class Host<E extends HostEngine = HostEngine> {
   readonly events: IkeEvent[] = [];
   /** Where the first message of a connection goes. */
   resolve: (connection: string, tcp?: true) => Answer;
+  /** What becomes of a prime that a peer proposes: what the daemon does with it takes too long here. */
+  checkPrime: (prime: Uint8Array) => Answer = () => ({ kind: 'done' });
+  primeLatency: Duration = 200;
   /** How long a `resolve` takes. */
   resolveLatency: Duration = 0;
   readonly #schedule: Schedule;
@@ -238,6 +241,9 @@ export class Host<E extends HostEngine = HostEngine> {
       this.#schedule.at(this.#schedule.now + this.resolveLatency, () => back(answer));
     } else if (question.kind === 'lease') {
       this.#schedule.at(this.#schedule.now, () => back(this.leases.lease(question)));
+    } else if (question.kind === 'check-safe-prime') {
+      const answer = this.checkPrime(question.prime);
+      this.#schedule.at(this.#schedule.now + this.primeLatency, () => back(answer));
     } else {
       this.backEnd.ask(question, back);
     }

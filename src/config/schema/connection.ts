@@ -32,6 +32,11 @@ export const CONNECTION = {
     'no',
     'IKEv1: Aggressive Mode in place of Main Mode, which shows identities to all who listen.',
   ),
+  new_group: one(
+    text,
+    'no',
+    'IKEv1 new group mode (RFC 2409 §5.6): accept takes a group of the peer’s for the PFS of children; a file of DH parameters, in pubkey unless with a path, is proposed to it. cygnet only.',
+  ),
   pull: one(
     boolean,
     'yes',

@@ -1,6 +1,6 @@
 import { CryptoFailure, type CryptoProvider, type KeyExchangePrimitive } from '../provider.ts';
 import { checkNotZero, checkPublicValue } from './public-value.ts';
-import { keyExchangeRow } from './registry.ts';
+import { type KeyExchangeAlgorithm, keyExchangeRow } from './registry.ts';
 
 /** A key exchange method, ready for use. Lengths in octets. */
 export interface KeyExchange extends KeyExchangePrimitive {
@@ -16,6 +16,11 @@ export interface KeyExchange extends KeyExchangePrimitive {
   readonly kem: boolean;
 }
 
+type ExchangeRow = Pick<
+  KeyExchangeAlgorithm,
+  'id' | 'keywords' | 'primitive' | 'publicLength' | 'responseLength' | 'secretLength'
+>;
+
 /**
  * The method of a KE transform ID; undefined when it is not known or the provider lacks it. Public values are
  * those of the KE payload: MODP as long as the prime, ECP x‖y, ML-KEM encapsulation key and ciphertext. Values of
@@ -23,8 +28,13 @@ export interface KeyExchange extends KeyExchangePrimitive {
  */
 export function keyExchangeOf(provider: CryptoProvider, method: number): KeyExchange | undefined {
   const row = keyExchangeRow(method);
-  const primitive = row && provider.keyExchange(row.primitive);
-  if (row === undefined || primitive === undefined) return undefined;
+  return row === undefined ? undefined : exchangeBy(provider, row);
+}
+
+/** As `keyExchangeOf`, of a row that need not be in the registry. */
+export function exchangeBy(provider: CryptoProvider, row: ExchangeRow): KeyExchange | undefined {
+  const primitive = provider.keyExchange(row.primitive);
+  if (primitive === undefined) return undefined;
   const keyword = row.keywords[0];
   const kem = row.primitive.kind === 'mlkem';
   const checkLength = (value: Uint8Array, length: number): void => {
@@ -33,7 +43,7 @@ export function keyExchangeOf(provider: CryptoProvider, method: number): KeyExch
     }
   };
   return {
-    id: method,
+    id: row.id,
     keyword,
     publicLength: row.publicLength,
     responseLength: row.responseLength,

@@ -49,8 +49,8 @@ export function modpExchange(
 }
 
 /** 1.2.840.113549.1.3.1 (PKCS #3) */
-const DH_KEY_AGREEMENT = fromHex('06092a864886f70d010301') as Uint8Array;
-const VERSION_0 = Uint8Array.of(0x02, 1, 0);
+export const DH_KEY_AGREEMENT = fromHex('06092a864886f70d010301') as Uint8Array;
+export const VERSION_0 = Uint8Array.of(0x02, 1, 0);
 
 /** Octets of twice the group's strength, and 256 bits at least (RFC 3526 §8 estimates the strengths). */
 function exponentLengthOf(primeLength: number): number {

@@ -1,4 +1,5 @@
 import { V1ExchangeType, V1Notify, V1PayloadType } from '../../iana/ikev1.ts';
+import { KeMethod } from '../../iana/transforms.ts';
 import { type ChildSa, install, reserveSpi } from '../../ike/child.ts';
 import { offerRefused, selectorsRefused } from '../../ike/failures.ts';
 import type { Secret } from '../../lib/secret.ts';
@@ -12,6 +13,7 @@ import { all, begin, exchange, type Flow, first, type Message, Refused, send } f
 import { HASH_1 } from '../hash-rule.ts';
 import type { IsakmpSa, Task } from '../isakmp-sa.ts';
 import { childLimits, reduced } from '../life.ts';
+import { inPrivateGroup } from '../private-group.ts';
 import {
   confirmQuick,
   groupsOf,
@@ -22,6 +24,7 @@ import {
 } from '../quick-proposal.ts';
 import { prepare, takeOver } from '../succession.ts';
 import { responderLifetime } from './lifetime-notify.ts';
+import { missingGroup } from './new-group.ts';
 import {
   aboutOffer,
   aboutSpi,
@@ -90,7 +93,9 @@ export function* negotiate(
   selectors: Selectors,
   old: ChildSa | undefined,
 ): Flow<ChildSa> {
-  const groups = groupsOf(config, sa.host.features);
+  const groups = groupsOf(inPrivateGroup(config, sa.privateGroup, false), sa.host.features);
+  const missing = missingGroup(sa);
+  if (missing !== undefined && groups.some(group => group !== KeMethod.NONE)) throw new Failed(missing);
   const mode = old?.mode ?? wantedMode(config);
   const { modes, protocols } = sa.host.features;
   if (groups.length === 0 || mode === 'beet' || !modes.includes(mode) || !protocols.includes(config.protocol))
@@ -127,8 +132,9 @@ function* attempt(
   const { spi: spiIn } = inbound;
   let spiIsOurs = true;
   try {
-    const offer = quickOffer(config, host.features, peer, mode, group, inbound);
-    const half = startExchange(host, group);
+    const offered = inPrivateGroup(config, sa.privateGroup, false);
+    const offer = quickOffer(offered, host.features, peer, mode, group, inbound);
+    const half = startExchange(sa, group);
     const ni = host.provider.random(NONCE_LENGTH);
     const ids = [clientIdentity(selectors.local), clientIdentity(selectors.remote)] as const;
     yield* begin(V1ExchangeType.QUICK_MODE);
@@ -146,7 +152,7 @@ function* attempt(
       { hash: { number: 2, ni }, spi: spiIn },
     );
     const nr = nonceOf(answer);
-    const { suite, secret } = judge(config, offer, answer, half);
+    const { suite, secret } = judge(offered, offer, answer, half);
     const agreed = agreedSelectors(sa, config, suite, selectors, answer);
     const keys = keysOf(sa, config, suite, spiIn, { initiator: ni, responder: nr }, secret);
     const child = makeChild(sa, config, suite, inbound, agreed, old);

@@ -10,6 +10,7 @@ import { clientIdentity, hostIdentity, isSayable, selectorOf } from '../client-i
 import { all, exchangeOrTraffic, type Flow, type Message, Refused } from '../flow.ts';
 import type { IsakmpSa } from '../isakmp-sa.ts';
 import { childLife, childLimits, endsBefore } from '../life.ts';
+import { inPrivateGroup } from '../private-group.ts';
 import { chooseQuick, type QuickSuite } from '../quick-proposal.ts';
 import { takeOver, twinsOf } from '../succession.ts';
 import { lifetimeNotify } from './lifetime-notify.ts';
@@ -56,7 +57,7 @@ export function* serveQuickMode(sa: IsakmpSa, message: Message): Flow<void> {
   const { config, selectors, suite, answer } = agreement;
   const ni = nonceOf(message);
   const theirs = aboutSpi(config, suite.spiOut);
-  const exchange = answerExchange(host, suite.accepted.keyExchange, message, theirs);
+  const exchange = answerExchange(sa, suite.accepted.keyExchange, message, theirs);
   const nr = host.provider.random(NONCE_LENGTH);
   const inbound = yield* reserveSpi(config.protocol, sa.path, suite.cpiOut !== undefined);
   const { spi: spiIn } = inbound;
@@ -161,7 +162,8 @@ function agree(sa: IsakmpSa, message: Message, ids: readonly V1IdPayload[]): Agr
   let less: Agreement | undefined;
   for (const config of connection.children) {
     if (config.mode === 'pass' || config.mode === 'drop') continue;
-    const chosen = chooseQuick(config, sa.host.features, sa.peer, payload);
+    const wanted = inPrivateGroup(config, sa.privateGroup, true);
+    const chosen = chooseQuick(wanted, sa.host.features, sa.peer, payload);
     const transport = 'suite' in chosen ? chosen.suite.mode === 'transport' : config.mode === 'transport';
     const fitting = fit(sa, config, localId, remoteId, transport, ids.length > 0);
     if (fitting instanceof Refused) nearest ??= fitting;

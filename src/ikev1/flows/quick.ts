@@ -1,11 +1,11 @@
-import { keyExchangeOf } from '../../crypto/ke/key-exchange.ts';
+import { type KeyExchange, keyExchangeOf } from '../../crypto/ke/key-exchange.ts';
+import { privateExchange } from '../../crypto/ke/private-group.ts';
 import { quickModeKeys } from '../../crypto/keymat-v1.ts';
 import type { Nonces } from '../../crypto/keymat-v2.ts';
 import { CryptoFailure } from '../../crypto/provider.ts';
 import { V1Notify, V1PayloadType } from '../../iana/ikev1.ts';
 import { KeMethod } from '../../iana/transforms.ts';
 import { type ChildKeys, type ChildSa, kernelOf, type Reserved } from '../../ike/child.ts';
-import type { Host } from '../../ike/session.ts';
 import { dynamicHosts } from '../../ike/virtual-ips.ts';
 import { EMPTY } from '../../lib/bytes.ts';
 import type { Secret } from '../../lib/secret.ts';
@@ -47,8 +47,8 @@ export interface Half {
 }
 
 /** Undefined for the group that is none. Throws Failed. */
-export function startExchange({ provider }: Host, group: number): Half | undefined {
-  return group === KeMethod.NONE ? undefined : methodOf(provider, group).initiate();
+export function startExchange(sa: IsakmpSa, group: number): Half | undefined {
+  return group === KeMethod.NONE ? undefined : methodOf(sa, group).initiate();
 }
 
 /** The secret of the initiator's half and the peer's value. Throws Refused. */
@@ -62,7 +62,7 @@ export function endExchange(half: Half | undefined, message: Message, about: Abo
 
 /** The responder's half and the secret; undefined for the group that is none. Throws Refused. */
 export function answerExchange(
-  { provider }: Host,
+  sa: IsakmpSa,
   group: number,
   message: Message,
   about: About,
@@ -71,7 +71,7 @@ export function answerExchange(
   if ((group === KeMethod.NONE) !== (ke === undefined))
     throw badKeyExchange('the peer sends a key exchange for no group, or none for its group', about);
   if (ke === undefined) return undefined;
-  return guarded(() => methodOf(provider, group).respond(ke.data), about);
+  return guarded(() => methodOf(sa, group).respond(ke.data), about);
 }
 
 /** The keys of both directions: each has the SPI of its receiver in them (RFC 2409 §5.5). `secret` is wiped. */
@@ -194,8 +194,12 @@ export function aboutOffer({ proposals }: V1SaPayload): About {
   return { protocol: proposal?.protocol ?? 0, spi: proposal?.spi ?? EMPTY };
 }
 
-function methodOf(provider: Host['provider'], group: number) {
-  const method = keyExchangeOf(provider, group);
+function methodOf({ host, privateGroup }: IsakmpSa, group: number): KeyExchange {
+  const { provider } = host;
+  const method =
+    privateGroup?.number === group
+      ? privateExchange(provider, group, privateGroup.group)
+      : keyExchangeOf(provider, group);
   if (method === undefined)
     throw new Failed({
       code: 'local/unsupported',

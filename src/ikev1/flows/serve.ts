@@ -3,6 +3,7 @@ import type { V1Payload } from '../../wire/v1/payload.ts';
 import { type Flow, type Message, notify } from '../flow.ts';
 import type { Transacting } from '../transacting.ts';
 import { type Informed, serveInformational } from './informational.ts';
+import { serveNewGroup } from './new-group.ts';
 import { serveQuickMode } from './quick-responder.ts';
 import { serveTransaction } from './transaction.ts';
 
@@ -17,6 +18,8 @@ export function serve(
       return serveQuickMode(sa, message);
     case V1ExchangeType.TRANSACTION:
       return serveTransaction(sa, message);
+    case V1ExchangeType.NEW_GROUP_MODE:
+      return serveNewGroup(sa, message);
     case V1ExchangeType.INFORMATIONAL:
       serveInformational(sa, message, reply);
       return undefined;

@@ -134,6 +134,12 @@ const TRAPS: readonly (readonly [what: string, group: ModpGroup, why: RegExp, as
     0,
   ],
   ['64 kbit', { prime: new Uint8Array(8000).fill(0xff), generator: Uint8Array.of(2) }, /has 64000 bits/, 0],
+  [
+    '256 kbit',
+    { prime: new Uint8Array(32_000).fill(0xff), generator: Uint8Array.of(2) },
+    /has 256000 bits/,
+    0,
+  ],
   ['8200 bits', { prime: new Uint8Array(1025).fill(0xff), generator: Uint8Array.of(2) }, /has 8200 bits/, 0],
 ];
 

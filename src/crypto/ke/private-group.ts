@@ -1,5 +1,5 @@
 import { compare, equal } from '../../lib/bytes.ts';
-import { CryptoFailure, type CryptoProvider } from '../provider.ts';
+import type { CryptoProvider } from '../provider.ts';
 import { exchangeBy, type KeyExchange } from './key-exchange.ts';
 import { KEY_EXCHANGES } from './registry.ts';
 
@@ -57,9 +57,8 @@ export function privateExchange(
   });
 }
 
-/** An unsigned number without its leading zeros. Throws CryptoFailure where it is larger than any of use. */
+/** An unsigned number without its leading zeros; a copy. */
 export function plainNumber(octets: Uint8Array): Uint8Array {
-  if (octets.length > MOST_BITS) throw new CryptoFailure(`a number of ${octets.length} octets`);
   const first = octets.findIndex(octet => octet !== 0);
   return first < 0 ? new Uint8Array() : new Uint8Array(octets.subarray(first));
 }

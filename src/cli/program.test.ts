@@ -199,6 +199,7 @@ async function daemon(
 test('help and version go to standard output and are no failure', async () => {
   const help = await cygnet('--help');
   assert.equal(help.code, 0);
+  assert.match(help.out, /Exit codes: 0 done, 1 failed .*, 2 wrong usage/);
   for (const command of [
     'daemon',
     'up',
@@ -240,6 +241,11 @@ for (const [what, args, message] of [
     const { code, error } = await cygnet(...args);
     assert.equal(code, 2);
     assert.match(error, message);
+    const json = await cygnet('--json', ...args);
+    if (args.length === 0) return;
+    assert.equal(json.code, 2);
+    const { ok, failure } = JSON.parse(json.out);
+    assert.deepEqual([ok, failure.code], [false, 'local/usage']);
   });
 }
 
@@ -386,6 +392,8 @@ test('explain tells what is configured and what was tried', async t => {
     1,
   );
   assert.equal((await cygnet('explain', 'x', '--control', control)).code, 1);
+  // Of a child, its connection is told of.
+  assert.match((await cygnet('explain', 'down/net', '--control', control)).out, /^down is down\n/);
 });
 
 test('version asks the daemon too when told to', async t => {

@@ -1,4 +1,5 @@
 import { Command, CommanderError } from 'commander';
+import type { Failure } from '../control/index.ts';
 import { applyCommand } from './commands/apply.ts';
 import { checkCommand } from './commands/check.ts';
 import { convertCommand } from './commands/convert.ts';
@@ -34,6 +35,9 @@ const COMMANDS = [
   decodeCommand,
 ];
 
+const EXIT_CODES =
+  '\nExit codes: 0 done, 1 failed (what was printed says why), 2 wrong usage. Start with: cygnet check DIR';
+
 /** All commands, as commander holds them. `exit` is told the exit code of the one that ran. */
 export function cygnetProgram(terminal: Terminal, version: string, exit: (code: number) => void): Command {
   const program = new Command('cygnet')
@@ -46,6 +50,7 @@ export function cygnetProgram(terminal: Terminal, version: string, exit: (code: 
     .option('--json', 'answer as JSON')
     .showSuggestionAfterError()
     .showHelpAfterError('(see: cygnet --help)')
+    .addHelpText('after', EXIT_CODES)
     .configureOutput({
       writeOut: text => terminal.out(text.trimEnd()),
       writeErr: text => terminal.error(text.trimEnd()),
@@ -59,6 +64,7 @@ export function cygnetProgram(terminal: Terminal, version: string, exit: (code: 
 /** Runs one command line, without the program's name, and answers its exit code: 0 done, 1 failed, 2 wrong usage. */
 export async function run(args: readonly string[], terminal: Terminal, version: string): Promise<number> {
   let code = EXIT_OK;
+  const json = args.includes('--json');
   const program = cygnetProgram(terminal, version, answer => {
     code = answer;
   });
@@ -66,7 +72,16 @@ export async function run(args: readonly string[], terminal: Terminal, version: 
     await program.parseAsync(args, { from: 'user' });
     return code;
   } catch (error) {
-    if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT_OK : EXIT_USAGE;
-    return tellFailure(terminal, failureIn(error), { json: args.includes('--json') });
+    if (error instanceof CommanderError && error.exitCode === 0) return EXIT_OK;
+    if (!(error instanceof CommanderError)) return tellFailure(terminal, failureIn(error), { json });
+    if (json) {
+      const failure: Failure = {
+        code: 'local/usage',
+        summary: error.message.replace(/^error: /, ''),
+        remedy: 'see: cygnet --help',
+      };
+      tellFailure(terminal, failure, { json });
+    }
+    return EXIT_USAGE;
   }
 }

@@ -29,12 +29,14 @@ export interface Whole {
 
 /** Names that lead nowhere, certificates without their keys and keys without certificates, secrets that are not there. */
 export function checkReferences(whole: Whole, report: Report): void {
+  const { shared } = whole.credentials;
+  const owners = new Set(shared.flatMap(key => (key.use === 'ike' ? key.owners.map(formatIdentity) : [])));
   whole.connections.forEach((connection, i) => {
     const section = whole.sections[i] as Section;
     checkPools(section.settings.get('pools'), whole.pools, report);
     if (isShunt(connection)) return;
     for (const auth of connection.local) checkOwnKey(auth, section, whole, report);
-    checkSecrets(connection, section, whole.credentials, report);
+    checkSecrets(connection, section, whole.credentials, owners, report);
   });
   checkSeparation(
     whole.connections.map(({ name, local }, i) => ({ section: whole.sections[i] as Section, name, local })),
@@ -120,6 +122,7 @@ function checkSecrets(
   connection: Connection,
   section: Section,
   credentials: Credentials,
+  owners: ReadonlySet<string>,
   report: Report,
 ): void {
   const guessable = guessableKey(connection, credentials);
@@ -139,6 +142,8 @@ function checkSecrets(
   }
   const [ours, theirs] = [local[0]?.id, remote[0]?.id];
   if (ours === undefined || theirs?.kind !== 'exact') return;
+  // Most owners are just who they are: only of others is each one compared.
+  if (owners.has(formatIdentity(ours)) || owners.has(formatIdentity(theirs.identity))) return;
   if (findSharedKey(credentials, ours, theirs.identity) !== undefined) return;
   report.warn(
     section.at,

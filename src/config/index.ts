@@ -13,6 +13,7 @@ export {
 export { configurationSchema } from './json-schema.ts';
 export { type Configuration, type LoadOptions, loadConfiguration } from './load.ts';
 export type { LogFile, SyslogSettings } from './logs.ts';
+export { nearest } from './nearest.ts';
 export { overlaps } from './pools.ts';
 export { configurationFrom, type ProgramConfiguration } from './program.ts';
 export {

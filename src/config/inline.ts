@@ -57,7 +57,7 @@ export function manualSaFromTree(
   tree: PlainTree,
 ): { readonly sa: ManualSa; readonly warnings: readonly ConfigurationWarning[] } {
   const report = new Report();
-  const sa = manualSaFrom(sectionFromTree(name, tree, 'cygnet-sa-add'), { report, blobs: NO_FILES });
+  const sa = manualSaFrom(sectionFromTree(name, tree, 'manual SA'), { report, blobs: NO_FILES });
   report.conclude();
   return { sa: sa as ManualSa, warnings: report.warnings };
 }

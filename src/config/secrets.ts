@@ -31,6 +31,7 @@ export type KeyFolder = (typeof KEY_FOLDERS)[number];
 /** Reads a `secrets` section: what each of its sections is follows from how its name begins. */
 export function secretsFrom(section: Section | undefined, report: Report): Secrets {
   const shared: SharedKey[] = [];
+  const first = new Map<string, SharedKey>();
   const passphrases: Passphrase[] = [];
   for (const inner of section?.sections.values() ?? []) {
     checkSections(inner, () => false, [], report);
@@ -38,7 +39,7 @@ export function secretsFrom(section: Section | undefined, report: Report): Secre
     const folder = KEY_FOLDERS.find(prefix => inner.name.startsWith(prefix));
     if (use !== undefined) {
       const found = sharedKey(inner, use, report);
-      for (const key of found) tellOverruled(key, shared, inner, report);
+      for (const key of found) tellOverruled(key, first, inner, report);
       shared.push(...found);
     } else if (folder !== undefined) passphrases.push(...passphrase(inner, folder, report));
     else if (inner.name.startsWith('token')) token(inner, report);
@@ -67,14 +68,17 @@ function sharedKey(section: Section, use: SharedKey['use'], report: Report): rea
   return [{ name: section.name, use, secret, owners }];
 }
 
-/** Of two keys that fit equally well the first counts, so that the second never does. */
-function tellOverruled(key: SharedKey, before: readonly SharedKey[], section: Section, report: Report): void {
-  const owners = (of: SharedKey): string => of.owners.map(formatIdentity).sort().join(' ');
-  const other = before.find(
-    one =>
-      one.use === key.use && owners(one) === owners(key) && !equal(one.secret.reveal(), key.secret.reveal()),
-  );
-  if (other === undefined) return;
+/** Of two keys that fit equally well the first counts, so that the second never does. `before` is filled, by use and owners. */
+function tellOverruled(
+  key: SharedKey,
+  before: Map<string, SharedKey>,
+  section: Section,
+  report: Report,
+): void {
+  const whom = `${key.use} ${key.owners.map(formatIdentity).sort().join(' ')}`;
+  const other = before.get(whom);
+  if (other === undefined) before.set(whom, key);
+  if (other === undefined || equal(other.secret.reveal(), key.secret.reveal())) return;
   const whose = key.owners.length === 0 ? 'for everybody' : 'with the same owners';
   report.warn(
     section.at,

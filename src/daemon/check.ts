@@ -23,15 +23,29 @@ export interface Remark {
 /** Reads the configuration in `directory` and answers all that is wrong with it; starts nothing. */
 export function checkConfiguration(directory: string): {
   readonly connections: readonly string[];
+  readonly manual: readonly string[];
   readonly errors: readonly Remark[];
   readonly warnings: readonly Remark[];
 } {
   try {
-    const { connections, warnings } = loadConfiguration(directory, { provider: nodeProvider(), now: now() });
-    return { connections: connections.map(({ name }) => name), errors: [], warnings: warnings.map(remark) };
+    const { connections, manual, warnings } = loadConfiguration(directory, {
+      provider: nodeProvider(),
+      now: now(),
+    });
+    return {
+      connections: connections.map(({ name }) => name),
+      manual: manual.map(({ name }) => name),
+      errors: [],
+      warnings: warnings.map(remark),
+    };
   } catch (error) {
     if (!(error instanceof ConfigurationFailure)) throw error;
-    return { connections: [], errors: error.failures.map(remark), warnings: error.warnings.map(remark) };
+    return {
+      connections: [],
+      manual: [],
+      errors: error.failures.map(remark),
+      warnings: error.warnings.map(remark),
+    };
   }
 }
 

@@ -62,6 +62,7 @@ export const FAILURES = {
   'local/expired': 'its lifetime ended before anything took its place',
   'local/superseded': 'another negotiation took its place',
   'local/no-daemon': 'no daemon answers on the control socket',
+  'local/usage': 'the command line is wrong',
   'local/stopped': 'stopped by the user or by shutdown',
   'local/internal': 'a defect of cygnet itself: please report it',
 } as const;

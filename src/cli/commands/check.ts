@@ -14,15 +14,19 @@ export function checkCommand(program: Command, terminal: Terminal, exit: (code: 
 }
 
 function check(terminal: Terminal, directory: string, options: { readonly json?: boolean }): number {
-  const { connections, errors, warnings } = checkConfiguration(directory);
-  if (options.json === true) terminal.out(toJson({ ok: errors.length === 0, connections, errors, warnings }));
+  const { connections, manual, errors, warnings } = checkConfiguration(directory);
+  if (options.json === true)
+    terminal.out(toJson({ ok: errors.length === 0, connections, manual, errors, warnings }));
   else {
     for (const { text } of errors) terminal.error(`error: ${text}`);
     for (const { text } of warnings) terminal.error(`warning: ${text}`);
     const count = (number: number, what: string): string => `${number} ${what}${number === 1 ? '' : 's'}`;
     terminal.out(
       errors.length === 0
-        ? `${count(connections.length, 'connection')}, ${count(warnings.length, 'warning')}: ${connections.join(' ')}`
+        ? [
+            `${count(connections.length, 'connection')}, ${count(warnings.length, 'warning')}: ${connections.join(' ')}`,
+            ...(manual.length === 0 ? [] : [`${count(manual.length, 'manual SA')}: ${manual.join(' ')}`]),
+          ].join('\n')
         : count(errors.length, 'error'),
     );
   }

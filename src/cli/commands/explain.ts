@@ -1,12 +1,12 @@
 import type { Command } from 'commander';
 import { type Explanation, explanationShape, succeeded } from '../../control/index.ts';
-import { EXIT_OK, type LinkOptions, withDaemon } from '../daemon-link.ts';
+import { EXIT_OK, findTarget, type LinkOptions, withDaemon } from '../daemon-link.ts';
 import { duration, renderFailure, type Terminal, toJson } from '../terminal.ts';
 
 export function explainCommand(program: Command, terminal: Terminal, exit: (code: number) => void): void {
   program
     .command('explain')
-    .argument('<name>', 'connection')
+    .argument('<name>', 'connection, or connection/child')
     .description('why a connection is down: what is configured, and the last attempts in both roles')
     .action(async (name: string, _options: object, command: Command) =>
       exit(await explain(terminal, name, command.optsWithGlobals())),
@@ -15,8 +15,10 @@ export function explainCommand(program: Command, terminal: Terminal, exit: (code
 
 function explain(terminal: Terminal, name: string, options: LinkOptions): Promise<number> {
   return withDaemon(terminal, options, async client => {
+    // Of a child, its connection is what was tried.
+    const { target } = await findTarget(client, name);
     const view = explanationShape.decode(
-      succeeded(await client.request('cygnet-explain', { connection: name })),
+      succeeded(await client.request('cygnet-explain', { connection: target.ike })),
       'explanation',
     );
     terminal.out(options.json === true ? toJson(view) : renderExplanation(view));

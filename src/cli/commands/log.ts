@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { textOf } from '../../control/index.ts';
 import { EXIT_OK, type LinkOptions, withDaemon } from '../daemon-link.ts';
-import { type Terminal, toJson } from '../terminal.ts';
+import type { Terminal } from '../terminal.ts';
 
 export function logCommand(program: Command, terminal: Terminal, exit: (code: number) => void): void {
   program
@@ -23,7 +23,7 @@ function log(terminal: Terminal, options: LinkOptions): Promise<number> {
         connection === undefined ? '' : ` <${connection}${number === undefined ? '' : `|${number}`}>`;
       terminal.out(
         options.json === true
-          ? toJson(line)
+          ? JSON.stringify(line)
           : `${new Date().toISOString()} [${textOf(line, 'group') ?? ''}]${subject} ${textOf(line, 'msg') ?? ''}`,
       );
     });

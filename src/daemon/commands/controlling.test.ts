@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { ControlScene, labConnection, pair } from '../../../test/control-scene.ts';
-import { listOf, type Message, sectionOf, textOf } from '../../control/index.ts';
+import { failureOf, listOf, type Message, sectionOf, textOf } from '../../control/index.ts';
 
 async function initiated(
   scene: ControlScene,
@@ -88,6 +88,21 @@ test('what is not configured is refused by name', async () => {
   }
   const terminated = await alice.client.request('terminate', { ike: 'lab' });
   assert.deepEqual([textOf(terminated, 'matches'), textOf(terminated, 'terminated')], ['0', '0']);
+});
+
+test('a name that is nearly one is met with the one that was meant', async () => {
+  const { alice, bob } = await pair();
+  await using _a = alice;
+  await using _b = bob;
+  for (const [request, message, remedy] of [
+    ['initiate', { ike: 'lap' }, 'did you mean "lab"? configured are: lab'],
+    ['initiate', { ike: 'lab', child: 'nett' }, 'did you mean "net"? configured are: net'],
+    ['terminate', { ike: 'lap' }, 'there is no connection "lap": did you mean "lab"? configured are: lab'],
+    ['terminate', { ike: 'lab' }, 'see what is up with: cygnet status'],
+    ['cygnet-explain', { connection: 'something else' }, 'configured are: lab'],
+  ] as const)
+    for (let i = 0; i < 2; i++)
+      assert.equal(failureOf(await alice.client.request(request, message))?.remedy, remedy, request);
 });
 
 test('terminate ends a child, then the IKE SA, and counts them', async () => {

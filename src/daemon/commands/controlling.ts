@@ -9,6 +9,7 @@ import type { LogFeed } from '../log-lines.ts';
 import type { StandingPolicies } from '../standing-policies.ts';
 import type { StartActions } from '../start-actions.ts';
 import { messageOfLine } from './events.ts';
+import { otherNames } from './known-names.ts';
 
 export interface ControllingSubjects {
   readonly gateway: Gateway;
@@ -29,7 +30,7 @@ export function controllingCommands(subjects: ControllingSubjects): Readonly<Rec
     rekey: async message => rekey(gateway, message),
     redirect: async message => {
       const target = targetOf(message);
-      if (gateway.matching(target).length === 0) return refusal(nothingMatches('redirect', message));
+      if (gateway.matching(target).length === 0) return refusal(nothingMatches(gateway, 'redirect', message));
       return refusal({
         code: 'local/unsupported',
         summary: 'clients cannot be redirected to another gateway yet (RFC 5685)',
@@ -134,7 +135,7 @@ async function terminate(
     return { ...refusal({ code: 'config/missing', summary: 'missing SA selector' }), ...none };
   }
   const before = gateway.matching(target);
-  if (before.length === 0) return { ...refusal(nothingMatches('terminate', message)), ...none };
+  if (before.length === 0) return { ...refusal(nothingMatches(gateway, 'terminate', message)), ...none };
   if (target.connection !== undefined) actions.want(target.connection, target.child, false);
   const timeout = numberOf(message, 'timeout') ?? 0;
   const force = saysYes(message, 'force');
@@ -169,7 +170,7 @@ function rekey(gateway: Gateway, message: Message): Message {
   const target = targetOf(message);
   const { child: _, childId: __, ...ike } = target;
   const matches = saysYes(message, 'reauth') ? gateway.reauthenticate(ike) : gateway.rekey(target);
-  if (matches === 0) return { ...refusal(nothingMatches('rekey', message)), matches: '0' };
+  if (matches === 0) return { ...refusal(nothingMatches(gateway, 'rekey', message)), matches: '0' };
   return { success: 'yes', matches: String(matches) };
 }
 
@@ -215,7 +216,7 @@ function findChild(
   throw new Failed({
     code: 'config/unknown-name',
     summary: `CHILD_SA config '${child}' not found`,
-    remedy: known.length === 0 ? 'no child is configured' : `configured are: ${known.join(', ')}`,
+    remedy: otherNames(child, known, 'child'),
   });
 }
 
@@ -224,7 +225,7 @@ export function unknownConnection(gateway: Gateway, name: string): Failure {
   return {
     code: 'config/unknown-name',
     summary: `there is no connection "${name}"`,
-    remedy: known.length === 0 ? 'no connection is configured' : `configured are: ${known.join(', ')}`,
+    remedy: otherNames(name, known, 'connection'),
   };
 }
 
@@ -263,13 +264,17 @@ function isCrowded(gateway: Gateway): boolean {
   );
 }
 
-function nothingMatches(what: string, message: Message): Failure {
+function nothingMatches(gateway: Gateway, what: string, message: Message): Failure {
   const named = ['ike', 'child', 'ike-id', 'child-id'].flatMap(key => textOf(message, key) ?? []);
+  const { connection } = targetOf(message);
+  const isUnknown = connection !== undefined && !gateway.connections.some(({ name }) => name === connection);
   return {
     code: 'config/unknown-name',
     summary: `no matching SAs to ${what} found`,
     ...(named.length === 0 ? {} : { theirs: named }),
-    remedy: 'see what is up with: cygnet status',
+    remedy: isUnknown
+      ? `there is no connection "${connection}": ${unknownConnection(gateway, connection).remedy}`
+      : 'see what is up with: cygnet status',
   };
 }
 

@@ -7,6 +7,7 @@ import {
   crlsFrom,
   formatPosition,
   formatRemark,
+  type LocatedFailure,
   type PlainTree,
   privateKeysFrom,
   sharedKeyFromTree,
@@ -162,21 +163,21 @@ function loadAuthority(message: Message, { live, provider, onLoaded }: LoadingSu
   return DONE;
 }
 
-/** What `read` returns; what is wrong with it as a `Failed` that says all of it. */
-export function configured<T>(read: () => T): T {
+/** What `read` returns; what is wrong with it as a `Failed` that says all of it, as a list where `asList` says so. */
+export function configured<T>(read: () => T, asList = hasLine): T {
   try {
     return read();
   } catch (error) {
     if (!(error instanceof ConfigurationFailure)) throw error;
     const [first] = error.failures;
     const code: FailureCode = first?.code ?? 'config/invalid-value';
-    // Of files each line has its own place and remedy; what was sent has neither lines nor many faults.
-    if (first !== undefined && first.at.line > 0 && error.failures.length > 1) {
+    // Of files each line has its own place and remedy; clients of charon look for all of it in one sentence.
+    if (asList(first) && error.failures.length > 1) {
       throw new Failed({
         code,
-        summary: `${error.failures.length} things are wrong with the configuration`,
+        summary: `${error.failures.length} things are wrong with what was given`,
         ours: error.failures.map(formatRemark),
-        remedy: 'mend them; what ran before runs on',
+        remedy: 'mend them: nothing was changed',
       });
     }
     const remedy = first?.remedy;
@@ -186,6 +187,10 @@ export function configured<T>(read: () => T): T {
       ...(remedy === undefined ? {} : { remedy }),
     });
   }
+}
+
+function hasLine(failure: LocatedFailure | undefined): boolean {
+  return failure !== undefined && failure.at.line > 0;
 }
 
 /** The one section that a `load-…` command carries, which is named after what it loads. */

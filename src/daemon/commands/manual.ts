@@ -10,6 +10,7 @@ import { now } from '../clock.ts';
 import type { LiveConfiguration } from '../live-configuration.ts';
 import type { ManualSas, ManualState } from '../manual-sas.ts';
 import { algorithmNames } from './algorithm-names.ts';
+import { otherNames } from './known-names.ts';
 import { configured } from './loading.ts';
 
 export interface ManualSubjects {
@@ -28,7 +29,10 @@ export function manualCommands({ live, manual }: ManualSubjects): Readonly<Recor
           summary: 'an SA is added as one section with its name',
         });
       const [name, section] = first;
-      const { sa, warnings } = configured(() => manualSaFromTree(name, section as PlainTree));
+      const { sa, warnings } = configured(
+        () => manualSaFromTree(name, section as PlainTree),
+        () => true,
+      );
       try {
         refuseKnown(live, name);
         const clash = manual.clashOf(sa);
@@ -160,7 +164,7 @@ function notLoaded(live: LiveConfiguration, name: string) {
   return {
     code: 'config/unknown-name',
     summary: `there is no manual SA "${name}"`,
-    remedy: known.length === 0 ? 'there are none' : `there are: ${known.join(', ')}`,
+    remedy: otherNames(name, known, 'manual SA'),
   } as const;
 }
 

@@ -22,21 +22,26 @@ interface Case {
   readonly auth: string;
   readonly keys?: 'rsa' | 'ecdsa';
   readonly active?: true;
+  /** It gives cygnet this address. */
+  readonly gives?: string;
 }
 
 const CASES: Readonly<Record<string, Case>> = {
   psk: { auth: `psk "${SECRET}"` },
   'psk-active': { auth: `psk "${SECRET}"`, active: true },
   rsa: { auth: 'rfc7427', keys: 'rsa' },
+  address: { auth: `psk "${SECRET}"`, gives: '10.77.0.5' },
   ecdsa: { auth: 'rfc7427', keys: 'ecdsa', active: true },
 };
 
-function ours({ keys }: Case): Section {
+function ours({ keys, gives }: Case): Section {
   const proof = keys === undefined ? { auth: 'psk' } : { auth: 'pubkey' };
   const [certs, cacerts] = keys === undefined ? [{}, {}] : [{ certs: 'alice.crt' }, { cacerts: 'ca.crt' }];
-  const net = { local_ts: '10.1.0.1/32', remote_ts: '10.2.0.1/32', esp_proposals: 'aes256-sha512-ecp256' };
+  const local_ts = gives === undefined ? '10.1.0.1/32' : 'dynamic';
+  const net = { local_ts, remote_ts: '10.2.0.1/32', esp_proposals: 'aes256-sha512-ecp256' };
   const lab = {
     ...{ version: '2', local_addrs: '10.9.0.1', remote_addrs: '10.9.0.2', proposals: 'aes256-sha256-ecp256' },
+    ...(gives === undefined ? {} : { vips: '0.0.0.0' }),
     local: { ...proof, ...certs, id: 'alice.lab' },
     remote: { ...proof, ...cacerts, id: 'bob.lab' },
     children: { net },
@@ -45,12 +50,12 @@ function ours({ keys }: Case): Section {
 }
 
 /** Where it is active it makes new keys after some seconds. */
-function theirs({ auth, active }: Case): string {
+function theirs({ auth, active, gives }: Case): string {
   const algorithms = 'enc aes-256 prf hmac-sha2-256 auth hmac-sha2-256 group ecp256';
   const life = active ? 'lifetime 8' : '';
-  return `ikev2 "lab" ${active ? 'active' : 'passive'} esp from 10.2.0.1/32 to 10.1.0.1/32 local 10.9.0.2 peer 10.9.0.1 \\
+  return `ikev2 "lab" ${active ? 'active' : 'passive'} esp from 10.2.0.1/32 to ${gives ?? '10.1.0.1'}/32 local 10.9.0.2 peer 10.9.0.1 \\
   ikesa ${algorithms} childsa enc aes-256 auth hmac-sha2-512 group ecp256 noesn \\
-  srcid bob.lab dstid alice.lab ${life} ${auth}\n`;
+  srcid bob.lab dstid alice.lab ${life} ${auth} ${gives === undefined ? '' : `config address ${gives}`}\n`;
 }
 
 describe('in the kernel, cygnet and OpenIKED', { skip: withoutKernelIpsec || without('openiked') }, () => {
@@ -64,6 +69,7 @@ describe('in the kernel, cygnet and OpenIKED', { skip: withoutKernelIpsec || wit
     await mustRun('ip', ['-n', alice, 'addr', 'add', '10.1.0.1/32', 'dev', 'lo']);
     await mustRun('ip', ['-n', bob, 'addr', 'add', '10.2.0.1/32', 'dev', 'lo']);
     await mustRun('ip', ['-n', bob, 'route', 'add', '10.1.0.1/32', 'via', '10.9.0.1', 'src', '10.2.0.1']);
+    await mustRun('ip', ['-n', bob, 'route', 'add', '10.77.0.0/24', 'via', '10.9.0.1', 'src', '10.2.0.1']);
     for (const kind of ['rsa', 'ecdsa'] as const) sets.set(kind, await certificates(lab.path(kind), kind));
   });
   after(() => lab.close());
@@ -88,11 +94,11 @@ describe('in the kernel, cygnet and OpenIKED', { skip: withoutKernelIpsec || wit
           const spis = await cygnet.spis('net');
           return spis.length > 0 && spis;
         });
-        await pings();
+        await pings(one);
         // Who began rekeys by the clock, and cygnet when it is told to.
         if (!one.active) await cygnet.rekey('net');
         await cygnet.renewed('net', first);
-        await pings();
+        await pings(one);
         const spi = await cygnet.ikeSpi();
         if (one.active) await iked.control('reset', 'id', 'FQDN/alice.lab');
         else assert.ok(await cygnet.terminate('lab'));
@@ -108,8 +114,8 @@ describe('in the kernel, cygnet and OpenIKED', { skip: withoutKernelIpsec || wit
     });
   }
 
-  async function pings(): Promise<void> {
-    const ping = ['ping', '-q', '-i', '0.05', '-W', '2', '-c', '3', '-I', '10.1.0.1', '10.2.0.1'];
+  async function pings({ gives = '10.1.0.1' }: Case): Promise<void> {
+    const ping = ['ping', '-q', '-i', '0.05', '-W', '2', '-c', '3', '-I', gives, '10.2.0.1'];
     assert.match((await lab.run(alice, ping)).stdout, / 0% packet loss/);
   }
 });

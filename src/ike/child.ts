@@ -34,6 +34,8 @@ export interface ChildSa {
   readonly ipcomp?: Compression;
   readonly localTs: readonly TrafficSelector[];
   readonly remoteTs: readonly TrafficSelector[];
+  /** IKEv1: what quick mode named, where less of it is installed. */
+  readonly negotiated?: { readonly local: TrafficSelector; readonly remote: TrafficSelector };
   readonly udpEncapsulation: boolean;
   /** Marks and the like, where any are configured. */
   readonly kernel?: KernelOptions;

@@ -159,3 +159,27 @@ for (const client of ['cygnet', 'charon'] as const) {
     await there.ping(client === 'cygnet' ? 'alice' : 'bob', 'fd77::1', 'fd00:2::1');
   });
 }
+
+for (const client of ['cygnet', 'charon'] as const)
+  test(`the networks that a Unity server names, ${client} as the client: everything is agreed upon, and they are installed`, async () => {
+    const net = client === 'cygnet' ? '10.2.0.0/24' : '10.1.0.0/24';
+    await using there = await scene({
+      client,
+      bobSettings: 'cisco_unity = yes',
+      atClient: set('connections.lab.children.net.remote_ts', '0.0.0.0/0'),
+      atServer: both(
+        set('pools.staff.split_include', net),
+        set('connections.lab.children.net.local_ts', net),
+      ),
+    });
+    await there.up(client === 'cygnet' ? 'initiator' : 'responder');
+    await assertAddress(there, client);
+    const ours = (await there.cygnet.swanctl('--list-sas')).stdout;
+    const theirs = (await there.charon.swanctl('--list-sas')).stdout;
+    for (const list of [ours, theirs])
+      assert.match(list, new RegExp(`(local|remote) +${net.replaceAll('.', '\\.')}$`, 'm'));
+    assert.match(
+      there.charon.log,
+      client === 'cygnet' ? /received Cisco Unity vendor ID/ : /sending Cisco Unity vendor ID/,
+    );
+  });

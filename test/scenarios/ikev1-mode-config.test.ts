@@ -29,6 +29,7 @@ const POOL: Pool = {
     { kind: 'subnet', address: ip('10.2.0.0'), prefix: 16 },
     { kind: 'split-include', address: ip('10.2.0.0'), prefix: 16 },
     { kind: 'split-include', address: ip('10.3.0.0'), prefix: 16 },
+    { kind: 'split-include', address: ip('10.3.0.0'), prefix: 16 },
     { kind: 'split-exclude', address: ip('192.168.0.0'), prefix: 24 },
     { kind: 'numbered', type: 28_672, value: utf8('Welcome\u001b[2J') },
     { kind: 'numbered', type: 28_674, value: utf8('example.org') },
@@ -115,6 +116,7 @@ test('what the pool says reaches the client, and its texts cannot move the curso
       'domain example.org',
       'numbered 0001',
       'split-include 10.2.0.0/16',
+      'split-include 10.3.0.0/16',
       'split-include 10.3.0.0/16',
       'split-exclude 192.168.0.0/24',
       'numbered 6379676e6574',
@@ -293,4 +295,64 @@ test('a child of another family than the address is refused before anything is s
   a.initiate('site', 'net');
   sim.quiet();
   assert.deepEqual(codes(a), ['config/invalid-value']);
+});
+
+/** A client that asks for everything, and a server with two networks that it names. */
+function unity(
+  options: { readonly client?: Partial<ChildConfig>; readonly server?: Partial<ChildConfig> } = {},
+): Pair {
+  const pair = pairV1({
+    a: { vips: ['0.0.0.0'], children: [road({ remoteTs: [subnet('0.0.0.0/0')], ...options.client })] },
+    b: {
+      pools: [POOL.name],
+      children: [
+        childV1({
+          localTs: [subnet('10.2.0.0/16'), subnet('10.3.0.0/16')],
+          remoteTs: [DYNAMIC],
+          ...options.server,
+        }),
+      ],
+    },
+  });
+  pair.b.leases.configure([POOL]);
+  return pair;
+}
+
+const NETWORKS = ['10.2.0.0/16', '10.3.0.0/16'];
+
+test('everything is asked for and agreed upon, and the networks that the server has named are installed', () => {
+  const { sim, a, b } = unity();
+  a.initiate('site', 'net');
+  sim.quiet();
+  assert.deepEqual(onlyChild(a).remoteTs, NETWORKS);
+  assert.deepEqual(onlyChild(b).localTs, NETWORKS);
+  assert.deepEqual(onlyChild(b).remoteTs, ['10.77.0.1/32']);
+  assertEnds(sim, a);
+});
+
+for (const by of ['client', 'server'] as const)
+  test(`rekeyed by the ${by}, the networks stay, without a gap`, () => {
+    const { sim, a, b } = unity({ [by]: { rekeyTime: 10 * MINUTE, lifeTime: 20 * MINUTE } });
+    a.initiate('site', 'net');
+    sim.quiet();
+    const { id } = onlyChild(a);
+    const gaps = sim.watch(a, b, 'net');
+    sim.run(25 * MINUTE);
+    sim.unwatch();
+    sim.quiet();
+    assert.deepEqual(gaps, []);
+    assert.notEqual(onlyChild(a).id, id);
+    assert.deepEqual(onlyChild(a).remoteTs, NETWORKS);
+    assert.deepEqual(onlyChild(b).localTs, NETWORKS);
+  });
+
+test('a peer without an address of ours that asks for everything gets what there is', () => {
+  const { sim, a, b } = pairV1({
+    a: { children: [childV1({ remoteTs: [subnet('0.0.0.0/0')] })] },
+    b: { pools: [POOL.name], children: [mirrored(childV1())] },
+  });
+  a.initiate('site', 'net');
+  sim.quiet();
+  assert.deepEqual(onlyChild(a).remoteTs, ['10.2.0.0/16']);
+  assert.deepEqual(onlyChild(b).localTs, ['10.2.0.0/16']);
 });

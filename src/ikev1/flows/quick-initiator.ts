@@ -23,6 +23,7 @@ import {
   settingOf,
 } from '../quick-proposal.ts';
 import { prepare, takeOver } from '../succession.ts';
+import { installedOf } from '../unity-selectors.ts';
 import { responderLifetime } from './lifetime-notify.ts';
 import { missingGroup } from './new-group.ts';
 import {
@@ -155,7 +156,7 @@ function* attempt(
     const { suite, secret } = judge(offered, offer, answer, half);
     const agreed = agreedSelectors(sa, config, suite, selectors, answer);
     const keys = keysOf(sa, config, suite, spiIn, { initiator: ni, responder: nr }, secret);
-    const child = makeChild(sa, config, suite, inbound, agreed, old);
+    const child = makeChild(sa, config, suite, inbound, installedOf(sa, config, agreed, old), old);
     const said = reduced(config, suite.life, responderLifetime(answer));
     spiIsOurs = false;
     yield* installOurs(sa, child, keys, childLimits(config, said), old);

@@ -4,7 +4,12 @@ import { noCommonSelectors } from '../../ike/failures.ts';
 import type { ChildConfig } from '../../policy/connection.ts';
 import { Failed, type Failure } from '../../policy/failure.ts';
 import { narrow, type SelectorMismatch } from '../../policy/narrowing.ts';
-import { contains, selectorForHost, type TrafficSelector } from '../../policy/traffic-selector.ts';
+import {
+  contains,
+  sameSelectors,
+  selectorForHost,
+  type TrafficSelector,
+} from '../../policy/traffic-selector.ts';
 import type { V1IdPayload, V1Payload, V1SaPayload } from '../../wire/v1/payload.ts';
 import { clientIdentity, hostIdentity, isSayable, selectorOf } from '../client-identity.ts';
 import { all, exchangeOrTraffic, type Flow, type Message, Refused } from '../flow.ts';
@@ -13,6 +18,7 @@ import { childLife, childLimits, endsBefore } from '../life.ts';
 import { inPrivateGroup } from '../private-group.ts';
 import { chooseQuick, type QuickSuite } from '../quick-proposal.ts';
 import { takeOver, twinsOf } from '../succession.ts';
+import { asksForEverything, type Installed, installedOf } from '../unity-selectors.ts';
 import { lifetimeNotify } from './lifetime-notify.ts';
 import {
   aboutOffer,
@@ -63,7 +69,8 @@ export function* serveQuickMode(sa: IsakmpSa, message: Message): Flow<void> {
   const { spi: spiIn } = inbound;
   const nonces = { initiator: ni, responder: nr };
   const keys = keysOf(sa, config, suite, spiIn, nonces, exchange?.sharedSecret);
-  const child = makeChild(sa, config, suite, inbound, selectors, replacedBy(sa, agreement));
+  const installed = installedOf(sa, config, selectors, undefined);
+  const child = makeChild(sa, config, suite, inbound, installed, replacedBy(sa, config, installed));
   yield* installInbound(sa, child, keys, suite);
   let confirmed = false;
   try {
@@ -130,18 +137,17 @@ function* installInbound(
 }
 
 /** The child that is there for this traffic already: its successor keeps its number. */
-function replacedBy(sa: IsakmpSa, { config, selectors }: Agreement): ChildSa | undefined {
+function replacedBy(
+  sa: IsakmpSa,
+  { name }: ChildConfig,
+  { localTs, remoteTs }: Installed,
+): ChildSa | undefined {
   return sa.current.children.find(
     child =>
-      child.config.name === config.name &&
-      child.localTs.length === 1 &&
-      child.localTs.every(one => isSame(one, selectors.local)) &&
-      child.remoteTs.every(one => isSame(one, selectors.remote)),
+      child.config.name === name &&
+      sameSelectors(child.localTs, localTs) &&
+      sameSelectors(child.remoteTs, remoteTs),
   );
-}
-
-function isSame(a: TrafficSelector, b: TrafficSelector): boolean {
-  return contains(a, b) && contains(b, a);
 }
 
 /**
@@ -211,7 +217,7 @@ function fit(
   // What a NAT changes, or was not said, cannot be said back.
   const mayNarrow = named && !transport;
   const selectors = {
-    local: common(configured.local, local, mayNarrow),
+    local: asksForEverything(sa, local) ? local : common(configured.local, local, mayNarrow),
     remote: common(configured.remote, remote, mayNarrow),
   };
   if (selectors.local !== undefined && selectors.remote !== undefined) {

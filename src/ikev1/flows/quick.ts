@@ -103,11 +103,12 @@ export function makeChild(
   config: ChildConfig,
   { accepted, mode, udpEncapsulation, spiOut, cpiOut }: QuickSuite,
   { spi: spiIn, cpi: cpiIn }: Reserved,
-  { local, remote }: Selectors,
+  selectors: Pick<ChildSa, 'localTs' | 'remoteTs' | 'negotiated'>,
   old: ChildSa | undefined,
 ): ChildSa {
   const { host, connection } = sa;
-  const text = `${formatSelector(local)} === ${formatSelector(remote)}`;
+  const { localTs, remoteTs } = selectors;
+  const text = `${localTs.map(formatSelector)} === ${remoteTs.map(formatSelector)}`;
   const reqid = old?.reqid ?? host.reqid(connection, config, text);
   return {
     id: host.newChildId(),
@@ -127,8 +128,7 @@ export function makeChild(
     spiIn,
     spiOut,
     ...(cpiIn !== undefined && cpiOut !== undefined && { ipcomp: { cpiIn, cpiOut } }),
-    localTs: [local],
-    remoteTs: [remote],
+    ...selectors,
     udpEncapsulation,
     state: 'CREATED',
     outbound: false,

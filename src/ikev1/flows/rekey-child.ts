@@ -21,8 +21,7 @@ export function rekeyChild(old: ChildSa): Task {
 }
 
 function* rekey(sa: IsakmpSa, old: ChildSa): Flow<void> {
-  const [local] = old.localTs;
-  const [remote] = old.remoteTs;
+  const { local, remote } = old.negotiated ?? { local: old.localTs[0], remote: old.remoteTs[0] };
   if (!sa.current.children.includes(old) || old.state !== 'INSTALLED' || !old.outbound) return;
   if (local === undefined || remote === undefined) return;
   // Both ends made one at once: the one that is too many is not renewed.

@@ -233,17 +233,18 @@ test('terminated while the user is awaited: the peer is told, nothing is left', 
   assertNothing(pair);
 });
 
-test('the SA is made anew with the user, without a gap', () => {
-  const { sim, a, b } = withUser({ both: { reauthTime: 10 * MINUTE, overTime: MINUTE } });
-  a.initiate('site', 'net');
-  sim.quiet();
-  const { id } = onlyIke(a);
-  const gaps = sim.watch(a, b, 'net');
-  sim.run(15 * MINUTE);
-  sim.unwatch();
-  assert.deepEqual(gaps, []);
-  assert.notEqual(onlyIke(a).id, id);
-});
+for (const unique of ['no', 'replace', 'keep', 'never'] as const)
+  test(`the SA is made anew with the user, without a gap (unique = ${unique})`, () => {
+    const { sim, a, b } = withUser({ both: { reauthTime: 10 * MINUTE, overTime: MINUTE, unique } });
+    a.initiate('site', 'net');
+    sim.quiet();
+    const { id } = onlyIke(a);
+    const gaps = sim.watch(a, b, 'net');
+    sim.run(15 * MINUTE);
+    sim.unwatch();
+    assert.deepEqual(gaps, []);
+    assert.notEqual(onlyIke(a).id, id);
+  });
 
 test('the passwords stand in no log', () => {
   for (const password of ['tango', 'wrong-password']) {

@@ -6,6 +6,7 @@ import type { Identity } from '../../policy/identity.ts';
 import { attributeNumber } from '../../wire/v1/attribute.ts';
 import type { V1Attribute, V1AttributesPayload } from '../../wire/v1/payload.ts';
 import type { Flow } from '../flow.ts';
+import { isFor } from '../inheritance.ts';
 import type { Task } from '../isakmp-sa.ts';
 import type { Transacting } from '../transacting.ts';
 import { isUser, LONGEST_NAME, userIdentity, userName } from '../xauth-users.ts';
@@ -73,9 +74,11 @@ function judge(sa: Transacting, { attributes }: V1AttributesPayload): Identity |
   if (name.length === 0 || name.length > LONGEST_NAME)
     return { code: 'peer/malformed', summary: 'the peer names no user' };
   const user = userIdentity(name);
-  const { host, connection, localId, peer } = sa;
+  const { host, connection, localId, path, peer } = sa;
   if (!isUser(host.credentials, name, password)) return unknownUser(user);
   if (host.admits(connection, localId, user, peer.initialContact)) return user;
+  // The end that has it may make it anew.
+  if (host.between(localId, user).some(other => isFor(other.status(), connection, path))) return user;
   throw new Failed({
     code: 'local/superseded',
     summary: `${userName(user)} has an ISAKMP SA already, and ${connection.name} keeps the first`,

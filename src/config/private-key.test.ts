@@ -81,3 +81,16 @@ test('what is no key is refused with a reason', () => {
     UnusableKey,
   );
 });
+
+test('a wrong passphrase is one, even where what it decrypts to is padded well', () => {
+  const encrypted = `-----BEGIN ENCRYPTED PRIVATE KEY-----
+MIGbMFcGCSqGSIb3DQEFDTBKMCkGCSqGSIb3DQEFDDAcBAjpMLrLykOp7AICCAAw
+DAYIKoZIhvcNAgkFADAdBglghkgBZQMEAQIEEI3ZIDoyPnnyw40sKi4/0ywEQDcS
+jW9YwhOR4fqKyQEL+B3OLKBtqLpDE8NYfPkF3VsTmhp3XCJu4k1s8oDY1pytNS7B
+IGGoynI9pNtWRGb9HTU=
+-----END ENCRYPTED PRIVATE KEY-----
+`;
+  assert.deepEqual(read(encrypted, 'open'), ['ed25519 256']);
+  for (const wrong of ['shut72', 'shut73'])
+    assert.throws(() => read(encrypted, wrong), /the passphrase does not decrypt it/);
+});

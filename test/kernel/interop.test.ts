@@ -36,6 +36,10 @@ const CASES: Readonly<Record<string, Case>> = {
   // This kernel has no XFRM interfaces, which alone can carry such packets.
   'if-ids': { ...NET, mark: 'outer', settings: { ...GCM, if_id_in: '42', if_id_out: '0x2b' } },
   headers: { ...NET, settings: { ...GCM, copy_df: 'no', copy_ecn: 'no', copy_dscp: 'in' } },
+  'headers-transport': {
+    ...HOST,
+    settings: { ...GCM, mode: 'transport', copy_df: 'no', copy_ecn: 'no', copy_dscp: 'in' },
+  },
   dscp: { ...NET, settings: { ...GCM, copy_dscp: 'no', policies: 'yes' } },
   // Bound to an interface that none of it leaves by, so that none is sent.
   forwarding: {

@@ -178,6 +178,7 @@ test('marks, and what the headers get of each other', () => {
     [true, false].map(inbound => flags(apart, inbound)),
     [32 + 16 + 4 + 2 + 1, 32 + 16 + 4 + 1],
   );
+  assert.equal(flags({ ...apart, mode: 'transport' }, true), 16 + 4 + 2 + 1);
   // Only outer headers of packets going out can be kept free of the inner DSCP.
   const extra = (sa: ChildSaParameters, inbound: boolean): Uint8Array | undefined =>
     readAttributes(encodeState(sa, inbound), 224).get(Attribute.SA_EXTRA_FLAGS);

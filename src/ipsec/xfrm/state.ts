@@ -170,12 +170,13 @@ function flagsOf(
   inbound: boolean,
 ): number {
   const dscp = kernel?.copyDscp ?? 'out';
-  const ofTunnel =
+  // As charon has them, in every mode: where there is but one header they mean nothing.
+  const ofHeaders =
     (kernel?.copyEcn === false ? STATE_FLAG_NOECN : 0) |
     (kernel?.copyDf === false ? STATE_FLAG_NOPMTUDISC : 0) |
     (inbound && (dscp === 'in' || dscp === 'yes') ? STATE_FLAG_DECAP_DSCP : 0);
   return (
-    (mode === 'tunnel' ? ofTunnel : 0) |
+    ofHeaders |
     (kernel?.icmpErrors === true ? STATE_FLAG_ICMP : 0) |
     (mode === 'tunnel' && ipcomp === undefined ? STATE_FLAG_AF_UNSPEC : 0) |
     (protocol === 'ah' && isV4(path.local.address) ? STATE_FLAG_ALIGN4 : 0) |

@@ -232,7 +232,16 @@ export class XfrmBackend implements IpsecBackend {
 
   setInterfaces(wanted: readonly TunnelInterface[]): readonly Failure[] {
     this.#ready();
-    return attempt('looking at the interfaces', () => this.#interfaces.set(wanted));
+    const before = this.#interfaces.made;
+    const failures = attempt('looking at the interfaces', () => this.#interfaces.set(wanted));
+    if (this.#interfaces.made === before) return failures;
+    // One that was made anew took the routes through it along.
+    for (const id of this.#sas.ids) {
+      const { outbound, parameters: sa } = this.#of(id);
+      if (outbound && withPolicies(sa) && sa.kernel?.tunnelInterface?.routes === true)
+        this.#setRoutes(`${id}`, { ...sa, peer: sa.path.remote.address });
+    }
+    return failures;
   }
 
   async assignAddress(address: IpAddress, path: Path): Promise<void> {

@@ -76,6 +76,7 @@ test('interfaces are made up and ours, stay while they are wanted, change with w
   });
   const index = interfaces.indexOf('ipsec0');
   assert.deepEqual(interfaces.set([VTI, XFRM]), []);
+  assert.equal(interfaces.made, 2);
   assert.equal(interfaces.indexOf('ipsec0'), index);
   assert.deepEqual(interfaces.set([{ ...XFRM, id: 43 }]), []);
   assert.deepEqual(shown(), ['ipsec0']);

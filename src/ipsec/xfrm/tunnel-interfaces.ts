@@ -23,6 +23,7 @@ export const ALIAS = 'cygnet';
 export class TunnelInterfaces {
   readonly #table: LinkTable;
   readonly #ours = new Set<string>();
+  #made = 0;
 
   /** With `inherits` those that were left behind are ours: nobody else can be their owner. */
   constructor(table: LinkTable, inherits: boolean) {
@@ -63,6 +64,11 @@ export class TunnelInterfaces {
     return failures;
   }
 
+  /** How many were made so far. */
+  get made(): number {
+    return this.#made;
+  }
+
   /** Of ours or another's; undefined where there is none of the name. */
   indexOf(name: string): number | undefined {
     return this.#table.links().find(link => link.name === name)?.index;
@@ -97,6 +103,7 @@ export class TunnelInterfaces {
       throw error;
     }
     this.#ours.add(name);
+    this.#made++;
   }
 
   #remove(name: string, link: Link | undefined): void {

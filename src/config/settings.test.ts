@@ -108,6 +108,14 @@ test('routes may be left to others, whatever their table would have been', t => 
   assert.equal(loadSettings(file(t, 'charon { install_virtual_ip = no }')).virtualIps, false);
 });
 
+test('user space carries packets where charon has it so', t => {
+  const userspace = (text: string): boolean | undefined => loadSettings(file(t, text)).userspace;
+  assert.equal(userspace('charon { load = aes kernel-libipsec kernel-netlink }'), true);
+  assert.equal(userspace('charon { load = aes kernel-netlink }'), undefined);
+  assert.equal(userspace('charon { plugins { kernel-libipsec { load = yes } } }'), true);
+  assert.equal(userspace('charon { plugins { kernel-libipsec { load = no } } }'), undefined);
+});
+
 test('limits that are off are as if there were none', t => {
   const { engine } = loadSettings(
     file(

@@ -27,6 +27,8 @@ export interface Settings extends LogSettings {
   readonly stopScripts?: readonly string[];
   /** Folder to save keys in, for decryption of captures. */
   readonly saveKeys?: string;
+  /** ESP is to go through user space, as charon has it with kernel-libipsec. */
+  readonly userspace?: boolean;
   /** Routes for what goes through tunnels; false leaves them to others. */
   readonly routes?: { readonly table?: number; readonly priority?: number } | false;
   /** Where virtual IPs of this host go; false leaves them to others. */
@@ -79,6 +81,15 @@ function over(own: Section | undefined, general: Section | undefined): Section |
   return { ...general, settings: new Map([...general.settings, ...own.settings]), sections };
 }
 
+const USER_SPACE_PLUGIN = 'kernel-libipsec';
+
+/** Whether the plugin that carries ESP in user space is to be loaded: by the list of all plugins, or by itself. */
+function asksForUserSpace(charon: Section): boolean {
+  const listed = charon.settings.get('load')?.value?.split(/\s+/).includes(USER_SPACE_PLUGIN);
+  const own = charon.sections.get('plugins')?.sections.get(USER_SPACE_PLUGIN)?.settings.get('load')?.value;
+  return listed === true || (own !== undefined && own !== 'no' && own !== '0');
+}
+
 /** Sections of `charon` that are looked into. */
 const HEEDED: ReadonlySet<string> = new Set([
   'plugins',
@@ -128,6 +139,7 @@ function fromCharon(charon: Section, report: Report): Omit<Settings, 'warnings'>
       ...defined('allowAggressivePsk', values.i_dont_care_about_security_and_use_aggressive_mode_psk),
       ...defined('signatureAuthentication', values.signature_authentication),
     },
+    ...defined('userspace', asksForUserSpace(charon) || undefined),
     ...defined('routes', routesOf(values)),
     ...defined('user', values.user),
     ...defined('group', values.group),

@@ -39,6 +39,8 @@ export interface PlaneOptions {
   readonly onFatal: (failure: Failure) => void;
   /** What goes on in a back end that no SA has to hear of. */
   readonly onWarning: (text: string) => void;
+  /** What was chosen where the options leave a choice. */
+  readonly onRemark: (text: string) => void;
 }
 
 /** What our own packets to peers bear, so that they are not routed into the tunnels that they make. */
@@ -86,13 +88,21 @@ const PLANES: Readonly<Record<BackendName, (options: PlaneOptions) => Promise<Pl
   },
 };
 
-export async function openPlane(name: BackendName, options: PlaneOptions): Promise<Plane> {
+/** As `wanted`; `auto` is the kernel's own IPsec where there is one, and user space otherwise. Rejects with `Failed`, nothing left open. */
+export async function openPlane(
+  wanted: BackendName | 'auto',
+  options: PlaneOptions,
+): Promise<Plane & { readonly name: BackendName }> {
+  const name = wanted === 'auto' ? 'kernel' : wanted;
   try {
-    return await PLANES[name](options);
+    return { name, ...(await PLANES[name](options)) };
   } catch (error) {
-    if (name === 'kernel' && error instanceof Failed && error.failure.code === 'local/unsupported')
-      throw new Failed({ ...error.failure, remedy: otherwise(error.failure.remedy) });
-    throw error;
+    if (name !== 'kernel' || !(error instanceof Failed) || error.failure.code !== 'local/unsupported')
+      throw error;
+    const { summary, remedy } = error.failure;
+    if (wanted === 'kernel') throw new Failed({ ...error.failure, remedy: otherwise(remedy) });
+    options.onRemark(`packets go through user space: ${summary}`);
+    return { name: 'userspace', ...(await PLANES.userspace(options)) };
   }
 }
 

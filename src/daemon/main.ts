@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { ConfigurationFailure, formatRemark, loadConfiguration } from '../config/index.ts';
+import { ConfigurationFailure, formatRemark, loadConfiguration, type Settings } from '../config/index.ts';
 import { DEFAULT_CONTROL, ViciServer } from '../control/index.ts';
 import { withOpenssl } from '../crypto/node/openssl.ts';
 import { nodeProvider } from '../crypto/node/provider.ts';
@@ -8,7 +8,7 @@ import { parseIp } from '../lib/ip.ts';
 import { watchNetwork } from '../net/network-watch.ts';
 import { Failed } from '../policy/failure.ts';
 import { systemCalls } from '../sys/system-calls.ts';
-import { type BackendName, openPlane, type Plane } from './back-ends.ts';
+import { type BackendName, openPlane } from './back-ends.ts';
 import { pathOf } from './choose-path.ts';
 import { now } from './clock.ts';
 import { Alerts } from './commands/alerts.ts';
@@ -51,7 +51,8 @@ export interface DaemonOptions {
   readonly listen: readonly string[];
   readonly port?: number;
   readonly natPort?: number;
-  readonly backend: BackendName;
+  /** `auto`: what the settings ask for, or the kernel's own where it has IPsec. */
+  readonly backend: BackendName | 'auto';
   readonly saveKeys?: string;
   readonly settings?: string;
   readonly metrics?: string;
@@ -109,7 +110,7 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
         error => log.error({ group: 'lib' }, `cannot log to the system's log: ${error.message}`),
       );
     closing.push(async () => syslog?.close());
-    const plane = await openPlane(options.backend, {
+    const plane = await openPlane(backendFrom(options, settings), {
       addresses: options.listen.map(address),
       port: options.port ?? settings.engine.port ?? 500,
       natPort: options.natPort ?? settings.engine.natPort ?? 4500,
@@ -118,6 +119,7 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
       provider,
       onFatal: failure => log.fatal({ failure }, failure.summary),
       onWarning: text => log.warn({ group: 'knl' }, text),
+      onRemark: text => log.info({ group: 'knl' }, text),
     });
     closing.push(() => plane.close());
     const gateway = new Gateway({
@@ -159,7 +161,7 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
     const unwatch = watchNetwork(() => plane.backend.networkChanged?.());
     closing.push(() => gateway.close(FAREWELL));
     closing.push(async () => unwatch());
-    const facts = factsOf(options, plane, startedAt);
+    const facts = factsOf(plane, startedAt);
     const [history, counters, handshakes, failures] = [
       new History(),
       new Counters(),
@@ -269,7 +271,7 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
     log.info(
       {
         control: server.address,
-        backend: options.backend,
+        backend: plane.name,
         connections: base.connections.length,
         milliseconds: Math.round(now() - startedAt),
       },
@@ -350,9 +352,14 @@ function address(text: string): Uint8Array {
   return parsed;
 }
 
-function factsOf(options: DaemonOptions, plane: Plane, startedAt: number): DaemonFacts {
+/** charon has its packets go through user space where a plugin of that name is loaded. */
+function backendFrom({ backend }: DaemonOptions, { userspace }: Settings): BackendName | 'auto' {
+  return backend === 'auto' && userspace === true ? 'userspace' : backend;
+}
+
+function factsOf(plane: Awaited<ReturnType<typeof openPlane>>, startedAt: number): DaemonFacts {
   const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
     version: string;
   };
-  return { version, startedAt, backend: options.backend, listening: plane.transport.listening };
+  return { version, startedAt, backend: plane.name, listening: plane.transport.listening };
 }

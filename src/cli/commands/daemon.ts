@@ -17,9 +17,9 @@ export function daemonCommand(program: Command, terminal: Terminal, exit: (code:
     .option('--port <port>', 'IKE port (default: 500)', port)
     .option('--nat-port <port>', 'port for NAT traversal and ESP in UDP (default: 4500)', port)
     .addOption(
-      new Option('--backend <name>', 'what carries packets')
-        .choices(['userspace', 'memory', 'kernel'])
-        .default('userspace'),
+      new Option('--backend <name>', 'what carries packets; auto is the kernel where it has IPsec')
+        .choices(['auto', 'kernel', 'userspace', 'memory'])
+        .default('auto'),
     )
     .option(
       '--save-keys <dir>',

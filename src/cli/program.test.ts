@@ -232,7 +232,7 @@ for (const [what, args, message] of [
   [
     'a back end that does not exist',
     ['daemon', '--config', 'x', '--backend', 'magic'],
-    /Allowed choices are userspace, memory, kernel/,
+    /Allowed choices are auto, kernel, userspace, memory/,
   ],
   ['a daemon without a configuration', ['daemon'], /required option '--config <dir>'/],
   ['a time that is none', ['up', 'x', '--timeout', 'soon'], /a time is a number of seconds/],

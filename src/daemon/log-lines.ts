@@ -1,6 +1,7 @@
 import type { ChildSaStatus, IkeEvent, IkeSaStatus } from '../ike/output.ts';
 import { formatIp } from '../lib/ip.ts';
 import type { Failure } from '../policy/failure.ts';
+import { plainIdentity } from '../policy/identity.ts';
 import type { Endpoint } from '../policy/sa.ts';
 import { algorithmNames } from './commands/algorithm-names.ts';
 import type { TracedDatagram } from './datagram-trace.ts';
@@ -206,7 +207,7 @@ function childName(child: ChildSaStatus): string {
 
 function ends(ike: IkeSaStatus): string {
   const side = (end: 'local' | 'remote', id: string | undefined): string =>
-    `${formatIp(ike.path[end].address)}[${id ?? '%any'}]`;
+    `${formatIp(ike.path[end].address)}[${plainIdentity(id)}]`;
   return `${side('local', ike.localId)}...${side('remote', ike.remoteId)}`;
 }
 

@@ -1,6 +1,7 @@
 import type { ChildSaStatus, IkeSaStatus, Updown } from '../ike/output.ts';
 import { equal } from '../lib/bytes.ts';
 import { formatIp, isV4 } from '../lib/ip.ts';
+import { plainIdentity } from '../policy/identity.ts';
 import type { Mark } from '../policy/sa.ts';
 import { selectorForPrefix, type TrafficSelector } from '../policy/traffic-selector.ts';
 
@@ -42,9 +43,9 @@ function ofSa({ ike, child, device }: UpdownSubject, { hostAccess }: Updown): En
     PLUTO_PROTO: child.protocol,
     PLUTO_UNIQUEID: String(ike.id),
     PLUTO_ME: formatIp(local.address),
-    PLUTO_MY_ID: sane(ike.localId ?? '%any'),
+    PLUTO_MY_ID: sane(plainIdentity(ike.localId)),
     PLUTO_PEER: formatIp(remote.address),
-    PLUTO_PEER_ID: sane(ike.remoteId ?? '%any'),
+    PLUTO_PEER_ID: sane(plainIdentity(ike.remoteId)),
     ...(ike.remoteXauthId === undefined ? {} : { PLUTO_XAUTH_ID: sane(ike.remoteXauthId) }),
     ...sourceAddresses('PLUTO_MY_SOURCEIP', ike.localVips),
     ...sourceAddresses('PLUTO_PEER_SOURCEIP', ike.remoteVips),

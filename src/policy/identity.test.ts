@@ -5,7 +5,14 @@ import { toHex } from '../lib/bytes.ts';
 import { Malformed } from '../lib/reader.ts';
 import { utf8 } from '../lib/text.ts';
 import { encodeName } from '../pki/name-text.ts';
-import { ANY_IDENTITY, checkIdentity, formatIdentity, parseIdentity, sameIdentity } from './identity.ts';
+import {
+  ANY_IDENTITY,
+  checkIdentity,
+  formatIdentity,
+  parseIdentity,
+  plainIdentity,
+  sameIdentity,
+} from './identity.ts';
 
 const text = (value: string): string => toHex(utf8(value));
 
@@ -134,4 +141,17 @@ test('host and user names are compared without case, names by RFC 5280, key IDs 
   assert.equal(same('fqdn:moon', 'keyid:moon'), false);
   assert.equal(same('moon', 'moon.'), false);
   assert.equal(same('192.0.2.1', '192.0.2.2'), false);
+});
+
+test('in plain, as charon prints them', () => {
+  for (const [text, plain] of [
+    ['keyid:labgroup', 'labgroup'],
+    ['keyid:#00ff', 'keyid:#00ff'],
+    ['@moon.example.org', 'moon.example.org'],
+    ['fec0::1', 'fec0::1'],
+    ['C=CH, O=Lab, CN=moon', 'C=CH, O=Lab, CN=moon'],
+    ['%any', '%any'],
+  ] as const)
+    assert.equal(plainIdentity(text), plain);
+  assert.equal(plainIdentity(undefined), '%any');
 });

@@ -90,6 +90,14 @@ function unmistakable(identity: Identity): string {
   return forms.find(form => readsAs(form, identity)) ?? `${prefix}:#${toHex(identity.data)}`;
 }
 
+/**
+ * The text of `formatIdentity` without what makes it unmistakable: `keyid:group` is `group`, as charon prints it. For
+ * people and scripts that know what to expect; it may read back as another. Without an identity `%any`.
+ */
+export function plainIdentity(text: string | undefined): string {
+  return text === undefined ? '%any' : (plainText(parseIdentity(text)) ?? text);
+}
+
 /** Whether both are the same identity: names by RFC 5280 §7.1, host and user names without regard to case. */
 export function sameIdentity(a: Identity, b: Identity): boolean {
   if (a.type !== b.type) return false;

@@ -1,6 +1,7 @@
 import { type Message, messageOf } from '../../control/vici/message.ts';
 import type { ChildSaStatus, IkeSaStatus } from '../../ike/output.ts';
 import { formatIp } from '../../lib/ip.ts';
+import { plainIdentity } from '../../policy/identity.ts';
 import type { ChildSaUsage, KernelOptions } from '../../policy/sa.ts';
 import { algorithmNames } from './algorithm-names.ts';
 
@@ -19,10 +20,10 @@ export function ikeSaFields(ike: IkeSaStatus, now: number): Message {
     state: ike.state,
     'local-host': formatIp(ike.path.local.address),
     'local-port': String(ike.path.local.port),
-    'local-id': ike.localId ?? '%any',
+    'local-id': plainIdentity(ike.localId),
     'remote-host': formatIp(ike.path.remote.address),
     'remote-port': String(ike.path.remote.port),
-    'remote-id': ike.remoteId ?? '%any',
+    'remote-id': plainIdentity(ike.remoteId),
     'remote-xauth-id': ike.remoteXauthId,
     initiator: yes(ike.role === 'initiator'),
     'initiator-spi': ike.initiatorSpi.toString(16).padStart(16, '0'),

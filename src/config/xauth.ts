@@ -38,7 +38,7 @@ export function checkXauth(
         report.fail(
           'local/unsupported',
           at,
-          'xauth is supported as the second round of one side, where the first of both is psk or pubkey, and as the only round of a side whose other has pubkey',
+          'xauth is supported as the second round of one side, where the first of both is psk, pubkey or public key encryption, and as the only round of a side whose other has pubkey',
           'let local and remote both have auth = psk or pubkey, and one of them a second section with auth = xauth',
         );
       checkRound(round, ours.length === 1 ? HEEDED_ALONE[side] : HEEDED[side], report);
@@ -46,13 +46,21 @@ export function checkXauth(
   }
 }
 
+/** How both sides may go through phase 1 before it. */
+const FIRST: ReadonlySet<string | undefined> = new Set([
+  'psk',
+  'pubkey',
+  'pubkey-encryption',
+  'pubkey-encryption-revised',
+]);
+
 function isInPlace(
   [first, second, ...more]: readonly string[],
   [other, ...others]: readonly string[],
 ): boolean {
   if (more.length > 0 || others.length > 0) return false;
   if (second === undefined) return first === 'xauth' && other === 'pubkey';
-  return second === 'xauth' && first === other && (first === 'psk' || first === 'pubkey');
+  return second === 'xauth' && first === other && FIRST.has(first);
 }
 
 function methodsOf(rounds: readonly { readonly method: string }[]): readonly string[] {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { parseProposals } from '../../src/crypto/proposal.ts';
+import { toHex } from '../../src/lib/bytes.ts';
 import { MINUTE } from '../../src/lib/time.ts';
 import type { Failure } from '../../src/policy/failure.ts';
 import { parseIdentity } from '../../src/policy/identity.ts';
@@ -13,6 +14,7 @@ import type { Host } from '../sim/host.ts';
 import { ADDRESS_A, ADDRESS_B, type PairOptions } from '../sim/pair.ts';
 import { childV1, pairV1, V1 } from '../sim/pair-v1.ts';
 import { PAYLOAD } from '../sim/rfc2409-peer.ts';
+import { withUser } from '../sim/user-v1.ts';
 
 /* Phase 1 by public key encryption (RFC 2409 §5.2, §5.3), between two of us; and what it is refused for. */
 
@@ -69,6 +71,49 @@ for (const method of METHODS)
         assert.equal(onlyIke(b).remoteId, 'moon.example.org');
         assertEnds(sim, b);
       });
+
+/** The Authentication Method that says so, by whose user it is. */
+const WITH_USER = {
+  'pubkey-encryption': { a: 65007, b: 65008 },
+  'pubkey-encryption-revised': { a: 65009, b: 65010 },
+} as const;
+
+for (const method of METHODS)
+  for (const aggressive of [false, true])
+    for (const client of ['a', 'b'] as const) {
+      const shape = `${method} and then the user of ${client}, ${aggressive ? 'aggressive' : 'main'} mode`;
+      test(shape, () => {
+        const { sim, a, b, ab } = withUser({ after: method, client, both: { ...V1, aggressive } });
+        a.initiate('site', 'net');
+        assertSettles(sim, a, b);
+        const [first] = ab.recorded;
+        const number = WITH_USER[method][client];
+        assert.ok(
+          first?.content.kind === 'ike' &&
+            toHex(first.content.datagram).includes(`8003${number.toString(16)}`),
+        );
+        assertEnds(sim, b);
+      });
+
+      test(`${shape}: another password, twice`, () => {
+        const { sim, a, b } = withUser({
+          after: method,
+          client,
+          password: 'tangp',
+          both: { ...V1, aggressive },
+        });
+        const [user, server] = client === 'a' ? [a, b] : [b, a];
+        for (let time = 1; time <= 2; time++) {
+          a.initiate('site', 'net');
+          sim.quiet();
+          sim.run(MINUTE);
+          sim.assertEmpty();
+          assert.ok(server.eventsOf('failed').some(({ failure }) => failure.code === 'auth/wrong-key'));
+          assert.ok(user.eventsOf('failed').some(({ failure }) => failure.code === 'auth/refused-by-peer'));
+          for (const host of [a, b]) host.events.length = 0;
+        }
+      });
+    }
 
 for (const method of METHODS) {
   test(`${method} loses each of its messages once`, () => {

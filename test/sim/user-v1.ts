@@ -4,11 +4,12 @@ import type { Connection, LocalAuth, RemoteAuth } from '../../src/policy/connect
 import type { Credentials, SharedKey } from '../../src/policy/credentials.ts';
 import type { KeyType } from '../certificate-builder.ts';
 import { connection, fqdn, sharedKey } from './configuration.ts';
+import { type EncryptionMethod, encrypted, METHODS } from './encryption-v1.ts';
 import type { Pair, PairOptions } from './pair.ts';
 import { certified, pairV1 } from './pair-v1.ts';
 
 /** How phase 1 goes before XAUTH. */
-export type After = 'psk' | 'pubkey' | 'hybrid';
+export type After = 'psk' | 'pubkey' | 'hybrid' | EncryptionMethod;
 
 export interface UserOptions extends PairOptions {
   readonly after?: After;
@@ -41,7 +42,11 @@ type Ends = Required<Pick<PairOptions, 'a' | 'b'>> & {
 export function userEnds(options: Partial<UndefinedToo<UserOptions>> = {}): Ends {
   const { after = 'psk', client = 'a', password = 'tango', key = 'rsa2048' } = options;
   const base: Pick<PairOptions, 'a' | 'b' | 'credentials'> =
-    after === 'psk' ? {} : certified({ name: 'a', key }, { name: 'b', key });
+    after === 'psk'
+      ? {}
+      : isEncryption(after)
+        ? encrypted(after)
+        : certified({ name: 'a', key }, { name: 'b', key });
   const end = (name: 'a' | 'b'): Partial<Connection> =>
     name === client
       ? { ...base[name], local: userAt(base[name]?.local ?? pskOf(name).local, after) }
@@ -49,6 +54,10 @@ export function userEnds(options: Partial<UndefinedToo<UserOptions>> = {}): Ends
   const known = (name: 'a' | 'b'): Credentials =>
     knowing(base.credentials?.[name], name === client ? password : 'tango');
   return { a: end('a'), b: end('b'), credentials: { a: known('a'), b: known('b') } };
+}
+
+function isEncryption(after: After): after is EncryptionMethod {
+  return METHODS.some(method => method === after);
 }
 
 type UndefinedToo<T> = { [K in keyof T]: T[K] | undefined };

@@ -7,7 +7,7 @@ import { hybrid } from './hybrid.ts';
 import type { AuthMethod, MethodAsk } from './method.ts';
 import { psk } from './psk.ts';
 import { signature } from './signature.ts';
-import { xauthPsk, xauthSignature } from './xauth.ts';
+import { xauthEncryption, xauthPsk, xauthRevised, xauthSignature } from './xauth.ts';
 
 const METHODS: readonly AuthMethod[] = [
   psk,
@@ -17,6 +17,8 @@ const METHODS: readonly AuthMethod[] = [
   hybrid,
   publicKeyEncryption,
   revisedEncryption,
+  xauthEncryption,
+  xauthRevised,
 ];
 
 /** The Authentication Methods that a connection may use, best first. Throws Failed (`auth/no-key`, `local/unsupported`). */

@@ -3,6 +3,8 @@ import { nameOf } from '../../iana/name.ts';
 import type { AuthMethodName } from '../../policy/connection.ts';
 import { Failed } from '../../policy/failure.ts';
 import { xauthSecret } from '../xauth-users.ts';
+import { publicKeyEncryption } from './encryption/plain.ts';
+import { revisedEncryption } from './encryption/revised.ts';
 import type { AuthMethod } from './method.ts';
 import { psk } from './psk.ts';
 import { signature } from './signature.ts';
@@ -30,6 +32,22 @@ export const xauthSignature: AuthMethod = withXauth(signature, 'pubkey', {
   },
 });
 
+/** Public key encryption, and then a user. */
+export const xauthEncryption: AuthMethod = withXauth(publicKeyEncryption, 'pubkey-encryption', {
+  [OakleyAuthMethod.RSA_ENCRYPTION]: {
+    initiator: OakleyAuthMethod.XAUTHInitRSAEncryption,
+    responder: OakleyAuthMethod.XAUTHRespRSAEncryption,
+  },
+});
+
+/** The same, revised. */
+export const xauthRevised: AuthMethod = withXauth(revisedEncryption, 'pubkey-encryption-revised', {
+  [OakleyAuthMethod.REVISED_RSA_ENCRYPTION]: {
+    initiator: OakleyAuthMethod.XAUTHInitRSARevisedEncryption,
+    responder: OakleyAuthMethod.XAUTHRespRSARevisedEncryption,
+  },
+});
+
 /**
  * Phase 1 goes as with `method`; that a user must prove itself afterwards is negotiated by a number of its own.
  *
@@ -50,6 +68,7 @@ function withXauth(
   return {
     name: `${method.name} with xauth`,
     numbers: [...bases.keys()],
+    ...(method.encrypts === true ? { encrypts: true } : {}),
 
     numbersFor(ask) {
       const { host, connection, role } = ask;

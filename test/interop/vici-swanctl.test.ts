@@ -360,7 +360,7 @@ describe('hostile clients', () => {
   test('do not disturb a tunnel, nor other clients', async () => {
     await up();
     const path = join(cygnet.directory, 'charon.vici');
-    const sockets = Array.from({ length: 400 }, (_, i) => {
+    const sockets = Array.from({ length: 10_000 }, (_, i) => {
       const socket = connect(path);
       socket.on('error', () => undefined);
       // Half a frame for ever, a length of 4 GiB, and noise.

@@ -1,6 +1,7 @@
 import { V1Notify, V1PayloadType, V1ProtocolId } from '../../iana/ikev1.ts';
 import { nameOf } from '../../iana/name.ts';
 import type { ChildSa } from '../../ike/child.ts';
+import { warning } from '../../ike/events.ts';
 import { offerRefused } from '../../ike/failures.ts';
 import type { Instant } from '../../lib/time.ts';
 import { proofRefused } from '../../policy/auth-failures.ts';
@@ -86,6 +87,12 @@ function noted(
       return;
     case V1Notify.INVALID_SPI:
       lost(sa, payload);
+      return;
+    case V1Notify.PAYLOAD_MALFORMED:
+      // The last message of aggressive mode goes along with what is sent again after it; charon cannot read it twice.
+      if (sa.role === 'initiator' && sa.connection.aggressive && spiOf(payload.spi) === undefined)
+        sa.host.event(warning(sa, refusalOf(sa, payload).summary));
+      else sa.refused(spiOf(payload.spi), refusalOf(sa, payload));
       return;
     case V1Notify.AUTHENTICATION_FAILED:
       // The peer had our last word of phase 1 still to judge.

@@ -1,5 +1,5 @@
 import { fromHex } from '../lib/bytes.ts';
-import { type IpAddress, ipToBigInt, parseIp } from '../lib/ip.ts';
+import { type IpAddress, ipToBigInt, isUnspecified, parseIp } from '../lib/ip.ts';
 import { Secret } from '../lib/secret.ts';
 import { utf8 } from '../lib/text.ts';
 import { type Duration, HOUR, MINUTE, SECOND } from '../lib/time.ts';
@@ -269,7 +269,7 @@ export const ipAddress: ValueType<IpAddress> = {
   read(value) {
     const ip = parseIp(value);
     if (ip === undefined) throw new Unfit('it is no IP address');
-    if (ip.every(octet => octet === 0)) throw new Unfit('an address of a host is wanted here');
+    if (isUnspecified(ip)) throw new Unfit('an address of a host is wanted here');
     return ip;
   },
 };

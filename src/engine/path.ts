@@ -1,5 +1,5 @@
 import { equal } from '../lib/bytes.ts';
-import { type IpAddress, isV4 } from '../lib/ip.ts';
+import { type IpAddress, isUnspecified, isV4 } from '../lib/ip.ts';
 import type { Path } from '../policy/sa.ts';
 
 /** Whether an answer may be sent along `path`: to one host and port, and not to ourselves. */
@@ -12,8 +12,4 @@ function isMulticast(address: IpAddress): boolean {
   const first = address[0] as number;
   // Class E holds the limited broadcast address, and nobody else.
   return isV4(address) ? first >= 224 : first === 0xff;
-}
-
-function isUnspecified(address: IpAddress): boolean {
-  return address.every(octet => octet === 0);
 }

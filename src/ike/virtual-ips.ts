@@ -1,5 +1,5 @@
 import { equal } from '../lib/bytes.ts';
-import { formatIp, type IpAddress, isV4, parseIp } from '../lib/ip.ts';
+import { formatIp, type IpAddress, isUnspecified, isV4, parseIp } from '../lib/ip.ts';
 import type { Connection } from '../policy/connection.ts';
 import { Failed } from '../policy/failure.ts';
 import { type ConfigurationAttribute, formatAttribute } from '../policy/pool.ts';
@@ -38,7 +38,7 @@ export function wantedAddresses(host: Host, connection: Connection): readonly Ip
   return connection.vips.flatMap(text => {
     const configured = parseIp(ANY[text] ?? text);
     if (configured === undefined) return [];
-    if (!isAny(configured)) return [configured];
+    if (!isUnspecified(configured)) return [configured];
     const at = last.findIndex(({ length }) => length === configured.length);
     return [at < 0 ? configured : (last.splice(at, 1)[0] as IpAddress)];
   });
@@ -128,11 +128,6 @@ export function virtualIpStatus({
       ? {}
       : { received: received.map(one => ({ kind: one.kind, value: formatAttribute(one) })) }),
   };
-}
-
-/** Whether any address of its family is meant. */
-function isAny(address: IpAddress): boolean {
-  return address.every(octet => octet === 0);
 }
 
 /** As many of each family as were asked for, each once. */

@@ -1,5 +1,6 @@
 import { V1IdType, V1PayloadType } from '../iana/ikev1.ts';
 import { concat, equal } from '../lib/bytes.ts';
+import { netmask } from '../lib/ip.ts';
 import { Failed } from '../policy/failure.ts';
 import { addressIdentity, addressRange } from '../policy/identity.ts';
 import { formatSelector } from '../policy/selector-text.ts';
@@ -35,7 +36,7 @@ export function clientIdentity(selector: TrafficSelector): V1IdPayload {
       ? [v4 ? V1IdType.ID_IPV4_ADDR_RANGE : V1IdType.ID_IPV6_ADDR_RANGE, concat(start, end)]
       : [
           v4 ? V1IdType.ID_IPV4_ADDR_SUBNET : V1IdType.ID_IPV6_ADDR_SUBNET,
-          concat(start, maskOf(start.length, prefix)),
+          concat(start, netmask(start.length, prefix)),
         ];
   return { type: V1PayloadType.ID, idType, protocol, port, data };
 }
@@ -69,12 +70,4 @@ function ordered(selector: TrafficSelector): TrafficSelector | undefined {
 export function hostIdentity(address: Uint8Array): V1IdPayload {
   const { type, data } = addressIdentity(address);
   return { type: V1PayloadType.ID, idType: type, protocol: 0, port: 0, data };
-}
-
-/** The mask of a prefix, for addresses of `length` octets. */
-export function maskOf(length: number, prefix: number): Uint8Array {
-  return Uint8Array.from({ length }, (_, i) => {
-    const bits = Math.max(0, Math.min(8, prefix - 8 * i));
-    return (0xff << (8 - bits)) & 0xff;
-  });
 }

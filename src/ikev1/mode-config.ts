@@ -1,10 +1,9 @@
 import { ModeCfgAttribute } from '../iana/ikev1.ts';
 import { concat, EMPTY, writeU16 } from '../lib/bytes.ts';
-import { type IpAddress, ipToBigInt, isV4 } from '../lib/ip.ts';
+import { type IpAddress, isUnspecified, isV4, netmask, prefixOfMask } from '../lib/ip.ts';
 import { fromUtf8, utf8 } from '../lib/text.ts';
 import type { ConfigurationAttribute } from '../policy/pool.ts';
 import type { V1Attribute } from '../wire/v1/payload.ts';
-import { maskOf } from './client-identity.ts';
 
 /*
  * What one side tells the other in mode config (draft-dukes-ike-mode-cfg §3.3), and what Cisco's clients and gateways
@@ -75,7 +74,7 @@ export function requestOf(wanted: readonly IpAddress[]): readonly V1Attribute[] 
   return [
     ...wanted.map(address => ({
       type: numberOf('address', address.length),
-      value: isAny(address) ? EMPTY : addressOctets(address),
+      value: isUnspecified(address) ? EMPTY : addressOctets(address),
     })),
     ...types.map(type => ({ type, value: EMPTY })),
   ];
@@ -139,7 +138,7 @@ function single(one: ConfigurationAttribute): readonly V1Attribute[] {
       return [{ type: numberOf(one.kind, one.address.length), value: one.address }];
     case 'subnet':
       return isV4(one.address)
-        ? [{ type: SUBNETS[0], value: concat(one.address, maskOf(4, one.prefix)) }]
+        ? [{ type: SUBNETS[0], value: concat(one.address, netmask(4, one.prefix)) }]
         : [{ type: SUBNETS[1], value: concat(one.address, Uint8Array.of(one.prefix)) }];
     case 'split-include':
     case 'split-exclude':
@@ -169,7 +168,7 @@ function listOf(kind: Network, configured: readonly ConfigurationAttribute[]): r
 }
 
 function entryOf(address: IpAddress, prefix: number): Uint8Array {
-  return concat(address, maskOf(4, prefix), new Uint8Array(ENTRY - ENTRY_WITHOUT_PORTS));
+  return concat(address, netmask(4, prefix), new Uint8Array(ENTRY - ENTRY_WITHOUT_PORTS));
 }
 
 function read(attribute: V1Attribute): readonly ConfigurationAttribute[] {
@@ -204,7 +203,7 @@ function read(attribute: V1Attribute): readonly ConfigurationAttribute[] {
 function networks(value: Uint8Array): readonly { readonly address: IpAddress; readonly prefix: number }[] {
   const length = value.length % ENTRY === 0 ? ENTRY : ENTRY_WITHOUT_PORTS;
   return pieces(value, length).flatMap(entry => {
-    const prefix = prefixOf(entry.subarray(4, 8));
+    const prefix = prefixOfMask(entry.subarray(4, 8));
     return prefix === undefined ? [] : [{ address: entry.slice(0, 4), prefix }];
   });
 }
@@ -215,12 +214,6 @@ function pieces(value: Uint8Array, length: number): readonly Uint8Array[] {
   return Array.from({ length: Math.min(value.length / length, MOST_ENTRIES) }, (_, i) =>
     value.slice(i * length, (i + 1) * length),
   );
-}
-
-/** Undefined for a mask with holes. */
-function prefixOf(mask: Uint8Array): number | undefined {
-  const ones = 32 - (~Number(ipToBigInt(mask)) >>> 0).toString(2).replace(/^0$/, '').length;
-  return maskOf(4, ones).every((octet, i) => octet === mask[i]) ? ones : undefined;
 }
 
 /** A peer's text ends in logs and on terminals: control characters become blanks, and a zero at the end goes. */
@@ -252,8 +245,4 @@ function u16(value: number): Uint8Array {
 
 function numberOf(kind: Addressed, length: number): number {
   return ADDRESSES[kind][length === 4 ? 0 : 1];
-}
-
-function isAny(address: IpAddress): boolean {
-  return address.every(octet => octet === 0);
 }

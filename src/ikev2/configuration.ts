@@ -1,6 +1,6 @@
 import { CfgAttribute, CfgType, PayloadType } from '../iana/ikev2.ts';
 import { concat, EMPTY } from '../lib/bytes.ts';
-import { type IpAddress, ipFromBigInt, ipToBigInt, isV4 } from '../lib/ip.ts';
+import { type IpAddress, isUnspecified, isV4, netmask, prefixOfMask } from '../lib/ip.ts';
 import { fromUtf8 } from '../lib/text.ts';
 import type { ConfigurationAttribute } from '../policy/pool.ts';
 import type { CfgAttributeValue, CpPayload } from '../wire/v2/payload.ts';
@@ -130,7 +130,7 @@ const DOMAIN = /^(?=.{1,253}$)[A-Za-z0-9_-]{1,63}(\.[A-Za-z0-9_-]{1,63})*\.?$/;
 
 function addressAttribute(address: IpAddress, given: boolean): CfgAttributeValue {
   const type = isV4(address) ? CfgAttribute.INTERNAL_IP4_ADDRESS : CfgAttribute.INTERNAL_IP6_ADDRESS;
-  if (!given && address.every(octet => octet === 0)) return { type, value: EMPTY };
+  if (!given && isUnspecified(address)) return { type, value: EMPTY };
   return { type, value: isV4(address) ? address : concat(address, Uint8Array.of(128)) };
 }
 
@@ -147,15 +147,7 @@ function addressIn({ type, value }: CfgAttributeValue): IpAddress | undefined {
 function subnetAttribute({ address, prefix }: { address: IpAddress; prefix: number }): CfgAttributeValue {
   if (!isV4(address))
     return { type: CfgAttribute.INTERNAL_IP6_SUBNET, value: concat(address, Uint8Array.of(prefix)) };
-  const mask = ipFromBigInt((2n ** 32n - 1n) ^ (2n ** BigInt(32 - prefix) - 1n), 4);
-  return { type: CfgAttribute.INTERNAL_IP4_SUBNET, value: concat(address, mask) };
-}
-
-/** Undefined where the ones do not stand together at its head. */
-function prefixOfMask(mask: Uint8Array): number | undefined {
-  const hosts = ipToBigInt(mask) ^ (2n ** 32n - 1n);
-  if ((hosts & (hosts + 1n)) !== 0n) return undefined;
-  return 32 - hosts.toString(2).replace(/^0$/, '').length;
+  return { type: CfgAttribute.INTERNAL_IP4_SUBNET, value: concat(address, netmask(4, prefix)) };
 }
 
 function payload(cfgType: number, attributes: readonly CfgAttributeValue[]): CpPayload {

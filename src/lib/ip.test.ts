@@ -2,7 +2,16 @@ import assert from 'node:assert/strict';
 import { isIP } from 'node:net';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { formatIp, ip, ipFromBigInt, ipToBigInt, parseIp } from './ip.ts';
+import {
+  formatIp,
+  ip,
+  ipFromBigInt,
+  ipToBigInt,
+  isUnspecified,
+  netmask,
+  parseIp,
+  prefixOfMask,
+} from './ip.ts';
 import { Malformed } from './reader.ts';
 
 test('the text form of every address reads back, and node agrees that it is one', () => {
@@ -51,4 +60,18 @@ test('what is no address is refused, as node refuses it', () => {
     assert.equal(parseIp(text), undefined, text);
     assert.throws(() => ip(text), Malformed);
   }
+});
+
+test('a mask is made of each prefix, and read back', () => {
+  assert.deepEqual(netmask(4, 20), ip('255.255.240.0'));
+  for (const length of [4, 16])
+    for (let prefix = 0; prefix <= 8 * length; prefix++)
+      assert.equal(prefixOfMask(netmask(length, prefix)), prefix);
+  for (const holes of ['255.0.255.0', '0.0.0.1', '127.255.255.255'])
+    assert.equal(prefixOfMask(ip(holes)), undefined);
+});
+
+test('an address of zeros alone is none', () => {
+  for (const text of ['0.0.0.0', '::']) assert.ok(isUnspecified(ip(text)));
+  for (const text of ['0.0.0.1', '::1']) assert.ok(!isUnspecified(ip(text)));
 });

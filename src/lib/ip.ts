@@ -40,6 +40,27 @@ export function formatIp(address: IpAddress): string {
   return best.at < 0 ? hex(0) : `${hex(0, best.at)}::${hex(best.at + best.length)}`;
 }
 
+/** Whether all of it is zero, which stands for any address of its family. */
+export function isUnspecified(address: IpAddress): boolean {
+  return address.every(octet => octet === 0);
+}
+
+/** The mask of a prefix, for addresses of `length` octets (4 or 16). */
+export function netmask(length: number, prefix: number): Uint8Array {
+  return Uint8Array.from({ length }, (_, i) => {
+    const bits = Math.max(0, Math.min(8, prefix - 8 * i));
+    return (0xff << (8 - bits)) & 0xff;
+  });
+}
+
+/** The inverse of `netmask`; undefined where the ones do not stand together at the head. */
+export function prefixOfMask(mask: Uint8Array): number | undefined {
+  const bits = 8 * mask.length;
+  const hosts = ipToBigInt(mask) ^ (2n ** BigInt(bits) - 1n);
+  if ((hosts & (hosts + 1n)) !== 0n) return undefined;
+  return bits - hosts.toString(2).replace(/^0$/, '').length;
+}
+
 /** The address as a number, for ranges and prefixes. */
 export function ipToBigInt(address: IpAddress): bigint {
   let value = 0n;

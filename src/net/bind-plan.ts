@@ -1,5 +1,5 @@
 import { equal } from '../lib/bytes.ts';
-import { type IpAddress, isV4 } from '../lib/ip.ts';
+import { type IpAddress, isUnspecified, isV4 } from '../lib/ip.ts';
 import { Failed } from '../policy/failure.ts';
 import { IKE_PORT, type Listening, NAT_PORT, type TransportOptions } from './transport.ts';
 
@@ -72,12 +72,8 @@ export function socketFor<Socket>(
     const { address } = one.listening;
     if (one.listening.nat !== nat || address.length !== local.length) continue;
     if (equal(address, local)) return one;
-    if (isAny(address)) any = one;
-    else if (any === undefined && isAny(local)) any = one;
+    if (isUnspecified(address)) any = one;
+    else if (any === undefined && isUnspecified(local)) any = one;
   }
   return any;
-}
-
-export function isAny(address: IpAddress): boolean {
-  return address.every(octet => octet === 0);
 }

@@ -1,9 +1,9 @@
 import { createSocket, type RemoteInfo, type Socket } from 'node:dgram';
 import { toHex } from '../lib/bytes.ts';
-import { formatIp, type IpAddress, isV4, parseIp } from '../lib/ip.ts';
+import { formatIp, type IpAddress, isUnspecified, isV4, parseIp } from '../lib/ip.ts';
 import type { Failure } from '../policy/failure.ts';
 import type { Path } from '../policy/sa.ts';
-import { type Bound, bindAll, isAny, socketFor } from './bind-plan.ts';
+import { type Bound, bindAll, socketFor } from './bind-plan.ts';
 import { classify, KEEPALIVE, MARKER, withoutMarker } from './encapsulation.ts';
 import { LinkScopes } from './link-scopes.ts';
 import { bindFailure, sendFailure } from './port-failure.ts';
@@ -132,7 +132,7 @@ class NodeTransport implements UdpTransport {
       if (kind === 'esp') this.#onEsp(octets, path);
       else this.#onDatagram(listening.nat ? withoutMarker(octets) : octets, path);
     };
-    if (isAny(listening.address)) this.#localAddresses.find(address, deliver);
+    if (isUnspecified(listening.address)) this.#localAddresses.find(address, deliver);
     else deliver(listening.address);
   }
 }

@@ -1,10 +1,9 @@
 import { createSocket } from 'node:dgram';
 import { lookup } from 'node:dns/promises';
 import { equal } from '../lib/bytes.ts';
-import { formatIp, type IpAddress, isV4, parseIp } from '../lib/ip.ts';
+import { formatIp, type IpAddress, isUnspecified, isV4, parseIp } from '../lib/ip.ts';
 import { Failed } from '../policy/failure.ts';
 import type { Endpoint, Path } from '../policy/sa.ts';
-import { isAny } from './bind-plan.ts';
 import { IKE_PORT, type UdpTransport } from './transport.ts';
 
 /**
@@ -53,7 +52,7 @@ export function localAddressFor(remote: IpAddress): Promise<IpAddress | undefine
   socket.once('error', () => answer(undefined));
   socket.once('connect', () => {
     const address = parseIp(withoutScope(socket.address().address));
-    answer(address === undefined || isAny(address) ? undefined : address);
+    answer(address === undefined || isUnspecified(address) ? undefined : address);
   });
   socket.connect(IKE_PORT, formatIp(remote));
   return promise;
@@ -83,7 +82,9 @@ export async function choosePath(
 /** The routing table's choice where something is bound on it, else the first address of its family that is listened on. */
 function boundAddress(transport: UdpTransport, address: IpAddress): IpAddress {
   const family = transport.listening.filter(listening => listening.address.length === address.length);
-  const fits = family.some(listening => isAny(listening.address) || equal(listening.address, address));
+  const fits = family.some(
+    listening => isUnspecified(listening.address) || equal(listening.address, address),
+  );
   return fits ? address : (family[0]?.address ?? address);
 }
 

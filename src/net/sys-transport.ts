@@ -1,4 +1,4 @@
-import { type IpAddress, isV4 } from '../lib/ip.ts';
+import { type IpAddress, isUnspecified, isV4 } from '../lib/ip.ts';
 import { Failed, type Failure } from '../policy/failure.ts';
 import type { Path } from '../policy/sa.ts';
 import type { DatagramBatch } from '../sys/datagram-batch.ts';
@@ -7,7 +7,7 @@ import { socketAddress } from '../sys/socket-address.ts';
 import { type SystemCalls, systemCalls } from '../sys/system-calls.ts';
 import type { UdpSocket } from '../sys/udp-socket.ts';
 import type { Watch } from '../sys/watch.ts';
-import { type Bound, bindAll, isAny, socketFor } from './bind-plan.ts';
+import { type Bound, bindAll, socketFor } from './bind-plan.ts';
 import { classify, KEEPALIVE, MARKER, withoutMarker } from './encapsulation.ts';
 import { LinkScopes } from './link-scopes.ts';
 import { bindFailure, sendFailure } from './port-failure.ts';
@@ -133,7 +133,8 @@ class SysTransport implements UdpTransport {
     const batch = this.#outgoing;
     batch.slot(0).set(prefix);
     batch.slot(0).set(datagram, prefix.length);
-    const from = isAny(bound.listening.address) && !isAny(local.address) ? local.address : undefined;
+    const from =
+      isUnspecified(bound.listening.address) && !isUnspecified(local.address) ? local.address : undefined;
     batch.set(0, 0, length, this.#peerAddress(remote.address, remote.port), from);
     try {
       // An ICMP error about an earlier datagram is reported instead of sending: the second try sends.
@@ -181,7 +182,7 @@ function open(calls: SystemCalls, wanted: Listening, options: SysTransportOption
   const shards = nat ? (options.espShards ?? 0) : 0;
   const common = {
     address,
-    packetInfo: isAny(address),
+    packetInfo: isUnspecified(address),
     fragment: true,
     receiveBuffer: RECEIVE_BUFFER,
     ipsecBypass: calls.capabilities().netAdmin,

@@ -1,8 +1,7 @@
 import { createConnection, createServer, type Server, type Socket } from 'node:net';
-import { formatIp, isV4, parseIp } from '../lib/ip.ts';
+import { formatIp, isUnspecified, isV4, parseIp } from '../lib/ip.ts';
 import { Failed, type Failure } from '../policy/failure.ts';
 import type { Endpoint, Path } from '../policy/sa.ts';
-import { isAny } from './bind-plan.ts';
 import { MARKER } from './encapsulation.ts';
 import { withoutScope } from './resolver.ts';
 import { framed } from './stream-frames.ts';
@@ -204,7 +203,7 @@ export class TcpStreams {
       port: remote.port,
       noDelay: true,
       keepAlive: true,
-      ...(isAny(local.address) ? {} : { localAddress: formatIp(local.address) }),
+      ...(isUnspecified(local.address) ? {} : { localAddress: formatIp(local.address) }),
     });
     const limit = setTimeout(() => socket.destroy(new Error('no answer')), CONNECT_MS);
     const failed = (error: NodeJS.ErrnoException): void => {

@@ -1,6 +1,6 @@
 import { ModeCfgAttribute, ModeCfgType } from '../../iana/ikev1.ts';
 import { leaseAddresses, releaseVirtualIps } from '../../ike/virtual-ips.ts';
-import type { IpAddress } from '../../lib/ip.ts';
+import { type IpAddress, isUnspecified } from '../../lib/ip.ts';
 import { utf8 } from '../../lib/text.ts';
 import { Failed } from '../../policy/failure.ts';
 import { formatIdentity } from '../../policy/identity.ts';
@@ -83,8 +83,7 @@ function asBefore(sa: Transacting, wanted: readonly IpAddress[]): readonly IpAdd
     .filter(other => isFor({ connection: other.connection.name, path: other.path }, sa.connection, sa.path))
     .flatMap(({ virtualIps }) => virtualIps.remote);
   return wanted.map(address => {
-    const isAny = address.every(octet => octet === 0);
-    const at = isAny ? left.findIndex(({ length }) => length === address.length) : -1;
+    const at = isUnspecified(address) ? left.findIndex(({ length }) => length === address.length) : -1;
     return at < 0 ? address : (left.splice(at, 1)[0] as IpAddress);
   });
 }

@@ -1,5 +1,5 @@
 import { equal } from '../../lib/bytes.ts';
-import type { IpAddress } from '../../lib/ip.ts';
+import { type IpAddress, isUnspecified } from '../../lib/ip.ts';
 import { Failed } from '../../policy/failure.ts';
 import type { Path } from '../../policy/sa.ts';
 import { socketAddress } from '../../sys/socket-address.ts';
@@ -29,15 +29,13 @@ export function routeOver(bound: readonly IpAddress[], path: Path): Route {
 /** The route of a path over sockets bound to these addresses: the one of its local address, or one of its family bound to all. Throws Failed. */
 export function socketRoute(bound: readonly IpAddress[], { local, remote }: Path): SocketRoute {
   const exact = bound.findIndex(address => equal(address, local.address));
-  const any = bound.findIndex(
-    address => address.length === remote.address.length && address.every(octet => octet === 0),
-  );
+  const any = bound.findIndex(address => address.length === remote.address.length && isUnspecified(address));
   const socket = exact >= 0 ? exact : any;
   if (socket < 0)
     throw new Failed({
       code: 'local/address',
       summary: 'no socket is bound to the local address of this path',
     });
-  const chosen = socket === any && local.address.some(octet => octet !== 0);
+  const chosen = socket === any && !isUnspecified(local.address);
   return { socket, peer: socketAddress(remote), source: chosen ? local.address : undefined };
 }

@@ -1,4 +1,4 @@
-import { formatIp, type IpAddress, ipToBigInt, isV4 } from '../../lib/ip.ts';
+import { formatIp, type IpAddress, ipToBigInt, isUnspecified, isV4 } from '../../lib/ip.ts';
 import type { IpsecMode } from '../../policy/sa.ts';
 import type { TrafficSelector } from '../../policy/traffic-selector.ts';
 import { SystemFailure } from '../../sys/failure.ts';
@@ -147,7 +147,7 @@ export class SourceRoutes {
   #routesFor({ mode, localTs, remoteTs, peer, device }: Routed, own: readonly IpAddress[]): readonly Route[] {
     const { table } = this.#options;
     // In transport mode the addresses are those that the packets have anyway; a trap may not know its peer yet.
-    if (mode === 'transport' || peer.every(octet => octet === 0)) return [];
+    if (mode === 'transport' || isUnspecified(peer)) return [];
     const way = device === undefined ? this.#wayTo(peer) : undefined;
     const index = device ?? way?.index;
     if (index === undefined) return [];

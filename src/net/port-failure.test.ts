@@ -16,6 +16,9 @@ test('each reason has its code, names port and address, and says what to do', ()
     assert.match(failure.summary, /192\.0\.2\.1/);
     assert.match(failure.remedy ?? '', remedy);
   }
+  const tcp = bindFailure('EADDRINUSE', ip('192.0.2.1'), 4500, '--nat-port', 'TCP').failure;
+  assert.match(tcp.summary, /^TCP port 4500 on 192/);
+  assert.match(tcp.remedy ?? '', /ss -tlpn.*:4500.*--nat-port$/);
   assert.match(bindFailure('ENOBUFS', ip('::1'), 4500, '--nat-port').failure.summary, /4500 on ::1.*ENOBUFS/);
 });
 

@@ -8,14 +8,16 @@ export function bindFailure(
   address: IpAddress,
   port: number,
   option: '--port' | '--nat-port',
+  transport: 'UDP' | 'TCP' = 'UDP',
 ): Failed {
-  const place = `UDP port ${port} on ${formatIp(address)}`;
+  const place = `${transport} port ${port} on ${formatIp(address)}`;
+  const list = transport === 'UDP' ? 'ss -ulpn' : 'ss -tlpn';
   switch (code) {
     case 'EADDRINUSE':
       return new Failed({
         code: 'local/port-in-use',
         summary: `${place} is held by another program`,
-        remedy: `stop the other IKE daemon (\`ss -ulpn sport = :${port}\` names it), or choose another port with ${option}`,
+        remedy: `stop the other IKE daemon (\`${list} sport = :${port}\` names it), or choose another port with ${option}`,
       });
     case 'EACCES':
     case 'EPERM':

@@ -3,6 +3,7 @@ import { formatIp, isUnspecified, isV4, parseIp } from '../lib/ip.ts';
 import { Failed, type Failure } from '../policy/failure.ts';
 import type { Endpoint, Path } from '../policy/sa.ts';
 import { MARKER } from './encapsulation.ts';
+import { bindFailure } from './port-failure.ts';
 import { withoutScope } from './resolver.ts';
 import { framed } from './stream-frames.ts';
 import { pathKey, TcpStream } from './tcp-stream.ts';
@@ -123,13 +124,9 @@ export class TcpStreams {
   #open({ address, port }: Listening): Server {
     const server = createServer({ noDelay: true, keepAlive: true }, socket => this.#accepted(socket));
     server.maxConnections = MOST_STREAMS;
-    server.on('error', error => {
-      const place = `TCP port ${port} on ${formatIp(address)}`;
-      this.#listeners?.error({
-        code: 'local/port-in-use',
-        summary: `${place} cannot be listened on: ${(error as NodeJS.ErrnoException).code ?? error.message}`,
-        remedy: 'stop the program that holds it, or set tcp of the connections to no',
-      });
+    server.on('error', (error: NodeJS.ErrnoException) => {
+      const { failure } = bindFailure(error.code ?? error.message, address, port, '--nat-port', 'TCP');
+      this.#listeners?.error(failure);
     });
     server.listen({ host: formatIp(address), port, ipv6Only: !isV4(address) });
     return server;

@@ -4,6 +4,7 @@ import type { IpsecBackend } from '../ipsec/backend.ts';
 import { formatIp, ip } from '../lib/ip.ts';
 import { Secret } from '../lib/secret.ts';
 import { Failed, type Failure } from '../policy/failure.ts';
+import { UNLIMITED } from '../policy/lifetimes.ts';
 import type { ChildSaParameters } from '../policy/sa.ts';
 import { BackendQueue } from './backend-queue.ts';
 
@@ -31,14 +32,7 @@ function sa(id: number): ChildSaParameters {
     replayWindow: 64,
     tfcPadding: 0,
     reqid: 1,
-    lifetimes: {
-      rekeyTime: 0,
-      lifeTime: 0,
-      rekeyBytes: 0n,
-      lifeBytes: 0n,
-      rekeyPackets: 0n,
-      lifePackets: 0n,
-    },
+    lifetimes: UNLIMITED,
   };
 }
 

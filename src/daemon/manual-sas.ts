@@ -2,6 +2,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { wipeKeys } from '../policy/direction-keys.ts';
 import { Failed, type Failure } from '../policy/failure.ts';
 import { kernelOptions } from '../policy/kernel-config.ts';
+import { UNLIMITED } from '../policy/lifetimes.ts';
 import { type ManualSa, sameKeys } from '../policy/manual-sa.ts';
 import type { ChildSaParameters, ChildSaUsage } from '../policy/sa.ts';
 import { now } from './clock.ts';
@@ -206,11 +207,9 @@ function parametersOf(sa: ManualSa, id: number, reqid: number, natPort: number):
     tfcPadding: sa.tfcPadding,
     reqid,
     lifetimes: {
-      rekeyTime: 0,
+      ...UNLIMITED,
       lifeTime: sa.lifeTime,
-      rekeyBytes: 0n,
       lifeBytes: sa.lifeBytes,
-      rekeyPackets: 0n,
       lifePackets: sa.lifePackets,
     },
     ...(sa.kernel === undefined ? {} : { kernel: kernelOptions(sa.kernel, reqid) }),

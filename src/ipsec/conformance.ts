@@ -5,6 +5,7 @@ import { ip } from '../lib/ip.ts';
 import { Secret } from '../lib/secret.ts';
 import { wipeKeys } from '../policy/direction-keys.ts';
 import { Failed } from '../policy/failure.ts';
+import { UNLIMITED } from '../policy/lifetimes.ts';
 import type { ChildSaParameters, DirectionKeys, Path } from '../policy/sa.ts';
 import type { IpsecBackend } from './backend.ts';
 
@@ -42,14 +43,7 @@ export function sampleSa(overrides: Partial<ChildSaParameters> = {}): ChildSaPar
     replayWindow: 128,
     tfcPadding: 0,
     reqid: 1,
-    lifetimes: {
-      rekeyTime: 0,
-      lifeTime: 0,
-      rekeyBytes: 0n,
-      lifeBytes: 0n,
-      rekeyPackets: 0n,
-      lifePackets: 0n,
-    },
+    lifetimes: UNLIMITED,
     ...overrides,
   };
 }

@@ -2,6 +2,16 @@ import type { Duration } from '../lib/time.ts';
 import type { ChildConfig, Connection } from './connection.ts';
 import type { ChildLifetimes } from './sa.ts';
 
+/** Of a Child SA that nothing ends. */
+export const UNLIMITED: ChildLifetimes = {
+  rekeyTime: 0,
+  lifeTime: 0,
+  rekeyBytes: 0n,
+  lifeBytes: 0n,
+  rekeyPackets: 0n,
+  lifePackets: 0n,
+};
+
 /** When an IKE SA is renewed and when it is given up, from its establishment; undefined is never. */
 export interface IkeLifetimes {
   readonly rekey?: Duration;

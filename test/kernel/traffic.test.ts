@@ -5,20 +5,14 @@ import { INTEGRITY } from '../../src/crypto/integ/registry.ts';
 import { cipherSizes } from '../../src/crypto/sizes.ts';
 import { Encr, Integ } from '../../src/iana/transforms.ts';
 import { ip } from '../../src/lib/ip.ts';
+import { UNLIMITED } from '../../src/policy/lifetimes.ts';
 import type { IpsecAlgorithms, Path, StandingPolicy } from '../../src/policy/sa.ts';
 import type { TrafficSelector } from '../../src/policy/traffic-selector.ts';
 import { withoutKernelIpsec } from './availability.ts';
 import { type KeylessSa, wire } from './host.ts';
 
 const GCM: IpsecAlgorithms = { encryption: Encr.ENCR_AES_GCM_16, keyLength: 128, integrity: 0, esn: false };
-const NO_LIMITS = {
-  rekeyTime: 0,
-  lifeTime: 0,
-  rekeyBytes: 0n,
-  lifeBytes: 0n,
-  rekeyPackets: 0n,
-  lifePackets: 0n,
-};
+const NO_LIMITS = UNLIMITED;
 
 /** The same SA as both hosts see it. */
 function pair(id: number, overrides: Partial<KeylessSa> = {}, v6 = false): readonly [KeylessSa, KeylessSa] {

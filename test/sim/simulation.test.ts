@@ -6,6 +6,7 @@ import { toHex } from '../../src/lib/bytes.ts';
 import { ip } from '../../src/lib/ip.ts';
 import { Secret } from '../../src/lib/secret.ts';
 import { type Instant, SECOND } from '../../src/lib/time.ts';
+import { UNLIMITED } from '../../src/policy/lifetimes.ts';
 import type { ChildSaParameters, Path } from '../../src/policy/sa.ts';
 import { FakeBackEnd } from './back-end.ts';
 import type { Host, HostEngine } from './host.ts';
@@ -268,14 +269,7 @@ function childSa(overrides: Partial<ChildSaParameters>): ChildSaParameters {
     replayWindow: 32,
     tfcPadding: 0,
     reqid: 1,
-    lifetimes: {
-      rekeyTime: 0,
-      lifeTime: 0,
-      rekeyBytes: 0n,
-      lifeBytes: 0n,
-      rekeyPackets: 0n,
-      lifePackets: 0n,
-    },
+    lifetimes: UNLIMITED,
     ...overrides,
   };
 }

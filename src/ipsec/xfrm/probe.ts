@@ -1,6 +1,7 @@
 import { Encr, Integ } from '../../iana/transforms.ts';
 import { ip } from '../../lib/ip.ts';
 import { Secret } from '../../lib/secret.ts';
+import { UNLIMITED } from '../../policy/lifetimes.ts';
 import type { ChildSaParameters } from '../../policy/sa.ts';
 import { SystemFailure } from '../../sys/failure.ts';
 import type { SystemCalls } from '../../sys/system-calls.ts';
@@ -25,14 +26,6 @@ export function probe(calls: SystemCalls): void {
   }
 }
 
-const NO_LIMIT = {
-  rekeyTime: 0,
-  lifeTime: 0,
-  rekeyBytes: 0n,
-  lifeBytes: 0n,
-  rekeyPackets: 0n,
-  lifePackets: 0n,
-};
 const KEYS = { encryption: new Secret(new Uint8Array(0)), integrity: new Secret(new Uint8Array(32)) };
 
 const SAMPLE: ChildSaParameters = {
@@ -60,5 +53,5 @@ const SAMPLE: ChildSaParameters = {
   replayWindow: 32,
   tfcPadding: 0,
   reqid: 0,
-  lifetimes: NO_LIMIT,
+  lifetimes: UNLIMITED,
 };

@@ -1,5 +1,6 @@
 import { type IpAddress, isV4 } from '../../lib/ip.ts';
 import { Malformed } from '../../lib/reader.ts';
+import { UNLIMITED } from '../../policy/lifetimes.ts';
 import type {
   ChildLifetimes,
   ChildSaParameters,
@@ -119,7 +120,7 @@ export function encodeCompression(sa: ChildSaParameters, inbound: boolean, state
   writeInfo(writer, sa, state, {
     mode: sa.mode,
     selector: ownSelector(sa, inbound),
-    lifetimes: NO_LIMITS,
+    lifetimes: UNLIMITED,
     replayWindow: 0,
     flags: flagsOfCompression(sa),
   });
@@ -373,15 +374,6 @@ function samePrefix(
 ): boolean {
   return a.length === b.length && a.address.every((octet, i) => octet === b.address[i]);
 }
-
-const NO_LIMITS: ChildLifetimes = {
-  rekeyTime: 0,
-  lifeTime: 0,
-  rekeyBytes: 0n,
-  lifeBytes: 0n,
-  rekeyPackets: 0n,
-  lifePackets: 0n,
-};
 
 /** struct xfrm_lifetime_cfg: soft and hard limits of octets and packets, then of seconds since it was added and first used. */
 function writeLifetimes(writer: NetlinkWriter, lifetimes: ChildLifetimes): void {

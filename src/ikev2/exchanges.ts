@@ -1,59 +1,23 @@
-import { ExchangeType, PayloadType } from '../iana/ikev2.ts';
+import { ExchangeType } from '../iana/ikev2.ts';
 import { knownName, nameOf } from '../iana/name.ts';
 import { NotifyError } from '../iana/notify.ts';
 import { noAnswer } from '../ike/failures.ts';
 import { type AskStep, Conversation, type Outcome } from '../ike/flow.ts';
 import type { EngineSettings } from '../ike/output.ts';
 import { Rate } from '../ike/rate.ts';
-import type { Host } from '../ike/session.ts';
 import { EMPTY } from '../lib/bytes.ts';
-import { isV4 } from '../lib/ip.ts';
-import { Malformed } from '../lib/reader.ts';
 import type { Instant } from '../lib/time.ts';
-import type { Connection } from '../policy/connection.ts';
 import type { Failure } from '../policy/failure.ts';
 import type { Path } from '../policy/sa.ts';
 import { type Header, HeaderFlag } from '../wire/header.ts';
-import { summarizeV2 } from '../wire/v2/describe.ts';
-import { decodeMessage, encodeMessage, type MessageFields } from '../wire/v2/message.ts';
 import type { Payload } from '../wire/v2/payload.ts';
-import { checkMessage, unknownCritical } from '../wire/v2/rules.ts';
+import type { Channel } from './channel.ts';
 import { type Flow, type Message, notify, Refused, type Reply, type Step } from './flow.ts';
-import type { IkeState, Role } from './ike-sa.ts';
-import type { Opened, Protection } from './protection.ts';
+import type { Owner } from './owner.ts';
+import type { Breach } from './protection.ts';
 import { Requests } from './requests.ts';
 import { Responses } from './responses.ts';
 import { verdictOn } from './states.ts';
-
-/** What the exchanges ask of the IKE SA they belong to. */
-export interface Owner {
-  readonly id: number;
-  readonly host: Host;
-  readonly role: Role;
-  readonly state: IkeState;
-  readonly path: Path;
-  readonly initiatorSpi: bigint;
-  readonly responderSpi: bigint;
-  readonly connection: Connection;
-  /** Whether messages may be fragmented: the peer said it understands that. */
-  readonly fragments: boolean;
-  /** The flow that answers a request for which the table says `serve`. */
-  serve(request: Message): Flow<Reply>;
-  /** Something came to an end: what waits may begin. */
-  settle(): void;
-  /** An authentic message came by `path`. */
-  heard(path: Path): void;
-  /** Somebody without our keys says that something is amiss. */
-  hinted(): void;
-  /** Requests go unanswered for good. */
-  silent(failure: Failure): void;
-  /** The peer's answer broke the protocol: the SA is deleted. */
-  terminate(failure: Failure): void;
-  /** The peer's request broke the protocol under our keys, and it was told: the SA is gone at once (RFC 7296 §2.21.3). */
-  broken(failure: Failure): void;
-  /** A request of the peer's was refused. */
-  tellFailed(failure: Failure, child?: string): void;
-}
 
 interface Serving {
   readonly exchange: number;
@@ -69,38 +33,30 @@ interface Continuation {
   readonly sent: Uint8Array;
 }
 
-/** Unauthentic messages for a half-open SA after which it is given up (RFC 8019 §4.6). */
-const FORGERIES_BEFORE_AUTH = 16;
-
 /** CREATE_CHILD_SA requests that are served: a gateway may set up hundreds at once, nobody needs as many all the time. */
 const CREATIONS_AT_ONCE = 256;
 const CREATIONS_PER_SECOND = 20;
 
 /**
- * The messages of one IKE SA: windows, duplicates, retransmission, protection and fragments on one side,
- * conversations on the other. One request of each side is under way at a time (RFC 7296 §2.3).
+ * The exchanges of one IKE SA: windows, duplicates and retransmission on one side, conversations on the other; the
+ * messages themselves are `Channel`'s. One request of each side is under way at a time (RFC 7296 §2.3).
  */
 export class Exchanges {
   readonly #owner: Owner;
+  readonly #channel: Channel;
   readonly #requests = new Requests();
   readonly #responses = new Responses();
-  #protection: Protection | undefined;
   #task: Conversation<Step, void> | undefined;
   /** The task's answer to IKE_SA_INIT is in its hands, and may be given back. */
   #judging = false;
   #serving: Serving | undefined;
   #server: Conversation<Step, Reply> | undefined;
   #continuations: readonly Continuation[] = [];
-  #forgeries = 0;
   #creations: Rate | undefined;
 
-  constructor(owner: Owner) {
+  constructor(owner: Owner, channel: Channel) {
     this.#owner = owner;
-  }
-
-  /** From now on messages are protected. */
-  protect(protection: Protection): void {
-    this.#protection = protection;
+    this.#channel = channel;
   }
 
   /** When `tick` is due. */
@@ -122,15 +78,6 @@ export class Exchanges {
   /** Whether there are Message IDs left for requests. */
   get supply(): 'fresh' | 'worn' | 'spent' {
     return this.#requests.supply;
-  }
-
-  /** Octets of fragments that wait for the rest of their message. */
-  get pending(): number {
-    return this.#protection?.pending ?? 0;
-  }
-
-  discardFragments(): void {
-    this.#protection?.discard();
   }
 
   /** Runs a flow of ours; `free` must hold. */
@@ -156,14 +103,15 @@ export class Exchanges {
 
   /** Takes up the request that made this SA: its Message ID is 0, and its answer goes to `path`. */
   accept(flow: Flow<Reply>, request: Message, path: Path): void {
-    this.#trace('in', request, path);
+    this.#channel.trace('in', request, path);
     this.#begin(ExchangeType.IKE_SA_INIT, path);
     this.#serve(flow);
   }
 
   /** The IKE_SA_INIT request came again, octet by octet. */
   repeat(path: Path): void {
-    if (this.#responses.current === 0 && !this.#responses.serving) this.#transmit(this.#responses.last, path);
+    if (this.#responses.current === 0 && !this.#responses.serving)
+      this.#channel.send(this.#responses.last, path);
   }
 
   receive(datagram: Uint8Array, header: Header, path: Path): void {
@@ -177,7 +125,7 @@ export class Exchanges {
     if (this.#requests.due === undefined || this.#requests.due > host.now) return;
     const datagrams = this.#requests.again(host.settings, host.now);
     if (datagrams !== undefined) {
-      this.#transmit(datagrams, this.#owner.path);
+      this.#channel.send(datagrams, this.#owner.path);
       return;
     }
     const exchange = this.#requests.exchange ?? 0;
@@ -196,7 +144,7 @@ export class Exchanges {
   /** Sends what is unanswered once more, out of turn; false where nothing is. */
   resend(): boolean {
     if (this.#requests.exchange === undefined) return false;
-    this.#transmit(this.#requests.datagrams, this.#owner.path);
+    this.#channel.send(this.#requests.datagrams, this.#owner.path);
     return true;
   }
 
@@ -207,8 +155,7 @@ export class Exchanges {
     this.#server?.drop();
     for (const { conversation } of this.#continuations) conversation.drop();
     this.#continuations = [];
-    this.#protection?.wipe();
-    this.#protection = undefined;
+    this.#channel.close();
   }
 
   #receiveResponse(datagram: Uint8Array, header: Header, path: Path): void {
@@ -218,15 +165,14 @@ export class Exchanges {
       this.#receiveFirstResponse(datagram, header, path);
       return;
     }
-    const opened = this.#open(datagram, header);
+    const opened = this.#channel.open(datagram, header);
     if (opened.kind === 'forged' || opened.kind === 'fragment') return;
     this.#requests.done();
     this.#owner.heard(path);
-    const breach = breachIn(header, opened);
-    if (opened.kind === 'malformed' || breach !== undefined) {
+    if (opened.kind === 'malformed') {
       const failure: Failure = {
         code: 'peer/malformed',
-        summary: `the answer to ${knownName(ExchangeType, header.exchangeType)} breaks the protocol: ${breach}`,
+        summary: `the answer to ${knownName(ExchangeType, header.exchangeType)} breaks the protocol: ${opened.text}`,
       };
       this.#task?.fail(failure);
       // Before there is an SA to delete, the task itself knows what to say.
@@ -234,38 +180,37 @@ export class Exchanges {
       return;
     }
     const message: Message = { header, payloads: opened.payloads, octets: EMPTY };
-    this.#trace('in', message, path);
+    this.#channel.trace('in', message, path);
     this.#task?.resume({ ...message, request: EMPTY });
   }
 
   /** Nobody vouches for an answer to IKE_SA_INIT: a bad one may be forged, and a good one follow (RFC 7296 §2.21.1). */
   #receiveFirstResponse(datagram: Uint8Array, header: Header, path: Path): void {
     if (this.#judging) return;
-    const payloads = decodePlain(datagram, header);
-    if (payloads === undefined || checkMessage(header.exchangeType, true, payloads) !== undefined) return;
+    const payloads = this.#channel.openPlain(datagram, header);
+    if (payloads === undefined) return;
     const message: Message = { header, payloads, octets: datagram };
-    this.#trace('in', message, path);
+    this.#channel.trace('in', message, path);
     this.#judging = true;
     this.#task?.resume({ ...message, request: this.#requests.datagrams[0] });
   }
 
   #receiveRequest(datagram: Uint8Array, header: Header, path: Path): void {
     const arrival = this.#responses.arrival(header.messageId);
-    if (arrival === 'answered' && this.#protection?.isAuthenticBeginning(datagram, header) === true) {
-      this.#transmit(this.#responses.last, path);
+    if (arrival === 'answered' && this.#channel.isAuthenticBeginning(datagram, header)) {
+      this.#channel.send(this.#responses.last, path);
       return;
     }
     if (arrival !== 'new') return;
-    const opened = this.#open(datagram, header);
+    const opened = this.#channel.open(datagram, header);
     if (opened.kind === 'forged' || opened.kind === 'fragment') return;
     const { exchangeType } = header;
     const verdict = verdictOn(exchangeType, this.#owner.state);
     if (verdict === 'drop') return;
-    const breach = breachIn(header, opened);
-    if (opened.kind === 'malformed' || breach !== undefined) {
+    if (opened.kind === 'malformed') {
       this.#begin(exchangeType, path);
       this.#owner.heard(path);
-      this.#refuseMalformed(opened, `${knownName(ExchangeType, exchangeType)} request: ${breach}`);
+      this.#refuseMalformed(opened, `${knownName(ExchangeType, exchangeType)} request: ${opened.text}`);
       return;
     }
     const message: Message = { header, payloads: opened.payloads, octets: EMPTY };
@@ -275,7 +220,7 @@ export class Exchanges {
     if (continuation === undefined && verdict === 'continue') return;
     this.#begin(exchangeType, path);
     this.#owner.heard(path);
-    this.#trace('in', message, path);
+    this.#channel.trace('in', message, path);
     if (continuation !== undefined) {
       this.#continuations = this.#continuations.filter(other => other !== continuation);
       this.#server = continuation.conversation;
@@ -293,8 +238,7 @@ export class Exchanges {
   }
 
   /** RFC 7296 §2.21.3: the peer is told and the SA closed; but a critical payload we do not know is no breach (§2.5). */
-  #refuseMalformed(opened: Opened, summary: string): void {
-    const unsupported = opened.kind === 'malformed' ? opened.unsupported : undefined;
+  #refuseMalformed({ unsupported }: Breach, summary: string): void {
     if (unsupported !== undefined) {
       this.#reply({
         payloads: [notify(NotifyError.UNSUPPORTED_CRITICAL_PAYLOAD, Uint8Array.of(unsupported))],
@@ -375,9 +319,9 @@ export class Exchanges {
   #request(exchange: number, payloads: readonly Payload[]): void {
     const { host, path } = this.#owner;
     const messageId = this.#requests.idFor(exchange);
-    const datagrams = this.#encode(exchange, messageId, false, payloads, path);
+    const datagrams = this.#channel.encode({ exchange, messageId, response: false }, payloads, path);
     this.#requests.sent(exchange, datagrams, this.#schedule(exchange), host.now);
-    this.#transmit(datagrams, path);
+    this.#channel.send(datagrams, path);
   }
 
   /** Where TCP is left to try, UDP must not take all the patience: it is given two more chances (RFC 9329 §5.1). */
@@ -394,98 +338,14 @@ export class Exchanges {
     const serving = this.#serving;
     if (serving === undefined) return EMPTY;
     const { exchange, path } = serving;
-    const datagrams = this.#encode(exchange, this.#responses.current, true, reply.payloads, path);
+    const messageId = this.#responses.current;
+    const datagrams = this.#channel.encode({ exchange, messageId, response: true }, reply.payloads, path);
     this.#serving = undefined;
     this.#responses.answered(datagrams);
-    this.#transmit(datagrams, path);
+    this.#channel.send(datagrams, path);
     reply.afterwards?.();
     return exchange === ExchangeType.IKE_SA_INIT ? (datagrams[0] as Uint8Array) : EMPTY;
-  }
-
-  #encode(
-    exchangeType: number,
-    messageId: number,
-    response: boolean,
-    payloads: readonly Payload[],
-    path: Path,
-  ): readonly Uint8Array[] {
-    const { role, initiatorSpi, responderSpi, fragments, host } = this.#owner;
-    const flags = (role === 'initiator' ? HeaderFlag.INITIATOR : 0) | (response ? HeaderFlag.RESPONSE : 0);
-    const initial = exchangeType === ExchangeType.IKE_SA_INIT;
-    const fields: MessageFields = {
-      initiatorSpi,
-      // The request goes out before there is one, and again without it (RFC 7296 §2.6).
-      responderSpi: initial && !response ? 0n : responderSpi,
-      exchangeType,
-      flags,
-      messageId,
-    };
-    if (host.settings.traceMessages)
-      this.#trace('out', { header: { ...fields, ...VERSION }, payloads, octets: EMPTY }, path);
-    if (initial) return [encodeMessage(fields, payloads)];
-    if (this.#protection === undefined) throw new Error('no keys to protect a message with');
-    return this.#protection.seal(
-      fields,
-      payloads,
-      fragments && path.tcp !== true ? roomFor(path, host.settings) : undefined,
-    );
-  }
-
-  #open(datagram: Uint8Array, header: Header): Opened {
-    const opened = this.#protection?.open(datagram, header) ?? { kind: 'forged' };
-    if (opened.kind === 'forged' && header.nextPayload === PayloadType.Notify) this.#owner.hinted();
-    if (opened.kind === 'forged' && this.#protection !== undefined && this.#owner.state === 'CONNECTING') {
-      if (++this.#forgeries === FORGERIES_BEFORE_AUTH && this.#owner.role === 'responder')
-        this.#owner.broken({ code: 'peer/malformed', summary: 'too many messages that nobody vouches for' });
-    }
-    return opened;
-  }
-
-  #transmit(datagrams: readonly Uint8Array[], path: Path): void {
-    for (const datagram of datagrams) this.#owner.host.transmit(datagram, path);
-  }
-
-  #trace(direction: 'in' | 'out', message: Message, path: Path): void {
-    const { host, id, connection } = this.#owner;
-    if (!host.settings.traceMessages) return;
-    host.event({
-      kind: 'message',
-      direction,
-      ike: id,
-      connection: connection.name,
-      text: summarizeV2(message),
-      path,
-    });
   }
 }
 
 const TRIES_BEFORE_TCP = 2;
-
-const VERSION = { majorVersion: 2, minorVersion: 0, nextPayload: 0, length: 0 };
-
-/** Octets of one IKE message that fit into an IP packet of `fragmentSize`: IP, UDP and the non-ESP marker come off. */
-function roomFor(path: Path, settings: { readonly fragmentSize: number; readonly port: number }): number {
-  const ip = isV4(path.remote.address) ? 20 : 40;
-  const marker = path.local.port === settings.port ? 0 : 4;
-  return Math.max(settings.fragmentSize - ip - 8 - marker, 256);
-}
-
-/** What an authentic message has wrong with it; undefined: nothing. */
-function breachIn(
-  header: Header,
-  opened: Extract<Opened, { kind: 'message' | 'malformed' }>,
-): string | undefined {
-  if (opened.kind === 'malformed') return opened.text;
-  const isResponse = (header.flags & HeaderFlag.RESPONSE) !== 0;
-  return checkMessage(header.exchangeType, isResponse, opened.payloads)?.text;
-}
-
-function decodePlain(datagram: Uint8Array, header: Header): readonly Payload[] | undefined {
-  try {
-    const { payloads, encrypted } = decodeMessage(datagram, header);
-    return encrypted !== undefined || unknownCritical(payloads) !== undefined ? undefined : payloads;
-  } catch (error) {
-    if (error instanceof Malformed) return undefined;
-    throw error;
-  }
-}

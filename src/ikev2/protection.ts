@@ -22,10 +22,16 @@ export type Opened =
   | { readonly kind: 'message'; readonly payloads: Authentic }
   /** Authentic, and the message is not complete yet. */
   | { readonly kind: 'fragment' }
-  /** Authentic, and the peer broke the protocol. `unsupported` is the type of a critical payload. */
-  | { readonly kind: 'malformed'; readonly text: string; readonly unsupported?: number }
+  | Breach
   /** Not the peer's, or damaged on its way: nothing follows from it (RFC 7296 §2.21). */
   | { readonly kind: 'forged' };
+
+/** Authentic, and the peer broke the protocol. `unsupported` is the type of a critical payload. */
+export interface Breach {
+  readonly kind: 'malformed';
+  readonly text: string;
+  readonly unsupported?: number;
+}
 
 const FORGED: Opened = { kind: 'forged' };
 const FRAGMENT: Opened = { kind: 'fragment' };

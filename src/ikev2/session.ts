@@ -16,6 +16,7 @@ import type { Identity } from '../policy/identity.ts';
 import { ikeLifetimes } from '../policy/lifetimes.ts';
 import type { BackendEvent, Path } from '../policy/sa.ts';
 import { type Header, HeaderFlag } from '../wire/header.ts';
+import { Channel } from './channel.ts';
 import { Collisions } from './collisions.ts';
 import { Exchanges } from './exchanges.ts';
 import type { Flow, Message, Reply } from './flow.ts';
@@ -45,14 +46,15 @@ export interface Beginning {
   readonly responderSpi: bigint;
 }
 
-/** One IKE SA of version 2: what is agreed, what is to be done, and when. Its messages are in `Exchanges`. */
+/** One IKE SA of version 2: what is agreed, what is to be done, and when. Its messages are in `Exchanges` and `Channel`. */
 export class Ikev2Session implements Session, EmergingSa {
   readonly id: number;
   readonly version = 2;
   readonly host: Host;
   readonly role: Role;
   readonly peer: PeerFacts = unknownPeer();
-  readonly exchanges: Exchanges;
+  readonly #channel = new Channel(this);
+  readonly exchanges = new Exchanges(this, this.#channel);
   connection: Connection;
   path: Path;
   state: IkeState = 'CONNECTING';
@@ -81,7 +83,6 @@ export class Ikev2Session implements Session, EmergingSa {
     this.role = role;
     this.initiatorSpi = initiatorSpi;
     this.responderSpi = responderSpi;
-    this.exchanges = new Exchanges(this);
     this.#children = new Children(host, this);
   }
 
@@ -107,7 +108,7 @@ export class Ikev2Session implements Session, EmergingSa {
     const expected = this.role === 'initiator' ? this.responderSpi : this.initiatorSpi;
     if (theirs !== expected && header.exchangeType !== ExchangeType.IKE_SA_INIT) return;
     this.exchanges.receive(datagram, header, path);
-    if (this.exchanges.pending > 0 && this.#timers.get('fragments') === undefined)
+    if (this.#channel.pending > 0 && this.#timers.get('fragments') === undefined)
       this.#timers.set('fragments', this.host.now + FRAGMENTS_LIFE);
     this.settle();
   }
@@ -239,7 +240,7 @@ export class Ikev2Session implements Session, EmergingSa {
     if (this.role === 'initiator') this.responderSpi = peerSpi;
     else this.initiatorSpi = peerSpi;
     this.#keys = keys;
-    this.exchanges.protect(new Protection(keys.outgoing, keys.incoming));
+    this.#channel.protect(new Protection(keys.outgoing, keys.incoming));
   }
 
   establish(localId: Identity, peer: VerifiedPeer): void {
@@ -336,7 +337,7 @@ export class Ikev2Session implements Session, EmergingSa {
     if (wasUp) this.host.event({ kind: 'ike-down', ike: this.status(), ...because });
   }
 
-  // ── what Exchanges asks: Owner ──
+  // ── what Exchanges and Channel ask: Owner ──
 
   get fragments(): boolean {
     const { fragmentation } = this.connection;
@@ -417,7 +418,7 @@ export class Ikev2Session implements Session, EmergingSa {
         this.broken(UNFINISHED);
         return;
       case 'fragments':
-        this.exchanges.discardFragments();
+        this.#channel.discardFragments();
         return;
       case 'keepalive':
         host.keepalive(this.path);

@@ -66,6 +66,7 @@ const PLANES: Readonly<Record<BackendName, (options: PlaneOptions) => Promise<Pl
         routes: options.routes === false ? false : { ...options.routes, ...mark },
         virtualIps: options.virtualIps !== false,
         onFatal: options.onFatal,
+        onWarning: options.onWarning,
       });
     });
     streams.onEsp((packet, path) => plane.backend.receiveEsp(packet, path));

@@ -107,3 +107,17 @@ test('the interface is the one that is named, or has our address, or leads to th
   );
   assert.throws(() => interfaceFor(routing, PATH, 'dummy1'), Failed);
 });
+
+test('what somebody else took off is put back, once, with its origin', () => {
+  const store = kernel(own(2, '192.0.2.1'));
+  const virtual = new VirtualAddresses(store, () => 2);
+  virtual.refresh();
+  for (const address of ['10.3.0.1', '192.0.2.1', '2001:db8::1']) virtual.assign(ip(address), PATH);
+  store.deleteAddress(2, ip('2001:db8::1'), 128);
+  store.calls.length = 0;
+  virtual.refresh();
+  virtual.refresh();
+  assert.deepEqual(store.calls, ['add 2001:db8::1/128 2']);
+  assert.equal(virtual.removeLeftovers(), 2);
+  virtual.close();
+});

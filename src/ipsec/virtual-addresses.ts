@@ -54,6 +54,18 @@ export class VirtualAddresses {
     if (known !== undefined) quietly(() => this.#delete(known.index, known.address));
   }
 
+  /** Puts back what was taken off by somebody else: IPv6 addresses go when their interface goes down. */
+  refresh(): void {
+    if (this.#assigned.size === 0) return;
+    const there = new Set(
+      this.#store.addresses().map(({ address, index }) => `${formatIp(address)}@${index}`),
+    );
+    for (const { address, index } of this.#assigned.values()) {
+      if (there.has(`${formatIp(address)}@${index}`)) continue;
+      quietly(() => this.#store.addAddress(index, address, 8 * address.length, ORIGIN));
+    }
+  }
+
   close(): void {
     for (const { address } of [...this.#assigned.values()]) this.unassign(address);
   }

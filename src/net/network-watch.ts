@@ -10,7 +10,7 @@ const SETTLE_MS = 100;
 const LOOK_EVERY_MS = 5000;
 
 /**
- * Calls `onChange` when the addresses of this host or the routes of its main table are others than before: paths may
+ * Calls `onChange` when the links or addresses of this host or the routes of its main table are others than before: paths may
  * have to move then (RFC 4555 §3.5). Told by the kernel where that can be had, otherwise by looking now and then. The
  * result ends it.
  */
@@ -59,7 +59,8 @@ function pictureOf(routing: Routing): string {
       .map(({ destination, prefix, index, gateway, metric }) =>
         [formatIp(destination), prefix, index, gateway && formatIp(gateway), metric].join(' '),
       );
-    return [...addresses, ...routes].join('\n');
+    const links = routing.links().map(({ index, up }) => `${index} ${up}`);
+    return [...addresses, ...routes, ...links].join('\n');
   } catch (error) {
     // More than can be looked at (a full table of the Internet): every change may be one that matters.
     if (error instanceof SystemFailure) return `${performance.now()}`;

@@ -233,6 +233,39 @@ const SCENARIOS: Readonly<Record<string, (world: World) => Promise<void>>> = {
     }
   },
 
+  'routes and virtual IPs are back after the device was down': async ({
+    calls,
+    backend,
+    received,
+    path,
+    install,
+  }) => {
+    const routing = calls.routing();
+    const vip = ip('2001:db8:3::1');
+    const { index } = backend.interface;
+    const has = (address: Uint8Array): boolean =>
+      routing.addresses().some(known => formatIp(known.address) === formatIp(address));
+    const host = await program();
+    try {
+      await backend.assignAddress(vip, path);
+      await install(1);
+      assert.equal(routing.routes(TABLE).length, 1);
+      routing.setLink(index, { up: false });
+      assert.deepEqual(routing.routes(TABLE), []);
+      assert.ok(!has(vip));
+      routing.setLink(index, { up: true });
+      backend.networkChanged();
+      assert.equal(routing.routes(TABLE).length, 1);
+      assert.ok(has(vip));
+      host.send(Uint8Array.of(1), 9999);
+      await until(() => received.length > 0);
+    } finally {
+      await backend.unassignAddress(vip);
+      routing.close();
+      host.close();
+    }
+  },
+
   'many packets, of all sizes, each arrive once and whole': async ({ received, install }) => {
     await install(1);
     const host = await program();

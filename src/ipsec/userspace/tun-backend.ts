@@ -48,6 +48,8 @@ export interface TunBackendOptions {
   readonly routes?: { readonly table?: number; readonly priority?: number; readonly mark?: number } | false;
   /** False: virtual IPs are put on the device by somebody else. */
   readonly virtualIps?: boolean;
+  /** What goes on that no SA has to hear of. */
+  readonly onWarning?: (text: string) => void;
   /** The thread ended by itself, with what it died of: nothing is carried any more. */
   readonly onFatal?: (failure: Failure) => void;
 }
@@ -116,13 +118,15 @@ export class TunBackend implements IpsecBackend {
   readonly #waiting = new Map<number, Waiting>();
   readonly #spis: SpiPool;
   readonly #spiOf = new Map<number, number>();
+  readonly #onWarning: (text: string) => void;
   #number = 0;
   #dead: Failure | undefined;
   #closing: Promise<void> | undefined;
   #onEvent: (event: BackendEvent) => void = () => {};
 
   constructor(options: TunBackendOptions, opened: Opened) {
-    const { sockets, streams, random, now, onFatal = () => {} } = options;
+    const { sockets, streams, random, now, onFatal = () => {}, onWarning = () => {} } = options;
+    this.#onWarning = onWarning;
     const { tcp, ...features } = userspaceFeatures(['tunnel']);
     this.features = streams === undefined || tcp === undefined ? features : { ...features, tcp };
     this.#streams = streams;
@@ -255,6 +259,18 @@ export class TunBackend implements IpsecBackend {
 
   async unassignAddress(address: IpAddress): Promise<void> {
     if (!this.#gone()) this.#addresses?.unassign(address);
+  }
+
+  networkChanged(): void {
+    if (this.#gone()) return;
+    try {
+      this.#addresses?.refresh();
+      for (const { message } of this.#opened.routes?.refresh() ?? [])
+        this.#onWarning(`routes could not be made anew after a change of the network: ${message}`);
+    } catch (error) {
+      if (!(error instanceof SystemFailure)) throw error;
+      this.#onWarning(`the network changed, and cannot be looked at: ${error.message}`);
+    }
   }
 
   onEvent(listener: (event: BackendEvent) => void): void {

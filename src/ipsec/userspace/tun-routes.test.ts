@@ -32,7 +32,12 @@ function kernel(addresses: readonly string[] = []): Kernel {
         [kind ?? `dev ${index}`, to, ...(source === undefined ? [] : [`src ${formatIp(source)}`])].join(' '),
       ),
     addresses: () =>
-      addresses.map(text => ({ address: ip(text.replace('!', '')), unusable: text.endsWith('!') })),
+      addresses.map(text => ({
+        address: ip(text.replace('!', '')),
+        unusable: text.endsWith('!'),
+        scope: text.startsWith('fe80') ? 'link' : 'global',
+      })),
+    routes: number => [...routes.values()].filter(({ table = 254 }) => table === number),
     addRoute(route) {
       if (routes.has(key(route)) || key(route) === table.refuse) throw new SystemFailure(EEXIST, 'add');
       routes.set(key(route), route);
@@ -114,6 +119,44 @@ describe('routes into the TUN device', () => {
     assert.deepEqual(routing.list(), ['dev 7 10.2.0.0/16', 'dev 7 10.3.0.1/32']);
     routes.remove(2);
     assert.deepEqual(routing.list(), []);
+  });
+
+  test('follow the addresses of the host, and come back where the kernel dropped them', () => {
+    const addresses = ['192.0.2.1', 'fe80::1'];
+    const routing = kernel(addresses);
+    const routes = over(routing);
+    const locals = [selector('10.1.0.0', '10.1.0.255'), selector('fe80::', 'fe80::ff')];
+    routes.add(1, { ...sa(selector('10.2.0.0', '10.2.255.255'), selector('2001:db8::1')), localTs: locals });
+    assert.deepEqual(routing.list(), ['dev 7 10.2.0.0/16', 'dev 7 2001:db8::1/128']);
+    addresses.push('10.1.0.9');
+    assert.deepEqual(routes.refresh(), []);
+    assert.deepEqual(routing.list(), ['dev 7 10.2.0.0/16 src 10.1.0.9', 'dev 7 2001:db8::1/128']);
+    // As the kernel does when the address goes; the other one goes when the device was down.
+    addresses.pop();
+    for (const { destination, prefix } of routing.routes(220)) routing.deleteRoute({ destination, prefix });
+    assert.deepEqual(routes.refresh(), []);
+    assert.deepEqual(routing.list().toSorted(), ['dev 7 10.2.0.0/16', 'dev 7 2001:db8::1/128']);
+    routes.close();
+    assert.deepEqual(routing.list(), []);
+    assert.deepEqual(routes.refresh(), []);
+  });
+
+  test('what cannot be put back is told, and tried again at the next change', () => {
+    const routing = kernel();
+    const routes = over(routing);
+    routes.add(1, sa(selector('10.2.0.1'), selector('10.2.0.2')));
+    routes.addPolicy(policy('pass', selector('10.2.0.9')));
+    const { replaceRoute } = routing;
+    for (const { destination, prefix } of routing.routes(220)) routing.deleteRoute({ destination, prefix });
+    routing.replaceRoute = route => {
+      if (formatIp(route.destination) === '10.2.0.1') throw new SystemFailure(EEXIST, 'replace');
+      replaceRoute(route);
+    };
+    assert.equal(routes.refresh().length, 1);
+    assert.deepEqual(routing.list(), ['dev 7 10.2.0.2/32', 'throw 10.2.0.9/32']);
+    routing.replaceRoute = replaceRoute;
+    assert.equal(routes.refresh().length, 0);
+    assert.equal(routing.list().length, 3);
   });
 
   test('closing takes away what is left, and what somebody else took away is no matter', () => {

@@ -1,17 +1,19 @@
 import { equal } from '../../lib/bytes.ts';
-import { formatIp, type IpAddress, ipToBigInt, isV4 } from '../../lib/ip.ts';
+import { formatIp, type IpAddress, isV4 } from '../../lib/ip.ts';
 import { Failed } from '../../policy/failure.ts';
 import type { ChildSaParameters, Path, StandingPolicy } from '../../policy/sa.ts';
 import type { TrafficSelector } from '../../policy/traffic-selector.ts';
 import { SystemFailure } from '../../sys/failure.ts';
+import type { InterfaceAddress } from '../../sys/routing/address.ts';
 import type { Route } from '../../sys/routing/route.ts';
 import type { Rule } from '../../sys/routing/rule.ts';
-import { innerSource } from '../inner-source.ts';
+import { innerSource, within } from '../inner-source.ts';
 import { prefixesOf } from '../prefixes.ts';
 
 /** What is asked of the kernel's routing: a part of `Routing` of sys. */
 export interface RoutingTables {
-  addresses(): readonly { readonly address: IpAddress; readonly unusable: boolean }[];
+  addresses(): readonly Pick<InterfaceAddress, 'address' | 'unusable' | 'scope'>[];
+  routes(table: number): readonly Route[];
   addRoute(route: Route): void;
   replaceRoute(route: Route): void;
   deleteRoute(route: Route): void;
@@ -36,6 +38,8 @@ export interface TunRoutesOptions {
 type Selectors = Pick<ChildSaParameters, 'localTs' | 'remoteTs'>;
 
 interface Owner extends Selectors {
+  /** What it wants as the network is now. Throws Failed. */
+  readonly make: () => readonly Route[];
   readonly routes: readonly Route[];
 }
 
@@ -91,6 +95,39 @@ export class TunRoutes {
     this.#disown(`policy ${id}`);
   }
 
+  /**
+   * The network is another now: routes that name an address which came or went are made anew, and what the kernel took
+   * away along with an address or while the device was down is put back. Answers what could not be done.
+   */
+  refresh(): readonly Error[] {
+    if (this.#owners.size === 0) return [];
+    const { routing, table } = this.#options;
+    const failures: Error[] = [];
+    const there = new Set(routing.routes(table).map(wayOf));
+    for (const [name, owner] of [...this.#owners]) {
+      try {
+        const wanted = owner.make();
+        const before = owner.routes.map(wayOf);
+        if (wanted.length !== before.length || wanted.some((route, i) => wayOf(route) !== before[i]))
+          this.#own(name, owner, owner.make);
+      } catch (error) {
+        if (!(error instanceof Failed)) throw error;
+        failures.push(error);
+      }
+    }
+    for (const wanted of this.#wanted.values()) {
+      const route = chosen(wanted);
+      if (route === undefined || there.has(wayOf(route))) continue;
+      try {
+        routing.replaceRoute(route);
+      } catch (error) {
+        if (!(error instanceof SystemFailure)) throw error;
+        failures.push(error);
+      }
+    }
+    return failures;
+  }
+
   close(): void {
     for (const owner of [...this.#owners.keys()]) this.#disown(owner);
     for (const rule of this.#rules.splice(0)) quietly(() => this.#options.routing.deleteRule(rule));
@@ -100,7 +137,7 @@ export class TunRoutes {
     const { routing, tun, table } = this.#options;
     const own = routing
       .addresses()
-      .filter(({ unusable }) => !unusable)
+      .filter(({ unusable, scope }) => !unusable && scope !== 'link')
       .map(({ address }) => address);
     return remoteTs.flatMap(selector => {
       // What programs on this host send from, if the SA admits an address of theirs.
@@ -161,7 +198,7 @@ export class TunRoutes {
       throw error instanceof SystemFailure ? failed(error.message) : error;
     }
     this.#disown(name);
-    this.#owners.set(name, { localTs, remoteTs, routes: taken });
+    this.#owners.set(name, { localTs, remoteTs, make, routes: taken });
   }
 
   #disown(name: string): void {
@@ -232,12 +269,6 @@ export class TunRoutes {
   }
 }
 
-function within({ start, end }: TrafficSelector, address: IpAddress): boolean {
-  if (start.length !== address.length) return false;
-  const value = ipToBigInt(address);
-  return value >= ipToBigInt(start) && value <= ipToBigInt(end);
-}
-
 /** Of all routes wanted to one place: the newest that names a source address, or the newest. */
 function chosen(wanted: readonly Route[]): Route | undefined {
   return wanted.findLast(({ source }) => source !== undefined) ?? wanted.at(-1);
@@ -253,6 +284,12 @@ function same(a: Route | undefined, b: Route | undefined): boolean {
 /** Routes of one table are told apart by their destination. */
 function keyOf({ destination, prefix }: Route): string {
   return `${formatIp(destination)}/${prefix}`;
+}
+
+/** A route as the kernel would show it again. */
+function wayOf(route: Route): string {
+  const { kind = 'unicast', index, source } = route;
+  return [keyOf(route), kind, index, source && formatIp(source)].join(' ');
 }
 
 /** What is gone already need not be taken away. */

@@ -260,6 +260,7 @@ export class XfrmBackend implements IpsecBackend {
   networkChanged(): void {
     if (this.#closed) return;
     try {
+      this.#addresses?.refresh();
       for (const { message } of this.#routes?.refresh() ?? [])
         this.#onWarning(`routes could not be made anew after a change of the network: ${message}`);
     } catch (error) {

@@ -6,18 +6,17 @@ import { negotiationFailed } from '../ike/events.ts';
 import type { IkeSaStatus } from '../ike/output.ts';
 import { samePath } from '../ike/path.ts';
 import type { Host, Session } from '../ike/session.ts';
-import { Timers } from '../ike/timers.ts';
 import type { VerifiedPeer } from '../ike/verified-peer.ts';
 import { NO_VIRTUAL_IPS, releaseVirtualIps } from '../ike/virtual-ips.ts';
-import { type Duration, type Instant, MINUTE, SECOND } from '../lib/time.ts';
+import { type Duration, type Instant, MINUTE } from '../lib/time.ts';
 import type { ChildConfig, Connection } from '../policy/connection.ts';
 import { Failed, type Failure } from '../policy/failure.ts';
 import type { Identity } from '../policy/identity.ts';
-import { ikeLifetimes } from '../policy/lifetimes.ts';
 import type { BackendEvent, Path } from '../policy/sa.ts';
 import { type Header, HeaderFlag } from '../wire/header.ts';
 import { Channel } from './channel.ts';
 import { Collisions } from './collisions.ts';
+import { EXPIRED, STOPPED, UNFINISHED, USED_UP } from './endings.ts';
 import { Exchanges } from './exchanges.ts';
 import type { Flow, Message, Reply } from './flow.ts';
 import { createChild, serveCreateChildSa } from './flows/create-child.ts';
@@ -27,15 +26,11 @@ import { liveness, serveInformational } from './flows/informational.ts';
 import { rekeyChild } from './flows/rekey-child.ts';
 import { rekeyIke } from './flows/rekey-ike.ts';
 import type { EmergingSa, IkeKeys, IkeSa, IkeState, Role, Succession, Task } from './ike-sa.ts';
+import { Lifetime, type TimerName } from './lifetime.ts';
 import { type PeerFacts, unknownPeer } from './peer-facts.ts';
 import { Protection } from './protection.ts';
 import { statusOf } from './status.ts';
 import { isSame, Tasks } from './tasks.ts';
-
-type TimerName = 'half-open' | 'keepalive' | 'liveness' | 'rekey' | 'reauth' | 'expire' | 'fragments';
-
-/** How long the rest of a fragmented message is waited for. */
-const FRAGMENTS_LIFE: Duration = 30 * SECOND;
 
 export interface Beginning {
   readonly host: Host;
@@ -69,7 +64,7 @@ export class Ikev2Session implements Session, EmergingSa {
   readonly #tasks = new Tasks();
   running: Task | undefined;
   readonly collisions = new Collisions<IkeSa>();
-  readonly #timers = new Timers<TimerName>();
+  readonly #lifetime: Lifetime;
   /** Established, and no other SA has taken its children over: it is the one that events speak of. */
   #inCharge = false;
   #heedHintsFrom: Instant = 0;
@@ -83,6 +78,7 @@ export class Ikev2Session implements Session, EmergingSa {
     this.role = role;
     this.initiatorSpi = initiatorSpi;
     this.responderSpi = responderSpi;
+    this.#lifetime = new Lifetime(host);
     this.#children = new Children(host, this);
   }
 
@@ -95,7 +91,7 @@ export class Ikev2Session implements Session, EmergingSa {
   get deadline(): Instant | undefined {
     const tasks = this.#mayBegin ? this.#tasks.deadline : undefined;
     let soonest: Instant | undefined;
-    for (const at of [this.#timers.deadline, this.exchanges.deadline, tasks, this.#children.deadline])
+    for (const at of [this.#lifetime.deadline, this.exchanges.deadline, tasks, this.#children.deadline])
       if (at !== undefined && (soonest === undefined || at < soonest)) soonest = at;
     return soonest;
   }
@@ -108,8 +104,7 @@ export class Ikev2Session implements Session, EmergingSa {
     const expected = this.role === 'initiator' ? this.responderSpi : this.initiatorSpi;
     if (theirs !== expected && header.exchangeType !== ExchangeType.IKE_SA_INIT) return;
     this.exchanges.receive(datagram, header, path);
-    if (this.#channel.pending > 0 && this.#timers.get('fragments') === undefined)
-      this.#timers.set('fragments', this.host.now + FRAGMENTS_LIFE);
+    if (this.#channel.pending > 0) this.#lifetime.gather();
     this.settle();
   }
 
@@ -125,18 +120,14 @@ export class Ikev2Session implements Session, EmergingSa {
 
   /** Runs the flow that makes this SA on the responder's side; it has `life` to come to an end. */
   begin(making: Flow<Reply>, request: Message, path: Path, life: Duration): void {
-    this.#timers.set('half-open', this.host.now + life);
+    this.#lifetime.begin(life);
     this.exchanges.accept(making, request, path);
     this.settle();
   }
 
   tick(): void {
     this.exchanges.tick();
-    for (
-      let due = this.#timers.take(this.host.now);
-      due !== undefined;
-      due = this.#timers.take(this.host.now)
-    )
+    for (let due = this.#lifetime.take(); due !== undefined; due = this.#lifetime.take())
       if (!this.#gone) this.#elapsed(due);
     this.#children.tick((child, hard) => childExpired(this, child, hard));
     this.settle();
@@ -205,8 +196,8 @@ export class Ikev2Session implements Session, EmergingSa {
       localId: this.#localId,
       remoteId: this.#remoteId,
       proposal: this.#keys?.proposal,
-      rekeyAt: this.#timers.get('rekey'),
-      reauthAt: this.#timers.get('reauth'),
+      rekeyAt: this.#lifetime.rekeyAt,
+      reauthAt: this.#lifetime.reauthAt,
       queued: this.#tasks.list,
     });
   }
@@ -288,9 +279,7 @@ export class Ikev2Session implements Session, EmergingSa {
     successor.#localId = this.#localId;
     successor.#remoteId = this.#remoteId;
     Object.assign(successor.peer, this.peer);
-    successor.#live();
-    const reauthAt = this.#timers.get('reauth');
-    if (reauthAt !== undefined) successor.#timers.set('reauth', reauthAt);
+    successor.#live(this.#lifetime);
     host.add(successor);
     return successor;
   }
@@ -305,7 +294,7 @@ export class Ikev2Session implements Session, EmergingSa {
     successor.#inCharge = true;
     this.#inCharge = false;
     this.state = 'REKEYED';
-    for (const name of ['rekey', 'reauth', 'liveness', 'keepalive'] as const) this.#timers.clear(name);
+    this.#lifetime.replaced();
     this.host.succeeded(this, successor);
     this.host.event({ kind: 'ike-rekey', old, new: successor.status() });
     successor.settle();
@@ -356,7 +345,7 @@ export class Ikev2Session implements Session, EmergingSa {
       if (this.role === 'responder') this.path = path;
       return;
     }
-    this.#watch();
+    this.#lifetime.watch(this.connection.dpdDelay);
     this.#follow(path);
   }
 
@@ -379,19 +368,10 @@ export class Ikev2Session implements Session, EmergingSa {
   // ── inside ──
 
   /** Established: by its peer's proof, or as successor of an SA that is. */
-  #live(): void {
-    const { host, connection } = this;
+  #live(predecessor?: Lifetime): void {
     this.state = 'ESTABLISHED';
-    this.establishedAt = host.now;
-    this.#timers.clear('half-open');
-    const fractions = { rekey: host.jitter(1), reauth: host.jitter(1) };
-    const { rekey, reauth, expire } = ikeLifetimes(connection, fractions);
-    if (rekey !== undefined) this.#timers.set('rekey', host.now + rekey);
-    if (reauth !== undefined) this.#timers.set('reauth', host.now + reauth);
-    if (expire !== undefined) this.#timers.set('expire', host.now + expire);
-    this.#watch();
-    if (this.peer.natLocal && this.path.tcp !== true && host.settings.natKeepAlive > 0)
-      this.#timers.set('keepalive', host.now + host.settings.natKeepAlive);
+    this.establishedAt = this.host.now;
+    this.#lifetime.established(this, predecessor);
   }
 
   /** Whether a task may begin: before the peer has proved itself, only the flow that waits for the proof goes on. */
@@ -401,14 +381,8 @@ export class Ikev2Session implements Session, EmergingSa {
 
   /** Message IDs run out: never in practice, and never beyond their end. */
   #renew(): void {
-    if (this.exchanges.supply === 'spent')
-      this.close({ code: 'local/expired', summary: 'the Message IDs of the IKE SA are used up' });
+    if (this.exchanges.supply === 'spent') this.close(USED_UP);
     else if (!this.has(({ kind }) => kind === 'rekey-ike')) this.start(rekeyIke());
-  }
-
-  #watch(): void {
-    const { dpdDelay } = this.connection;
-    if (dpdDelay > 0) this.#timers.set('liveness', this.host.now + dpdDelay);
   }
 
   #elapsed(timer: TimerName): void {
@@ -422,10 +396,10 @@ export class Ikev2Session implements Session, EmergingSa {
         return;
       case 'keepalive':
         host.keepalive(this.path);
-        this.#timers.set('keepalive', host.now + host.settings.natKeepAlive);
+        this.#lifetime.keepAlive();
         return;
       case 'liveness':
-        this.#watch();
+        this.#lifetime.watch(this.connection.dpdDelay);
         if (this.running === undefined) this.start(liveness());
         return;
       case 'rekey':
@@ -435,7 +409,7 @@ export class Ikev2Session implements Session, EmergingSa {
         host.reauthenticate(this);
         return;
       case 'expire':
-        this.terminate({ code: 'local/expired', summary: 'the lifetime of the IKE SA has ended' });
+        this.terminate(EXPIRED);
     }
   }
 
@@ -465,14 +439,6 @@ export class Ikev2Session implements Session, EmergingSa {
 }
 
 const CHILD_TASKS: ReadonlySet<Task['kind']> = new Set(['create-child', 'rekey-child', 'delete-child']);
-
-const UNFINISHED: Failure = {
-  code: 'peer/silent',
-  summary: 'the peer began, was answered, and did not go on',
-  remedy: 'see why at the peer: the answer did not reach it, or it did not like what it says',
-};
-
-const STOPPED: Failure = { code: 'local/stopped', summary: 'the IKE SA was closed' };
 
 /** What only an SA that came so far has. */
 function present<Value>(value: Value | undefined, what: string): Value {

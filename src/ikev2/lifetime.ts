@@ -1,0 +1,84 @@
+import type { Host } from '../ike/session.ts';
+import { Timers } from '../ike/timers.ts';
+import { type Duration, type Instant, SECOND } from '../lib/time.ts';
+import { ikeLifetimes } from '../policy/lifetimes.ts';
+import type { IkeSa } from './ike-sa.ts';
+
+/** What happens to an IKE SA in its time. */
+export type TimerName = 'half-open' | 'keepalive' | 'liveness' | 'rekey' | 'reauth' | 'expire' | 'fragments';
+
+/** How long the rest of a fragmented message is waited for. */
+const FRAGMENTS_LIFE: Duration = 30 * SECOND;
+
+/** The clock of one IKE SA, from its first message to its end. */
+export class Lifetime {
+  readonly #host: Host;
+  readonly #timers = new Timers<TimerName>();
+
+  constructor(host: Host) {
+    this.#host = host;
+  }
+
+  get deadline(): Instant | undefined {
+    return this.#timers.deadline;
+  }
+
+  get rekeyAt(): Instant | undefined {
+    return this.#timers.get('rekey');
+  }
+
+  get reauthAt(): Instant | undefined {
+    return this.#timers.get('reauth');
+  }
+
+  /** What is due, the soonest first. */
+  take(): TimerName | undefined {
+    return this.#timers.take(this.#host.now);
+  }
+
+  /** The negotiation of a responder has so long to come to an end. */
+  begin(life: Duration): void {
+    this.#timers.set('half-open', this.#host.now + life);
+  }
+
+  /** A part of a message has come. */
+  gather(): void {
+    if (this.#timers.get('fragments') === undefined)
+      this.#timers.set('fragments', this.#host.now + FRAGMENTS_LIFE);
+  }
+
+  /** @param predecessor whose time to authenticate anew goes on: a rekey proves nobody. */
+  established(
+    { connection, peer, path }: Pick<IkeSa, 'connection' | 'peer' | 'path'>,
+    predecessor?: Lifetime,
+  ): void {
+    const host = this.#host;
+    const { now } = host;
+    this.#timers.clear('half-open');
+    const fractions = { rekey: host.jitter(1), reauth: host.jitter(1) };
+    const { rekey, reauth, expire } = ikeLifetimes(connection, fractions);
+    if (rekey !== undefined) this.#timers.set('rekey', now + rekey);
+    if (reauth !== undefined) this.#timers.set('reauth', now + reauth);
+    if (expire !== undefined) this.#timers.set('expire', now + expire);
+    const inherited = predecessor?.reauthAt;
+    if (inherited !== undefined) this.#timers.set('reauth', inherited);
+    this.watch(connection.dpdDelay);
+    if (peer.natLocal && path.tcp !== true) this.keepAlive();
+  }
+
+  /** The peer is asked whether it is there when it has been silent for `delay`; never where that is 0. */
+  watch(delay: Duration): void {
+    if (delay > 0) this.#timers.set('liveness', this.#host.now + delay);
+  }
+
+  /** The next packet that holds a NAT's mapping open. */
+  keepAlive(): void {
+    const { now, settings } = this.#host;
+    if (settings.natKeepAlive > 0) this.#timers.set('keepalive', now + settings.natKeepAlive);
+  }
+
+  /** Its children are with a successor. */
+  replaced(): void {
+    for (const name of ['rekey', 'reauth', 'liveness', 'keepalive'] as const) this.#timers.clear(name);
+  }
+}

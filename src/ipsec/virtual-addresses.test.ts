@@ -5,7 +5,7 @@ import { Failed } from '../policy/failure.ts';
 import type { Path } from '../policy/sa.ts';
 import { SystemFailure } from '../sys/failure.ts';
 import type { InterfaceAddress } from '../sys/routing/address.ts';
-import { interfaceFor, VirtualAddresses } from './virtual-addresses.ts';
+import { interfaceFor, removeLeftoverAddresses, VirtualAddresses } from './virtual-addresses.ts';
 
 const PATH: Path = {
   local: { address: ip('192.0.2.1'), port: 500 },
@@ -83,9 +83,8 @@ test('what is gone with its interface is no failure, another refusal is', () => 
 test('what a daemon left that was killed is known and goes, and nothing else', () => {
   const store = kernel(own(2, '192.0.2.1'), own(2, '192.0.2.9', 0x10));
   new VirtualAddresses(store, () => 2).assign(ip('10.3.0.1'), PATH);
-  const next = new VirtualAddresses(store, () => 2);
-  assert.equal(next.removeLeftovers(), 1);
-  assert.equal(next.removeLeftovers(), 0);
+  assert.equal(removeLeftoverAddresses(store), 1);
+  assert.equal(removeLeftoverAddresses(store), 0);
   assert.deepEqual(
     store.addresses().map(({ address }) => formatIp(address)),
     ['192.0.2.1', '192.0.2.9'],
@@ -118,6 +117,6 @@ test('what somebody else took off is put back, once, with its origin', () => {
   virtual.refresh();
   virtual.refresh();
   assert.deepEqual(store.calls, ['add 2001:db8::1/128 2']);
-  assert.equal(virtual.removeLeftovers(), 2);
+  assert.equal(removeLeftoverAddresses(store), 2);
   virtual.close();
 });

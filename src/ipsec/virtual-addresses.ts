@@ -51,7 +51,7 @@ export class VirtualAddresses {
     const name = formatIp(address);
     const known = this.#assigned.get(name);
     this.#assigned.delete(name);
-    if (known !== undefined) quietly(() => this.#delete(known.index, known.address));
+    if (known !== undefined) quietly(() => remove(this.#store, known.index, known.address));
   }
 
   /** Puts back what was taken off by somebody else: IPv6 addresses go when their interface goes down. */
@@ -69,20 +69,20 @@ export class VirtualAddresses {
   close(): void {
     for (const { address } of [...this.#assigned.values()]) this.unassign(address);
   }
+}
 
-  /**
-   * Takes off what a daemon that was killed left on this host, and answers how much that was. Whoever calls it must know
-   * that no other daemon of ours is alive in this network namespace.
-   */
-  removeLeftovers(): number {
-    const left = this.#store.addresses().filter(({ origin }) => origin === ORIGIN);
-    for (const { index, address } of left) quietly(() => this.#delete(index, address));
-    return left.length;
-  }
+/**
+ * Takes off what a daemon that was killed left on this host, and answers how much that was. Whoever calls it must know
+ * that no other daemon of ours is alive in this network namespace. Throws SystemFailure.
+ */
+export function removeLeftoverAddresses(store: AddressStore): number {
+  const left = store.addresses().filter(({ origin }) => origin === ORIGIN);
+  for (const { index, address } of left) quietly(() => remove(store, index, address));
+  return left.length;
+}
 
-  #delete(index: number, address: IpAddress): void {
-    this.#store.deleteAddress(index, address, 8 * address.length);
-  }
+function remove(store: AddressStore, index: number, address: IpAddress): void {
+  store.deleteAddress(index, address, 8 * address.length);
 }
 
 /** Index of the interface for virtual IPs: the one of that `name`, otherwise the one that has the path's own address. Throws Failed. */

@@ -11,15 +11,14 @@ import type {
   StandingPolicy,
 } from '../../policy/sa.ts';
 import type { TunnelInterface } from '../../policy/tunnel-interface.ts';
-import { SystemFailure } from '../../sys/failure.ts';
 import type { NetlinkEvents, NetlinkSocket } from '../../sys/netlink/socket.ts';
 import type { Routing } from '../../sys/routing/routing.ts';
 import { type SystemCalls, systemCalls } from '../../sys/system-calls.ts';
 import type { IpsecBackend } from '../backend.ts';
-import { within } from '../inner-source.ts';
-import { interfaceFor, VirtualAddresses } from '../virtual-addresses.ts';
+import { removeLeftoverAddresses } from '../virtual-addresses.ts';
 import { type KernelEvent, readEvent } from './event.ts';
 import { kernelFailure } from './failure.ts';
+import { HostRouting, type RouteTable } from './host-routing.ts';
 import { type Installed, installedOf, spendKeys } from './installed.ts';
 import { InstalledSas } from './installed-sas.ts';
 import { XfrmKernel } from './kernel.ts';
@@ -30,15 +29,8 @@ import { inboundPolicies, outboundPolicies, standingPolicies } from './policies-
 import { PolicyTable } from './policy-table.ts';
 import { probe } from './probe.ts';
 import { Reservations } from './reservations.ts';
-import { type Routed, SourceRoutes } from './source-routes.ts';
 import { inboundState, LARGEST_WINDOW, outboundState, stateMark } from './state.ts';
 import { counted } from './traffic.ts';
-import { TunnelInterfaces } from './tunnel-interfaces.ts';
-
-interface RouteTable {
-  readonly table: number;
-  readonly priority: number;
-}
 
 export interface XfrmOptions {
   /** Routes that give this host's own packets an address of the local selectors; false leaves them to others. */
@@ -85,9 +77,7 @@ export class XfrmBackend implements IpsecBackend {
   };
   readonly #kernel: XfrmKernel;
   readonly #policies: PolicyTable;
-  readonly #routes: SourceRoutes | undefined;
-  readonly #interfaces: TunnelInterfaces;
-  readonly #addresses: VirtualAddresses | undefined;
+  readonly #routing: HostRouting;
   readonly #events: NetlinkEvents;
   readonly #release: () => void;
   readonly #onWarning: (text: string) => void;
@@ -102,21 +92,22 @@ export class XfrmBackend implements IpsecBackend {
     this.#onWarning = options.onWarning ?? (() => {});
     const { socket, isOnly } = openSocket(calls);
     const routing = calls.routing();
-    const routes = options.routes === false ? false : { ...ROUTES, ...options.routes };
-    const { virtualIps = {} } = options;
-    const addresses = new VirtualAddresses(routing, path =>
-      interfaceFor(routing, path, virtualIps === false ? undefined : virtualIps.interface),
-    );
-    this.#addresses = virtualIps === false ? undefined : addresses;
-    const inherited = isOnly ? this.#removeLeftovers(socket, routing, routes, addresses) : new Set<4 | 6>();
+    const routes = options.routes === false ? undefined : { ...ROUTES, ...options.routes };
+    const inherited = isOnly ? this.#removeLeftovers(socket, routing, routes?.table) : new Set<4 | 6>();
+    this.#routing = new HostRouting({
+      routing,
+      routes,
+      virtualIps: options.virtualIps ?? {},
+      isOnly,
+      inherited,
+      onWarning: this.#onWarning,
+    });
     this.#kernel = new XfrmKernel(
       socket,
       local => routing.addresses().find(({ address }) => equal(address, local))?.index,
     );
     this.#reservations = new Reservations(this.#kernel);
     this.#policies = new PolicyTable(this.#kernel);
-    this.#routes = routes === false ? undefined : new SourceRoutes({ ...routes, routing, inherited });
-    this.#interfaces = new TunnelInterfaces(routing, isOnly);
     this.#now = options.now ?? Date.now;
     const groups = [Group.ACQUIRE, Group.EXPIRE, Group.MAPPING];
     this.#events = calls.netlinkEvents(
@@ -216,30 +207,32 @@ export class XfrmBackend implements IpsecBackend {
     if (this.#standing.has(policy.id))
       throw refusal('kernel/install', `a policy with the number ${policy.id} is installed already`);
     attempt(`installing a ${policy.kind} policy`, () => {
-      this.#policies.set(standing(policy.id), standingPolicies(policy, this.#deviceOf(policy)));
+      this.#policies.set(standing(policy.id), standingPolicies(policy, this.#routing.deviceOf(policy)));
       this.#standing.add(policy.id);
-      if (policy.kind === 'trap') this.#setRoutes(standing(policy.id), { ...policy, peer: policy.remote });
+      if (policy.kind === 'trap')
+        this.#routing.setRoutes(standing(policy.id), { ...policy, peer: policy.remote });
     });
   }
 
   async removePolicy(id: number): Promise<void> {
     this.#standing.delete(id);
     attempt('removing a policy', () => {
-      this.#routes?.clear(standing(id));
+      this.#routing.clearRoutes(standing(id));
       this.#policies.clear(standing(id));
     });
   }
 
   setInterfaces(wanted: readonly TunnelInterface[]): readonly Failure[] {
     this.#ready();
-    const before = this.#interfaces.made;
-    const failures = attempt('looking at the interfaces', () => this.#interfaces.set(wanted));
-    if (this.#interfaces.made === before) return failures;
+    const { failures, made } = attempt('looking at the interfaces', () =>
+      this.#routing.setInterfaces(wanted),
+    );
+    if (!made) return failures;
     // One that was made anew took the routes through it along.
     for (const id of this.#sas.ids) {
       const { outbound, parameters: sa } = this.#of(id);
       if (outbound && withPolicies(sa) && sa.kernel?.tunnelInterface?.routes === true)
-        this.#setRoutes(`${id}`, { ...sa, peer: sa.path.remote.address });
+        this.#routing.setRoutes(`${id}`, { ...sa, peer: sa.path.remote.address });
     }
     return failures;
   }
@@ -247,22 +240,20 @@ export class XfrmBackend implements IpsecBackend {
   async assignAddress(address: IpAddress, path: Path): Promise<void> {
     this.#ready();
     attempt(`putting the virtual IP ${formatIp(address)} on this host`, () =>
-      this.#addresses?.assign(address, path),
+      this.#routing.assignAddress(address, path),
     );
   }
 
   async unassignAddress(address: IpAddress): Promise<void> {
     attempt(`taking the virtual IP ${formatIp(address)} off this host`, () =>
-      this.#addresses?.unassign(address),
+      this.#routing.unassignAddress(address),
     );
   }
 
   networkChanged(): void {
     if (this.#closed) return;
     try {
-      this.#addresses?.refresh();
-      for (const { message } of this.#routes?.refresh() ?? [])
-        this.#onWarning(`routes could not be made anew after a change of the network: ${message}`);
+      this.#routing.refresh();
     } catch (error) {
       this.#onWarning((error as Error).message);
     }
@@ -278,25 +269,15 @@ export class XfrmBackend implements IpsecBackend {
     for (const id of [...this.#standing]) await this.#anyhow(() => this.removePolicy(id));
     for (const id of this.#sas.ids) await this.#anyhow(() => this.remove(id));
     await this.#anyhow(() => this.#reservations.releaseAll());
-    await this.#anyhow(() => this.#routes?.close());
-    await this.#anyhow(() => {
-      for (const { summary } of this.#interfaces.close()) this.#onWarning(summary);
-    });
-    await this.#anyhow(() => this.#addresses?.close());
+    this.#routing.close();
     this.#closed = true;
     this.#release();
   }
 
   /** Answers the families of the routes that there were. */
-  #removeLeftovers(
-    socket: NetlinkSocket,
-    routing: Routing,
-    table: RouteTable | false,
-    virtual: VirtualAddresses,
-  ): ReadonlySet<4 | 6> {
-    const addresses = virtual.removeLeftovers();
-    const found = removeLeftovers(socket, routing, table === false ? undefined : table.table);
-    const { states, policies, routes } = found;
+  #removeLeftovers(socket: NetlinkSocket, routing: Routing, table: number | undefined): ReadonlySet<4 | 6> {
+    const addresses = removeLeftoverAddresses(routing);
+    const { states, policies, routes } = removeLeftovers(socket, routing, table);
     if (states + policies + routes.length + addresses > 0) {
       this.#onWarning(
         `removed what a daemon that was killed had left in the kernel: ${states} SAs, ${policies} policies, ${routes.length} routes, ${addresses} virtual IPs`,
@@ -342,49 +323,15 @@ export class XfrmBackend implements IpsecBackend {
   }
 
   #setOutboundPolicies(sa: ChildSaParameters): void {
-    this.#policies.set(`${sa.id} out`, outboundPolicies(sa, this.#deviceOf(sa)));
-    this.#setRoutes(`${sa.id}`, { ...sa, peer: sa.path.remote.address });
-  }
-
-  /** Throws Failed where there is no such interface. */
-  #deviceOf({ kernel }: Pick<ChildSaParameters, 'kernel'>): number | undefined {
-    if (kernel?.device === undefined) return undefined;
-    const index = this.#interfaces.indexOf(kernel.device);
-    if (index !== undefined) return index;
-    throw new Failed({
-      code: 'kernel/install',
-      summary: `there is no interface ${kernel.device}, to which the policies shall be bound`,
-      remedy: 'set interface to one that `ip link` shows, or leave it out',
-    });
-  }
-
-  /** Forwarded packets do without: what keeps the routes out must not keep the SA out. */
-  #setRoutes(owner: string, routed: Routed & Pick<ChildSaParameters, 'kernel'>): void {
-    const { kernel, peer, remoteTs } = routed;
-    const { tunnelInterface: tunnel } = kernel ?? {};
-    // Packets for an interface get there by routes through it, which are somebody else's unless we are asked for them.
-    if (tunnel === undefined ? kernel?.interfaceOut !== undefined : !tunnel.routes) return;
-    const device = tunnel && this.#interfaces.indexOf(tunnel.name);
-    if (tunnel !== undefined && device === undefined) return;
-    if (device !== undefined && remoteTs.some(selector => within(selector, peer)))
-      this.#onWarning(
-        `no route was made through ${tunnel?.name} to what includes the peer ${formatIp(peer)} itself: its packets would go round in circles`,
-      );
-    try {
-      this.#routes?.set(owner, { ...routed, ...(device !== undefined && { device }) });
-    } catch (error) {
-      if (!(error instanceof SystemFailure)) throw error;
-      this.#onWarning(
-        `no routes were made for this host's packets by way of ${formatIp(peer)}: ${error.message}`,
-      );
-    }
+    this.#policies.set(`${sa.id} out`, outboundPolicies(sa, this.#routing.deviceOf(sa)));
+    this.#routing.setRoutes(`${sa.id}`, { ...sa, peer: sa.path.remote.address });
   }
 
   #takeOutbound(installed: Installed): void {
     if (!installed.outbound) return;
     const sa = installed.parameters;
     this.#policies.clear(`${sa.id} out`);
-    this.#routes?.clear(`${sa.id}`);
+    this.#routing.clearRoutes(`${sa.id}`);
     this.#count(installed);
     installed.outbound = false;
     this.#kernel.remove(sa, false);

@@ -49,10 +49,12 @@ function unheeded(
         );
       if (child.ipcomp === true && features.ipcomp !== true)
         found.push(`ipcomp of ${of} has no effect with the ${name} back end`);
-      if (features.kernelOptions === true || kernel === undefined) return found;
+      const heeded = features.kernelOptions ?? [];
+      if (heeded === true || kernel === undefined) return found;
       const keys = (harmless: boolean): string =>
         Object.entries(OPTIONS)
-          .filter(([field, row]) => row[1] === harmless && isAsked(kernel, field as keyof KernelOptions))
+          .filter(([field, row]) => row[1] === harmless && !heeded.some(known => known === field))
+          .filter(([field]) => isAsked(kernel, field as keyof KernelOptions))
           .map(([, [key]]) => key)
           .join(', ');
       const [idle, needed] = [keys(true), keys(false)];

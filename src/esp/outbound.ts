@@ -24,7 +24,7 @@ export class OutboundEsp {
   bytes = 0;
   readonly #cipher: PacketCipher;
   readonly #alignment: number;
-  readonly #tfcPadding: number;
+  #tfcPadding: number;
   readonly #last: number;
   readonly #extended: { esnHigh: number } | undefined;
   #sequence: number;
@@ -49,6 +49,17 @@ export class OutboundEsp {
   /** No number is left: this SA must never send again (RFC 4303 §3.3.3). */
   get exhausted(): boolean {
     return this.#sequence >= this.#last;
+  }
+
+  /** What payloads are filled up to from now on; 0 is off. */
+  padTo(tfcPadding: number): void {
+    this.#tfcPadding = tfcPadding;
+  }
+
+  /** The longest payload whose ESP packet is not longer than `length` octets; 0 where there is none. */
+  largestPayload(length: number): number {
+    const room = length - this.headerLength - this.#cipher.icvLength;
+    return Math.max(0, (room & -this.#alignment) - ESP_TRAILER_LENGTH);
   }
 
   /** Length of the ESP packet that carries a payload of this length. */

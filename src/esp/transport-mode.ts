@@ -1,4 +1,5 @@
 import type { IpAddress } from '../lib/ip.ts';
+import { internetChecksum, pseudoHeaderSum } from './checksum.ts';
 import type { IpPacket } from './ip-packet.ts';
 
 const TCP = 6;
@@ -49,7 +50,7 @@ export function transportPacket(
     packet[9] = nextHeader;
     packet.set(source, 12);
     packet.set(destination, 16);
-    view.setUint16(10, ~folded(wordSum(packet, 0, 20)) & 0xffff);
+    view.setUint16(10, internetChecksum(packet, 0, 20));
   } else {
     packet[0] = 0x60;
     view.setUint16(4, payload.length);
@@ -69,21 +70,6 @@ function renewChecksum(packet: Uint8Array, view: DataView, at: number, protocol:
   if (protocol === UDP && at === 20 && view.getUint16(at + field) === 0) return;
   view.setUint16(at + field, 0);
   const length = packet.length - at;
-  const addresses = at === 20 ? wordSum(packet, 12, 20) : wordSum(packet, 8, 40);
-  const sum = ~folded(addresses + protocol + length + wordSum(packet, at, packet.length)) & 0xffff;
+  const sum = internetChecksum(packet, at, packet.length, pseudoHeaderSum(packet, protocol, length));
   view.setUint16(at + field, sum === 0 && protocol === UDP ? 0xffff : sum);
-}
-
-/** The sum of 16-bit words; an odd last octet is the high half of one (RFC 1071). */
-function wordSum(bytes: Uint8Array, start: number, end: number): number {
-  let sum = 0;
-  for (let i = start; i < end; i += 2)
-    sum += ((bytes[i] as number) << 8) | (i + 1 < end ? (bytes[i + 1] as number) : 0);
-  return sum;
-}
-
-function folded(sum: number): number {
-  let rest = sum;
-  while (rest > 0xffff) rest = (rest & 0xffff) + (rest >>> 16);
-  return rest;
 }

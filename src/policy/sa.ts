@@ -166,8 +166,8 @@ export interface BackendFeatures {
   readonly maximumReplayWindow: number;
   /** It can compress packets with DEFLATE (RFC 3173). */
   readonly ipcomp?: true;
-  /** It heeds all of `KernelOptions`. */
-  readonly kernelOptions?: true;
+  /** It heeds all of `KernelOptions`, or these of them. */
+  readonly kernelOptions?: true | readonly (keyof KernelOptions)[];
 }
 
 export type BackendEvent =

@@ -43,6 +43,8 @@ const OPTION = {
 
 /** IP_PMTUDISC_DONT: never the DF bit, and no limit by a cached path MTU. The same number for IPv6. */
 const PMTUDISC_DONT = 0;
+/** IP_PMTUDISC_DO: always the DF bit, and EMSGSIZE for what is longer than the path's MTU as far as that is known. */
+const PMTUDISC_DO = 2;
 /** UDP_ENCAP_ESPINUDP (RFC 3948): the kernel takes ESP and keepalives, and passes on what has the non-ESP marker. */
 const ESP_IN_UDP = 2;
 
@@ -82,6 +84,7 @@ export class UdpSocket {
   /** What it is bound to, with the real port. */
   readonly local: SocketEndpoint;
   readonly #libc: Libc;
+  #whole: boolean | undefined;
   #closed = false;
 
   constructor(libc: Libc, fd: number) {
@@ -107,6 +110,16 @@ export class UdpSocket {
   send(batch: DatagramBatch, from: number, count: number): number {
     const sent = this.#libc.sendmmsg(this.fd, batch.headers + from * batch.headerSize, count, MSG_DONTWAIT);
     return sent < 0 ? this.#nothing('sendmmsg') : sent;
+  }
+
+  /** Whether what is sent from now on must not be fragmented, by this host or by routers. Throws SystemFailure. */
+  keepWhole(whole: boolean): void {
+    if (this.#whole === whole) return;
+    const [level, name] = OPTION.pathMtuDiscovery[this.family];
+    const value = new Uint8Array(Int32Array.of(whole ? PMTUDISC_DO : PMTUDISC_DONT).buffer);
+    const result = this.#libc.setsockopt(this.fd, level, name, addressOf(value), value.length);
+    checked(this.#libc, result, 'setsockopt pathMtuDiscovery');
+    this.#whole = whole;
   }
 
   /**

@@ -266,6 +266,49 @@ const SCENARIOS: Readonly<Record<string, (world: World) => Promise<void>>> = {
     }
   },
 
+  'the device takes what the path carries, and who sends more is told what does': async ({
+    calls,
+    backend,
+    received,
+    install,
+  }) => {
+    const routing = calls.routing();
+    const loopback = routing.link('lo')?.index ?? 1;
+    const mtu = (): number => routing.link(backend.interface.name)?.mtu ?? 0;
+    const host = await program();
+    try {
+      assert.equal(mtu(), 1400);
+      routing.setLink(loopback, { mtu: 1500 });
+      await install(1);
+      assert.equal(mtu(), 1438);
+      host.send(new Uint8Array(1410).fill(1), 9999);
+      await until(() => received.length === 1);
+      // A router on the way became narrower, as the kernel sees it: one packet goes in fragments, then its sender knows.
+      routing.setLink(loopback, { mtu: 1300 });
+      host.send(new Uint8Array(1410).fill(2), 9999);
+      await until(() => received.length === 2);
+      assert.equal((received[1] as Uint8Array).length, 1438);
+      host.send(new Uint8Array(1410).fill(3), 9999);
+      await until(async () => ((await backend.drops()).get('too-big') ?? 0) > 0);
+      await until(() => routing.lookup(BEYOND)?.mtu === 1238);
+      // In fragments of its own from here on.
+      host.send(new Uint8Array(1410).fill(4), 9999);
+      await until(() => received.length === 4);
+      assert.deepEqual(
+        received.slice(2).map(packet => packet.length),
+        [1236, 222],
+      );
+      backend.networkChanged();
+      await until(() => mtu() === 1280);
+      await backend.remove(1);
+      assert.equal(mtu(), 1400);
+    } finally {
+      routing.setLink(loopback, { mtu: 65_536 });
+      routing.close();
+      host.close();
+    }
+  },
+
   'many packets, of all sizes, each arrive once and whole': async ({ received, install }) => {
     await install(1);
     const host = await program();

@@ -16,6 +16,8 @@ export interface ThreadSetup {
   readonly tun: number;
   readonly sockets: readonly number[];
   readonly wakeup: number;
+  /** The mark of what the sockets send: their packets are routed by it. */
+  readonly mark?: number;
   /** One moment on both clocks: `now()` of the main thread, and the clock that all threads share. */
   readonly clock: { readonly instant: Instant; readonly hrtime: bigint };
 }
@@ -32,7 +34,7 @@ export type Request =
     }
   | { readonly kind: 'add-policy'; readonly policy: StandingPolicy }
   | { readonly kind: 'remove-policy'; readonly id: number }
-  | { readonly kind: 'drops' | 'stop' };
+  | { readonly kind: 'drops' | 'remeasure' | 'stop' };
 
 /** An ESP packet of a TCP connection, on its way from one thread to the other; its memory moves along. */
 export interface StreamPacket {
@@ -47,6 +49,8 @@ export interface Numbered {
 
 export type Answer =
   | { readonly kind: 'done' }
+  /** Of SAs by number, the longest inner packets that this host could send by them, where that is known. */
+  | { readonly kind: 'largest'; readonly largest: ReadonlyMap<number, number | undefined> }
   | { readonly kind: 'usage'; readonly usage: ChildSaUsage | undefined }
   | { readonly kind: 'drops'; readonly drops: ReadonlyMap<Refusal | 'unsendable', number> }
   | { readonly kind: 'failed'; readonly failure: Failure };

@@ -4,10 +4,12 @@ import { ESP_HEADER_LENGTH, NextHeader, spiOf } from '../../esp/header.ts';
 import type { OpenRefusal } from '../../esp/inbound.ts';
 import { IpPacket } from '../../esp/ip-packet.ts';
 import { Spd } from '../../esp/spd.ts';
+import { tooBig } from '../../esp/too-big.ts';
 import { transportPacket, transportPayload } from '../../esp/transport-mode.ts';
 import type { Instant } from '../../lib/time.ts';
 import { Failed, type FailureCode } from '../../policy/failure.ts';
 import type { BackendEvent, ChildSaParameters, ChildSaUsage, Path, StandingPolicy } from '../../policy/sa.ts';
+import type { PathMtu } from './path-mtu.ts';
 import { PlaneSa } from './plane-sa.ts';
 import { Traps } from './traps.ts';
 
@@ -18,6 +20,10 @@ export interface DataPlaneOptions<Route> {
   readonly routeOf: (path: Path) => Route;
   readonly modes: readonly ('tunnel' | 'transport')[];
   readonly onEvent: (event: BackendEvent) => void;
+  /** What a path carries; absent, or undefined of one path: whatever comes. */
+  readonly pathMtu?: (path: Path) => PathMtu | undefined;
+  /** An answer to whoever sent an inner packet: for the inner side. */
+  readonly onAnswer?: (packet: Uint8Array) => void;
 }
 
 /** An ESP packet ready to go, in the buffer it was made in. */
@@ -27,6 +33,8 @@ export interface Protected<Route> {
   readonly route: Route;
   /** For the outer header: DSCP and ECN of the inner one (RFC 4301 §5.1.2, RFC 6040 §4.1). */
   readonly trafficClass: number;
+  /** No router may fragment it: its sender looks for the path's MTU (RFC 4301 §8.1). */
+  readonly whole: boolean;
 }
 
 /** An inner packet, decrypted and found fit for its SA. */
@@ -52,6 +60,8 @@ export type Refusal =
   | 'no-sa'
   | 'trapped'
   | 'unsuitable'
+  /** Outbound, and its sender wants to know: longer than the path carries. */
+  | 'too-big'
   /** Both ways: the SA's life is over. */
   | 'expired'
   /** Inbound. */
@@ -66,6 +76,12 @@ export type Refusal =
 export const HEADROOM = 24;
 /** Octets after it without TFC padding: padding, trailer and the longest ICV. */
 export const TAILROOM = 64;
+
+/** What is let through on any path, in fragments where need be: RFC 791 §3.1, RFC 8200 §5. */
+const LEAST_MTU_V4 = 576;
+const LEAST_MTU_V6 = 1280;
+/** How long a path is taken to be as narrow as it was found. */
+const MEASURE_AGAIN_MS = 10_000;
 
 /**
  * ESP as packets see it: the SAs of one host, the choice among them, and all checks. It owns no socket and no
@@ -86,8 +102,11 @@ export class DataPlane<Route> {
     this.#options = options;
   }
 
-  /** Throws Failed, and leaves nothing behind. */
-  install(parameters: ChildSaParameters, outbound: boolean): void {
+  /**
+   * Throws Failed, and leaves nothing behind. Answers the longest inner packet that this host could send by it, where
+   * that is known.
+   */
+  install(parameters: ChildSaParameters, outbound: boolean): number | undefined {
     const { id, spiIn, mode, path } = parameters;
     if (this.#byId.has(id)) refuse('kernel/install', `an SA with the number ${id} is installed already`);
     if (this.#bySpi.has(spiIn)) refuse('kernel/install', `the SPI ${spiIn.toString(16)} is in use already`);
@@ -100,6 +119,7 @@ export class DataPlane<Route> {
     this.#tfcPadding = Math.max(this.#tfcPadding, sa.tfcPadding);
     if (outbound) this.#spd.insert(sa, sa.selectors);
     this.#traps.answered(parameters.reqid);
+    return this.#measure(sa);
   }
 
   activateOutbound(id: number): void {
@@ -121,10 +141,17 @@ export class DataPlane<Route> {
     sa.wipe();
   }
 
-  updatePath(id: number, path: Path, udpEncapsulation: boolean): void {
+  /** Throws Failed; answers as `install` does. */
+  updatePath(id: number, path: Path, udpEncapsulation: boolean): number | undefined {
     const sa = this.#of(id);
     requireEncapsulation(path, udpEncapsulation);
     sa.move(path, this.#options.routeOf(path));
+    return this.#measure(sa);
+  }
+
+  /** Looks at all paths again; answers as `install` does, by the SAs' numbers. */
+  remeasure(): ReadonlyMap<number, number | undefined> {
+    return new Map([...this.#byId].map(([id, sa]) => [id, this.#measure(sa)]));
   }
 
   /** Only traps mean something here: what may pass in clear never comes, and what may not goes nowhere without an SA. */
@@ -177,6 +204,8 @@ export class DataPlane<Route> {
       return this.#drop(trapped ? 'trapped' : 'no-sa');
     }
     if (sa.spent) return this.#drop('expired');
+    const whole = sa.copyDf && mustBeWhole(buffer, start, fields);
+    if (whole && fields.length > sa.mtu && !this.#fits(sa, buffer, start)) return this.#drop('too-big');
     let at = start;
     let inner = fields.length;
     let nextHeader: number = fields.version === 4 ? NextHeader.IPV4 : NextHeader.IPV6;
@@ -195,7 +224,13 @@ export class DataPlane<Route> {
     const now = this.#options.now();
     sa.usedOut = now;
     sa.spend(sa.outbound, sa.lifetimeOut, now, this.#options.onEvent);
-    return { start: first, length: sealed, route: sa.route, trafficClass };
+    return {
+      start: first,
+      length: sealed,
+      route: sa.route,
+      trafficClass,
+      whole: whole && fields.length <= sa.mtu,
+    };
   }
 
   /** Opens an ESP packet in place and says where its inner packet lies. */
@@ -246,6 +281,25 @@ export class DataPlane<Route> {
     return { packet, offset: 0, length: fields.length };
   }
 
+  /**
+   * Whether a packet that its SA's path was too narrow for may go all the same, because the path is wider by now or
+   * because everybody may send as much; otherwise its sender is told.
+   */
+  #fits(sa: PlaneSa<Route>, buffer: Uint8Array, start: number): boolean {
+    const fields = this.#packet;
+    if (Math.abs(this.#options.now() - sa.measuredAt) > MEASURE_AGAIN_MS) this.#measure(sa);
+    const mtu = Math.max(sa.mtu, fields.version === 4 ? LEAST_MTU_V4 : LEAST_MTU_V6);
+    if (fields.length <= mtu) return true;
+    const answer = tooBig(buffer, start, fields, mtu);
+    if (answer !== undefined) this.#options.onAnswer?.(answer);
+    return false;
+  }
+
+  #measure(sa: PlaneSa<Route>): number | undefined {
+    const found = sa.path.tcp === true ? undefined : this.#options.pathMtu?.(sa.path);
+    return found && sa.measured(found, this.#options.now());
+  }
+
   #of(id: number): PlaneSa<Route> {
     return this.#byId.get(id) ?? refuse('kernel/install', `there is no SA with the number ${id}`);
   }
@@ -254,6 +308,11 @@ export class DataPlane<Route> {
     this.drops.set(refusal, (this.drops.get(refusal) ?? 0) + 1);
     return refusal;
   }
+}
+
+/** IPv6 routers never fragment; of IPv4 the sender says so (DF). */
+function mustBeWhole(buffer: Uint8Array, start: number, { version }: IpPacket): boolean {
+  return version === 6 || ((buffer[start + 6] as number) & 0x40) !== 0;
 }
 
 function requireEncapsulation({ tcp }: Path, udpEncapsulation: boolean): void {

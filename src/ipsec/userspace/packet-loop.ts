@@ -7,6 +7,7 @@ import type { Tun } from '../../sys/tun.ts';
 import type { UdpSocket } from '../../sys/udp-socket.ts';
 import type { Wakeup } from '../../sys/wakeup.ts';
 import { type Arrival, type DataPlane, HEADROOM, TAILROOM } from './data-plane.ts';
+import { LARGEST_INNER } from './device-mtu.ts';
 import { sameRemote } from './plane-sa.ts';
 import type { Route } from './socket-route.ts';
 
@@ -20,14 +21,14 @@ export interface PacketLoopOptions {
   readonly onStreamPacket: (packet: Uint8Array, path: Path) => void;
   /** Reads the clock: once a turn. */
   readonly onTurn: () => void;
+  /** A datagram was longer than its path's MTU, as the kernel knows it by now. */
+  readonly onTooLong: () => void;
   /** Somebody rang: answer requests. False ends the loop. */
   readonly onWakeup: () => boolean;
 }
 
 /** Packets taken from one side before the other has its turn. */
 const BURST = 32;
-/** Octets of an inner packet from the TUN device: more than any MTU that is set. */
-const LARGEST_INNER = 9216;
 /** Octets of an ESP packet: all that UDP can carry, and a little, so that slots do not fall on one line of the cache. */
 const LARGEST_DATAGRAM = 65_536 + 1088;
 
@@ -37,6 +38,8 @@ const ECN = 0b11;
 /** What one socket sends next. */
 interface Outbox {
   readonly batch: DatagramBatch;
+  /** Of each slot, whether it must not be fragmented. */
+  readonly whole: boolean[];
   /** Filled slots, and those of them that went out. */
   filled: number;
   sent: number;
@@ -67,6 +70,7 @@ export class PacketLoop {
     const slotSize = HEADROOM + LARGEST_INNER + TAILROOM;
     this.#outboxes = sockets.map(() => ({
       batch: calls.batch({ slots: BURST, slotSize }),
+      whole: new Array(BURST).fill(false),
       filled: 0,
       sent: 0,
     }));
@@ -138,6 +142,7 @@ export class PacketLoop {
         this.#favourite = socket;
         outbox = other;
       }
+      outbox.whole[outbox.filled] = sealed.whole;
       outbox.batch.set(outbox.filled++, sealed.start, sealed.length, peer, source, sealed.trafficClass);
     }
     for (const [i, outbox] of this.#outboxes.entries()) if (outbox.filled > 0) this.#flush(i);
@@ -157,11 +162,21 @@ export class PacketLoop {
     if (done === this.#congested.has(i)) this.#await(i, !done);
   }
 
-  #trySend(socket: UdpSocket, outbox: Outbox): number {
+  /** As many in one call as are to be treated alike. */
+  #trySend(socket: UdpSocket, { batch, whole, sent, filled }: Outbox): number {
+    let end = sent + 1;
+    while (end < filled && whole[end] === whole[sent]) end++;
     try {
-      return socket.send(outbox.batch, outbox.sent, outbox.filled - outbox.sent);
+      socket.keepWhole(whole[sent] === true);
+      return socket.send(batch, sent, end - sent);
     } catch (error) {
       if (!(error instanceof SystemFailure)) throw error;
+      if (error.code === 'EMSGSIZE' && whole[sent] === true) {
+        // Its sender is told with the next one; this one goes in fragments.
+        whole[sent] = false;
+        this.#options.onTooLong();
+        return this.#trySend(socket, { batch, whole, sent, filled: sent + 1 });
+      }
       this.unsendable++;
       return 1;
     }

@@ -8,6 +8,7 @@ import type { Instant } from '../../lib/time.ts';
 import { Failed } from '../../policy/failure.ts';
 import type { BackendEvent, ChildSaParameters, ChildSaUsage, DirectionKeys, Path } from '../../policy/sa.ts';
 import { type Carried, Lifetime } from './lifetime.ts';
+import { carriedOver, type PathMtu } from './path-mtu.ts';
 
 /** A Child SA as the data plane keeps it: both directions, its selectors and what it has carried. */
 export class PlaneSa<Route> {
@@ -19,6 +20,11 @@ export class PlaneSa<Route> {
   readonly lifetimeIn: Lifetime;
   readonly lifetimeOut: Lifetime;
   readonly tfcPadding: number;
+  /** Packets that must not be fragmented may be outside of the tunnel where that is so. */
+  readonly copyDf: boolean;
+  /** The longest inner packet that goes through whole, and when that was looked up. */
+  mtu = Number.POSITIVE_INFINITY;
+  measuredAt: Instant = 0;
   path: Path;
   route: Route;
   usedIn: Instant = 0;
@@ -42,6 +48,7 @@ export class PlaneSa<Route> {
     this.path = parameters.path;
     this.route = route;
     this.tfcPadding = mode === 'tunnel' ? parameters.tfcPadding : 0;
+    this.copyDf = parameters.kernel?.copyDf !== false;
     const { esn } = algorithms;
     this.inbound = new InboundEsp({
       spi: spiIn,
@@ -97,6 +104,15 @@ export class PlaneSa<Route> {
     this.path = path;
     this.route = route;
     this.#elsewhere = undefined;
+  }
+
+  /** Fits what is sent to the path. Answers what the device that leads there could carry, if routers did not object. */
+  measured(outer: PathMtu, now: Instant): number {
+    const onWire = (mtu: number): number => this.outbound.largestPayload(carriedOver(this.path, mtu));
+    this.mtu = onWire(outer.path);
+    this.measuredAt = now;
+    this.outbound.padTo(Math.min(this.tfcPadding, this.mtu));
+    return onWire(outer.link);
   }
 
   usage(): ChildSaUsage {

@@ -15,13 +15,17 @@ import {
 } from './control.ts';
 import { DataPlane } from './data-plane.ts';
 import { PacketLoop } from './packet-loop.ts';
+import { pathMtu } from './path-mtu.ts';
 import { type Route, routeOver } from './socket-route.ts';
+
+/** Not more often are all paths looked at because a datagram was too long for one. */
+const REMEASURE_EVERY_MS = 100;
 
 /** The data plane's thread: sleeps until packets come or the main thread rings, and ends when it says `stop`. */
 const { setup, port } = workerData as { readonly setup: ThreadSetup; readonly port: MessagePort };
 run(setup, port);
 
-function run({ tun, sockets, wakeup, clock }: ThreadSetup, port: MessagePort): void {
+function run({ tun, sockets, wakeup, clock, mark }: ThreadSetup, port: MessagePort): void {
   const calls = systemCalls();
   if (calls === undefined) throw new Error('there are no system calls in this thread');
   const adopted = sockets.map(fd => calls.adoptUdp(fd));
@@ -29,21 +33,31 @@ function run({ tun, sockets, wakeup, clock }: ThreadSetup, port: MessagePort): v
   const readClock = clockOf(clock);
   let now = readClock();
   const tell = (message: Message): void => port.postMessage(message);
+  const device = calls.adoptTun(tun);
+  const routing = calls.routing();
   const plane = new DataPlane<Route>({
     provider: withOpenssl(nodeProvider()),
     now: () => now,
     routeOf: path => routeOver(bound, path),
     modes: ['tunnel'],
     onEvent: event => tell({ kind: 'event', event }),
+    pathMtu: path => pathMtu(routing, path, mark),
+    onAnswer: packet => device.write(packet, 0, packet.length),
   });
+  let remeasuredAt = 0;
   const loop = new PacketLoop({
     calls,
-    tun: calls.adoptTun(tun),
+    tun: device,
     sockets: adopted,
     wakeup: calls.adoptWakeup(wakeup),
     plane,
     onTurn: () => {
       now = readClock();
+    },
+    onTooLong: () => {
+      if (Math.abs(now - remeasuredAt) < REMEASURE_EVERY_MS) return;
+      remeasuredAt = now;
+      plane.remeasure();
     },
     onStreamPacket: (octets, path) => {
       const packet = octets.slice();
@@ -79,8 +93,7 @@ function run({ tun, sockets, wakeup, clock }: ThreadSetup, port: MessagePort): v
   const performed = (request: Request): Answer => {
     switch (request.kind) {
       case 'install':
-        install(request.sa, request.outbound);
-        break;
+        return largest(request.sa.id, install(request.sa, request.outbound));
       case 'activate-outbound':
         plane.activateOutbound(request.id);
         break;
@@ -91,8 +104,9 @@ function run({ tun, sockets, wakeup, clock }: ThreadSetup, port: MessagePort): v
         plane.remove(request.id);
         break;
       case 'update-path':
-        plane.updatePath(request.id, request.path, request.udpEncapsulation);
-        break;
+        return largest(request.id, plane.updatePath(request.id, request.path, request.udpEncapsulation));
+      case 'remeasure':
+        return { kind: 'largest', largest: plane.remeasure() };
       case 'add-policy':
         plane.addPolicy(request.policy);
         break;
@@ -109,10 +123,13 @@ function run({ tun, sockets, wakeup, clock }: ThreadSetup, port: MessagePort): v
     }
     return { kind: 'done' };
   };
-  const install = (sent: Extract<Request, { kind: 'install' }>['sa'], outbound: boolean): void => {
+  const install = (
+    sent: Extract<Request, { kind: 'install' }>['sa'],
+    outbound: boolean,
+  ): number | undefined => {
     const sa = fromPortable(sent);
     try {
-      plane.install(sa, outbound);
+      return plane.install(sa, outbound);
     } finally {
       // The ciphers hold the keys now.
       for (const { encryption, integrity } of [sa.keysIn, sa.keysOut]) {
@@ -123,7 +140,12 @@ function run({ tun, sockets, wakeup, clock }: ThreadSetup, port: MessagePort): v
   };
 
   loop.run();
+  routing.close();
   port.close();
+}
+
+function largest(id: number, octets: number | undefined): Answer {
+  return { kind: 'largest', largest: new Map([[id, octets]]) };
 }
 
 /** The main thread's clock here: what has passed since both were read, on the clock that all threads share. */

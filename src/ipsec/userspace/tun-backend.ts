@@ -29,6 +29,7 @@ import {
   type ThreadSetup,
 } from './control.ts';
 import type { Refusal } from './data-plane.ts';
+import { DeviceMtu, LARGEST_INNER } from './device-mtu.ts';
 import { userspaceFeatures } from './features.ts';
 import { TunRoutes } from './tun-routes.ts';
 
@@ -42,7 +43,7 @@ export interface TunBackendOptions {
   readonly now: () => Instant;
   /** Default `cyg%d`, which the kernel numbers. */
   readonly interface?: string;
-  /** Of the TUN device, octets: what a path of 1500 over IPv4 carries with every algorithm. Default 1400. */
+  /** Of the TUN device, octets. Absent: what the SAs and their paths carry, and until there is one 1400. */
   readonly mtu?: number;
   /** Routes into the TUN device: their table and its priority, 220 both unless said otherwise; `mark` as the sockets set it. False: somebody else routes. */
   readonly routes?: { readonly table?: number; readonly priority?: number; readonly mark?: number } | false;
@@ -60,7 +61,7 @@ const MTU = 1400;
 
 /** Makes the TUN device and starts the thread. Throws Failed (`local/no-privilege`, `kernel/install`). */
 export function openTunBackend(options: TunBackendOptions): TunBackend {
-  const { calls, mtu = MTU, routes = {} } = options;
+  const { calls, mtu, routes = {} } = options;
   const opened: { close(): void }[] = [];
   try {
     const tun = calls.openTun(options.interface);
@@ -69,14 +70,22 @@ export function openTunBackend(options: TunBackendOptions): TunBackend {
     opened.push(wakeup);
     const routing = calls.routing();
     opened.push(routing);
-    routing.setLink(tun.index, { mtu });
+    const setMtu = (octets: number): void => routing.setLink(tun.index, { mtu: octets });
+    setMtu(mtu ?? MTU);
     routing.setLink(tun.index, { up: true });
     const { table = TABLE, priority = PRIORITY, mark } = routes === false ? {} : routes;
     const tunRoutes =
       routes === false
         ? undefined
         : new TunRoutes({ routing, tun: tun.index, table, priority, ...(mark !== undefined && { mark }) });
-    return new TunBackend(options, { tun, wakeup, routing, routes: tunRoutes, mtu });
+    return new TunBackend(options, {
+      tun,
+      wakeup,
+      routing,
+      routes: tunRoutes,
+      mtu: mtu === undefined ? new DeviceMtu(MTU, setMtu) : undefined,
+      mark,
+    });
   } catch (error) {
     for (const one of opened) one.close();
     if (!(error instanceof SystemFailure)) throw error;
@@ -94,7 +103,9 @@ interface Opened {
   readonly wakeup: Wakeup;
   readonly routing: Routing;
   readonly routes: TunRoutes | undefined;
-  readonly mtu: number;
+  /** Absent where it is as somebody said. */
+  readonly mtu: DeviceMtu | undefined;
+  readonly mark: number | undefined;
 }
 
 interface Waiting {
@@ -127,7 +138,8 @@ export class TunBackend implements IpsecBackend {
   constructor(options: TunBackendOptions, opened: Opened) {
     const { sockets, streams, random, now, onFatal = () => {}, onWarning = () => {} } = options;
     this.#onWarning = onWarning;
-    const { tcp, ...features } = userspaceFeatures(['tunnel']);
+    const { tcp, ...rest } = userspaceFeatures(['tunnel']);
+    const features: BackendFeatures = { ...rest, kernelOptions: ['copyDf'] };
     this.features = streams === undefined || tcp === undefined ? features : { ...features, tcp };
     this.#streams = streams;
     const { tun, wakeup } = opened;
@@ -141,6 +153,7 @@ export class TunBackend implements IpsecBackend {
       tun: tun.fd,
       sockets: sockets.map(({ fd }) => fd),
       wakeup: wakeup.fd,
+      ...(opened.mark !== undefined && { mark: opened.mark }),
       clock: { instant: now(), hrtime: process.hrtime.bigint() },
     };
     // Run from the sources and from the build alike.
@@ -179,14 +192,14 @@ export class TunBackend implements IpsecBackend {
   }
 
   async install(sa: ChildSaParameters, { outbound }: { readonly outbound: boolean }): Promise<void> {
-    // No packet may be padded beyond what the path carries.
-    const tfcPadding = Math.min(sa.tfcPadding, this.#opened.mtu);
+    const tfcPadding = Math.min(sa.tfcPadding, LARGEST_INNER);
     const { sa: sent, transfer } = portable({ ...sa, tfcPadding });
-    await this.#ask({ kind: 'install', sa: sent, outbound }, transfer);
+    this.#fit(await this.#ask({ kind: 'install', sa: sent, outbound }, transfer));
     try {
       this.#opened.routes?.add(sa.id, sa);
     } catch (error) {
       await this.#ask({ kind: 'remove', id: sa.id });
+      this.#unfit(sa.id);
       throw error;
     }
     this.#spis.take(sa.spiIn);
@@ -205,13 +218,14 @@ export class TunBackend implements IpsecBackend {
     if (this.#gone()) return;
     this.#opened.routes?.remove(id);
     await this.#ask({ kind: 'remove', id });
+    this.#unfit(id);
     const spi = this.#spiOf.get(id);
     this.#spiOf.delete(id);
     if (spi !== undefined) this.#spis.release(spi);
   }
 
   async updatePath(id: number, path: Path, udpEncapsulation: boolean): Promise<void> {
-    await this.#ask({ kind: 'update-path', id, path, udpEncapsulation });
+    this.#fit(await this.#ask({ kind: 'update-path', id, path, udpEncapsulation }));
     this.#opened.routes?.move(id, path);
   }
 
@@ -271,6 +285,11 @@ export class TunBackend implements IpsecBackend {
       if (!(error instanceof SystemFailure)) throw error;
       this.#onWarning(`the network changed, and cannot be looked at: ${error.message}`);
     }
+    // A thread that dies over it tells by itself.
+    this.#ask({ kind: 'remeasure' }).then(
+      answer => this.#fit(answer),
+      () => undefined,
+    );
   }
 
   onEvent(listener: (event: BackendEvent) => void): void {
@@ -312,6 +331,26 @@ export class TunBackend implements IpsecBackend {
     const answer = await answered;
     if (answer.kind === 'failed') throw new Failed(answer.failure);
     return answer;
+  }
+
+  /** The TUN device takes what the SAs can send. */
+  #fit(answer: Answer): void {
+    const { mtu } = this.#opened;
+    if (answer.kind === 'largest') this.#attemptMtu(() => mtu?.learn(answer.largest));
+  }
+
+  #unfit(id: number): void {
+    this.#attemptMtu(() => this.#opened.mtu?.forget(id));
+  }
+
+  /** With another MTU than would be best packets flow as well. */
+  #attemptMtu(change: () => void): void {
+    try {
+      if (!this.#gone()) change();
+    } catch (error) {
+      if (!(error instanceof SystemFailure)) throw error;
+      this.#onWarning(`the MTU of ${this.interface.name} cannot be set: ${error.message}`);
+    }
   }
 
   #gone(): boolean {

@@ -159,13 +159,16 @@ export function readRoute({ body }: NetlinkMessage): Route | undefined {
   };
 }
 
-/** The answer to a look-up as what matters of it; undefined where it leads nowhere. Throws Malformed. */
-export function readLookup(message: NetlinkMessage): RouteLookup | undefined {
+/**
+ * The answer to a look-up as what matters of it; undefined where it leads nowhere. `asked` is the source address that
+ * was asked about: the kernel does not repeat it. Throws Malformed.
+ */
+export function readLookup(message: NetlinkMessage, asked?: IpAddress): RouteLookup | undefined {
   const route = readRoute(message);
   if (route?.index === undefined || (route.kind !== 'unicast' && route.kind !== 'local')) return undefined;
   const { index, gateway, mtu } = route;
   // For a local IPv6 destination the kernel names no preferred source: it is the destination.
-  const source = route.source ?? (route.kind === 'local' ? route.destination : undefined);
+  const source = asked ?? route.source ?? (route.kind === 'local' ? route.destination : undefined);
   if (source === undefined) return undefined;
   return {
     source,

@@ -154,6 +154,7 @@ if (isMainThread) {
         before: undefined,
         after: '10.1.2.3 by cygt0 in 220',
         excepted: undefined,
+        from: '10.1.2.3',
         v6: '2001:db8:1::3',
       },
       table: ['10.9.0.0/16 unicast 10.1.2.3', '10.9.7.7/32 throw', '2001:db8:9::/48 unicast 2001:db8:1::3'],
@@ -203,6 +204,7 @@ async function scenario(): Promise<unknown> {
     before,
     after: after && `${formatIp(after.source)} by ${tun.name} in ${after.table}`,
     excepted: routing.lookup(ip('10.9.7.7')),
+    from: formatIp(routing.lookup(ip('10.9.1.1'), { source: v4, mark: 9 })?.source ?? ip('::')),
     v6: formatIp(routing.lookup(ip('2001:db8:9::1'))?.source ?? ip('::')),
   };
   for (const route of routes) routing.deleteRoute(route);

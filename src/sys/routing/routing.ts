@@ -155,7 +155,7 @@ export class Routing {
   ): RouteLookup | undefined {
     try {
       const [answer] = this.#socket.request({ type: RTM_GETROUTE, body: encodeLookup(destination, options) });
-      return answer === undefined ? undefined : readLookup(answer);
+      return answer === undefined ? undefined : readLookup(answer, options.source);
     } catch (error) {
       // Blackholes say EINVAL without a word; with one, the question itself was wrong.
       if (error instanceof SystemFailure && UNREACHABLE.has(error.code) && error.detail === undefined)

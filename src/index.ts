@@ -15,8 +15,9 @@ export { withOpenssl } from './crypto/node/openssl.ts';
 export { nodeProvider } from './crypto/node/provider.ts';
 export { type AcceptedProposal, type Proposal, parseProposals } from './crypto/proposal.ts';
 export type { CryptoProvider } from './crypto/provider.ts';
-export { Gateway, type GatewayOptions, type SaTarget } from './daemon/gateway.ts';
+export { Gateway, type GatewayOptions } from './daemon/gateway.ts';
 export { type GatewaySetup, type OpenGateway, openGateway } from './daemon/open-gateway.ts';
+export type { SaTarget } from './daemon/sa-target.ts';
 export { Engine, type EngineOptions } from './engine/engine.ts';
 export type {
   Answer,

@@ -1,14 +1,6 @@
 import type { CryptoProvider } from '../crypto/provider.ts';
 import { type Effect, Engine, type IkeTarget } from '../engine/engine.ts';
-import type {
-  Answer,
-  ChildSaStatus,
-  EngineSettings,
-  IkeEvent,
-  IkeSaStatus,
-  Output,
-  Question,
-} from '../ike/output.ts';
+import type { EngineSettings, IkeEvent, IkeSaStatus, Output, Question } from '../ike/output.ts';
 import type { IpsecBackend } from '../ipsec/backend.ts';
 import type { Instant } from '../lib/time.ts';
 import type { TcpStreams } from '../net/tcp-streams.ts';
@@ -21,12 +13,15 @@ import type { Pool } from '../policy/pool.ts';
 import type { ChildSaParameters, ChildSaUsage, Path, StandingPolicy } from '../policy/sa.ts';
 import { formatSelector } from '../policy/selector-text.ts';
 import type { TrafficSelector } from '../policy/traffic-selector.ts';
+import { Answers } from './answers.ts';
 import { BackendQueue } from './backend-queue.ts';
 import { now } from './clock.ts';
+import { Conditions } from './conditions.ts';
 import { DatagramTrace, type TracedDatagram } from './datagram-trace.ts';
 import { failureOf } from './failure-of.ts';
+import { type Initiation, outcomeOf, type Up } from './initiation.ts';
 import { Leases } from './leases.ts';
-import { PrimeChecks } from './prime-checks.ts';
+import { matching, type SaTarget } from './sa-target.ts';
 
 export interface GatewayOptions {
   readonly provider: CryptoProvider;
@@ -45,14 +40,6 @@ export interface GatewayOptions {
   readonly resolve: (connection: Connection) => Promise<Path>;
 }
 
-/** Names an SA by connection, child or number; what is left out matches all. */
-export interface SaTarget {
-  readonly connection?: string;
-  readonly ike?: number;
-  readonly child?: string;
-  readonly childId?: number;
-}
-
 /** Whose traffic a policy without an SA is. */
 export interface PolicyOwner {
   readonly connection: Connection;
@@ -69,9 +56,9 @@ export class Gateway {
   readonly #engine: Engine;
   readonly #options: GatewayOptions;
   readonly #queue: BackendQueue;
-  readonly #primes = new PrimeChecks();
+  readonly #answers: Answers;
   readonly #listeners = new Set<(event: IkeEvent) => void>();
-  readonly #waiting = new Set<() => void>();
+  readonly #conditions = new Conditions();
   readonly #trace = new DatagramTrace();
   readonly #expiring = new Set<(id: number) => void>();
   readonly #spending = new Set<(id: number, usage: ChildSaUsage) => void>();
@@ -99,6 +86,14 @@ export class Gateway {
         for (const listener of this.#spending) listener(id, usage);
       },
     );
+    const { streams } = options;
+    this.#answers = new Answers({
+      queue: this.#queue,
+      leases: this.leases,
+      streams,
+      connection: name => this.#connections.get(name),
+      resolve: options.resolve,
+    });
     // In a moment, when whoever opens the gateway listens to it.
     queueMicrotask(() => this.#queue.makeInterfaces(this.connections));
     const datagram = (octets: Uint8Array, path: Path): void =>
@@ -108,7 +103,6 @@ export class Gateway {
         return outputs;
       });
     options.transport.onDatagram(datagram);
-    const { streams } = options;
     streams?.listen({
       datagram,
       error: failure => this.#report(failure, 'net'),
@@ -126,62 +120,39 @@ export class Gateway {
    * Brings a connection up, or one child of it. Resolves once the child is installed; rejects with `Failed`, whose
    * `failure` says what would have to change. `signal` gives the wait up, not the negotiation.
    */
-  up(
-    connection: string,
-    child?: string,
-    signal?: AbortSignal,
-  ): Promise<{ ike: IkeSaStatus; child: ChildSaStatus | undefined }> {
+  up(connection: string, child?: string, signal?: AbortSignal): Promise<Up> {
     return new Promise((resolve, reject) => {
-      let ike = -1;
+      let begun: Initiation | undefined;
       const early: IkeEvent[] = [];
-      const finish = (settle: () => void): void => {
+      const finish = (outcome: Up | Error): void => {
         this.#listeners.delete(listen);
         signal?.removeEventListener('abort', abort);
-        settle();
+        if (outcome instanceof Error) reject(outcome);
+        else resolve(outcome);
       };
       const abort = (): void =>
-        finish(() =>
-          reject(new Failed({ code: 'local/stopped', summary: `waiting for ${connection} was given up` })),
-        );
-      const wanted = child ?? this.#connections.get(connection)?.children[0]?.name;
+        finish(new Failed({ code: 'local/stopped', summary: `waiting for ${connection} was given up` }));
       const listen = (event: IkeEvent): void => {
-        if (ike < 0) {
+        if (begun === undefined) {
           early.push(event);
           return;
         }
-        if (event.kind === 'child-up' && event.ike.connection === connection && event.child.name === wanted) {
-          finish(() => resolve({ ike: event.ike, child: event.child }));
-        } else if (event.kind === 'ike-up' && event.ike.id === ike && wanted === undefined) {
-          finish(() => resolve({ ike: event.ike, child: undefined }));
-        } else if (
-          event.kind === 'failed' &&
-          event.connection === connection &&
-          event.role === 'initiator' &&
-          (event.child === undefined || event.child === wanted)
-        ) {
-          finish(() => reject(new Failed(event.failure)));
-        } else if (event.kind === 'ike-down' && event.ike.id === ike) {
-          const failure = event.failure ?? {
-            code: 'local/stopped',
-            summary: `${connection} was taken down while it came up`,
-          };
-          finish(() => reject(new Failed(failure)));
-        }
+        const outcome = outcomeOf(event, begun);
+        if (outcome !== undefined) finish(outcome);
       };
+      const wanted = child ?? this.#connections.get(connection)?.children[0]?.name;
       this.#listeners.add(listen);
       signal?.addEventListener('abort', abort, { once: true });
       try {
         this.#enter(at => {
-          const started = this.#engine.initiate(
-            child === undefined ? { connection } : { connection, child },
-            at,
-          );
-          ike = started.ike;
-          return started.outputs;
+          const target = child === undefined ? { connection } : { connection, child };
+          const { ike, outputs } = this.#engine.initiate(target, at);
+          begun = { connection, ike, child: wanted };
+          return outputs;
         });
         for (const event of early.splice(0)) listen(event);
       } catch (error) {
-        finish(() => reject(error instanceof Error ? error : new Failed(failureOf(error))));
+        finish(error instanceof Error ? error : new Failed(failureOf(error)));
       }
     });
   }
@@ -189,19 +160,20 @@ export class Gateway {
   /** Deletes what matches, peers told. Resolves with how many matched once the last of them is gone, or `patience` milliseconds are over. */
   async down(target: SaTarget, patience?: number): Promise<number> {
     let matched = 0;
-    const before = this.#match(target);
+    const before = this.matching(target);
     this.#enter(at => {
       const result = this.#engine.terminate(target, at);
       matched = result.matched;
       return result.outputs;
     });
-    if (matched > 0) await this.#until(() => !this.#match(target).some(id => before.includes(id)), patience);
+    if (matched > 0)
+      await this.#conditions.until(() => !this.matching(target).some(id => before.includes(id)), patience);
     return matched;
   }
 
   /** Numbers of the SAs that match: of children, where one is named, otherwise of IKE SAs. */
   matching(target: SaTarget): readonly number[] {
-    return this.#match(target);
+    return matching(this.#engine.status(), target);
   }
 
   /** Ends IKE SAs at once and tells nobody; answers how many there were. */
@@ -318,7 +290,7 @@ export class Gateway {
   async close(patience = 2000): Promise<void> {
     if (this.#closed) return;
     this.#enter(at => this.#engine.shutdown(at));
-    await this.#until(() => this.#engine.status().length === 0, patience);
+    await this.#conditions.until(() => this.#engine.status().length === 0, patience);
     // Whoever hears of SAs hears of the end of those too whose peers did not answer.
     this.#effect(at => this.#engine.abandon({}, at));
     this.#closed = true;
@@ -336,7 +308,7 @@ export class Gateway {
     for (const output of way(now())) this.#perform(output);
     this.#trace.turn();
     this.#schedule();
-    for (const check of [...this.#waiting]) check();
+    this.#conditions.look();
   }
 
   #effect(way: (at: Instant) => Effect): number {
@@ -377,34 +349,8 @@ export class Gateway {
   }
 
   async #answer(id: number, question: Question): Promise<void> {
-    const answer = await this.#find(question);
+    const answer = await this.#answers.to(question);
     this.#enter(at => this.#engine.answer(id, answer, at));
-  }
-
-  async #find(question: Question): Promise<Answer> {
-    if (question.kind === 'resolve') return this.#resolve(question.connection, question.tcp === true);
-    if (question.kind === 'check-safe-prime') return this.#primes.check(question.prime);
-    if (question.kind !== 'lease') return this.#queue.ask(question);
-    // What else the engine said in one breath with it comes first: an SA that goes gives back what the same peer wants again.
-    await undefined;
-    return this.leases.lease(question);
-  }
-
-  async #resolve(name: string, tcp: boolean): Promise<Answer> {
-    const connection = this.#connections.get(name);
-    if (connection === undefined) {
-      return {
-        kind: 'failed',
-        failure: { code: 'config/unknown-name', summary: `there is no connection "${name}" any more` },
-      };
-    }
-    try {
-      const path = await this.#options.resolve(connection);
-      const { streams } = this.#options;
-      return { kind: 'path', path: tcp && streams !== undefined ? await streams.connect(path) : path };
-    } catch (error) {
-      return { kind: 'failed', failure: failureOf(error) };
-    }
   }
 
   #schedule(): void {
@@ -426,44 +372,6 @@ export class Gateway {
 
   #report(failure: Failure, group = 'knl'): void {
     this.#emit({ at: now(), kind: 'log', level: 'error', group, text: failure.summary });
-  }
-
-  #match(target: SaTarget): number[] {
-    return this.#engine
-      .status()
-      .filter(
-        ike =>
-          (target.connection === undefined || ike.connection === target.connection) &&
-          (target.ike === undefined || ike.id === target.ike),
-      )
-      .flatMap(ike =>
-        target.child === undefined && target.childId === undefined
-          ? [ike.id]
-          : ike.children
-              .filter(
-                child =>
-                  (target.child === undefined || child.name === target.child) &&
-                  (target.childId === undefined || child.id === target.childId),
-              )
-              .map(child => child.id),
-      );
-  }
-
-  /** Resolves once `condition` holds, which is looked at after each thing the engine did, or when `patience` milliseconds are over. */
-  #until(condition: () => boolean, patience = 30_000): Promise<void> {
-    if (condition()) return Promise.resolve();
-    return new Promise(resolve => {
-      const check = (): void => {
-        if (condition()) done();
-      };
-      const done = (): void => {
-        this.#waiting.delete(check);
-        clearTimeout(limit);
-        resolve();
-      };
-      const limit = setTimeout(done, patience);
-      this.#waiting.add(check);
-    });
   }
 }
 

@@ -3,8 +3,8 @@ import { mock, type TestContext, test } from 'node:test';
 import type { ChildSaStatus, IkeEvent, IkeSaStatus } from '../ike/output.ts';
 import { SECOND } from '../lib/time.ts';
 import type { Connection } from '../policy/connection.ts';
-import type { SaTarget } from './gateway.ts';
 import { Inactivity } from './inactivity.ts';
+import type { SaTarget } from './sa-target.ts';
 
 const LIMIT = 60 * SECOND;
 

@@ -4,8 +4,9 @@ import type { Command, CommandContext } from '../../control/vici/server-client.t
 import type { ChildSaStatus, IkeSaStatus } from '../../ike/output.ts';
 import type { Connection } from '../../policy/connection.ts';
 import { Failed, type Failure } from '../../policy/failure.ts';
-import type { Gateway, SaTarget } from '../gateway.ts';
+import type { Gateway } from '../gateway.ts';
 import type { LogFeed } from '../log-lines.ts';
+import type { SaTarget } from '../sa-target.ts';
 import type { StandingPolicies } from '../standing-policies.ts';
 import type { StartActions } from '../start-actions.ts';
 import { messageOfLine } from './events.ts';

@@ -16,6 +16,7 @@ export { nodeProvider } from './crypto/node/provider.ts';
 export { type AcceptedProposal, type Proposal, parseProposals } from './crypto/proposal.ts';
 export type { CryptoProvider } from './crypto/provider.ts';
 export { Gateway, type GatewayOptions } from './daemon/gateway.ts';
+export type { ManualState } from './daemon/manual-sas.ts';
 export { type GatewaySetup, type OpenGateway, openGateway } from './daemon/open-gateway.ts';
 export type { SaTarget } from './daemon/sa-target.ts';
 export { Engine, type EngineOptions } from './engine/engine.ts';
@@ -41,6 +42,7 @@ export type { UdpTransport } from './net/transport.ts';
 export type { ChildConfig, Connection, LocalAuth, RemoteAuth } from './policy/connection.ts';
 export type { Credentials, SharedKey } from './policy/credentials.ts';
 export { FAILURES, Failed, type Failure, type FailureCode } from './policy/failure.ts';
+export type { ManualSa } from './policy/manual-sa.ts';
 export type { ConfigurationAttribute, Pool } from './policy/pool.ts';
 export type {
   BackendEvent,

@@ -2,10 +2,12 @@ import type { CryptoProvider } from '../crypto/provider.ts';
 import { utf8 } from '../lib/text.ts';
 import type { Connection } from '../policy/connection.ts';
 import type { Credentials } from '../policy/credentials.ts';
+import type { ManualSa } from '../policy/manual-sa.ts';
 import type { Pool } from '../policy/pool.ts';
 import {
   certificatesFrom,
   connectionFromTree,
+  manualSaFromTree,
   poolFromTree,
   privateKeysFrom,
   sharedKeyFromTree,
@@ -26,6 +28,8 @@ export interface ProgramConfiguration {
   readonly certificates?: readonly (string | Uint8Array)[];
   /** Pools of virtual IPs by name, with the keys of swanctl.conf. */
   readonly pools?: Readonly<Record<string, PlainTree>>;
+  /** SAs with given keys by name, with the keys of the section `manual`. */
+  readonly manual?: Readonly<Record<string, PlainTree>>;
 }
 
 /** Reads a program's configuration. Throws ConfigurationFailure, which names the path of each value that is wrong. */
@@ -37,15 +41,18 @@ export function configurationFrom(
     authorities = [],
     certificates = [],
     pools = {},
+    manual = {},
   }: ProgramConfiguration,
   provider: CryptoProvider,
 ): {
   readonly connections: readonly Connection[];
   readonly credentials: Credentials;
   readonly pools: readonly Pool[];
+  readonly manual: readonly ManualSa[];
   readonly warnings: readonly ConfigurationWarning[];
 } {
   const inline = Object.entries(connections).map(([name, tree]) => connectionFromTree(name, tree, provider));
+  const keyed = Object.entries(manual).map(([name, tree]) => manualSaFromTree(name, tree));
   return {
     connections: inline.map(({ connection }) => connection),
     credentials: {
@@ -64,7 +71,8 @@ export function configurationFrom(
       crls: [],
     },
     pools: Object.entries(pools).map(([name, tree]) => poolFromTree(name, tree)),
-    warnings: inline.flatMap(({ warnings }) => warnings),
+    manual: keyed.map(({ sa }) => sa),
+    warnings: [...inline, ...keyed].flatMap(({ warnings }) => warnings),
   };
 }
 

@@ -81,7 +81,7 @@ export class Gateway {
     });
     this.#queue = new BackendQueue(
       options.backend,
-      failure => this.#report(failure),
+      failure => this.report(failure),
       (id, usage) => {
         for (const listener of this.#spending) listener(id, usage);
       },
@@ -105,7 +105,7 @@ export class Gateway {
     options.transport.onDatagram(datagram);
     streams?.listen({
       datagram,
-      error: failure => this.#report(failure, 'net'),
+      error: failure => this.report(failure, 'net'),
       renewed: path => this.#enter(at => this.#engine.renewed(path, at)),
     });
     streams?.keep(() => this.#engine.status().map(({ path }) => path));
@@ -270,6 +270,11 @@ export class Gateway {
     return () => this.#listeners.delete(listener);
   }
 
+  /** Tells whoever listens of a failure that came of no negotiation, as a `log` event. */
+  report(failure: Failure, group = 'knl'): void {
+    this.#emit({ at: now(), kind: 'log', level: 'error', group, text: failure.summary });
+  }
+
   /** Calls `listener` for every datagram of IKE, as far as known with the SA it belongs to. Answers a function that ends it. */
   onTraced(listener: (datagram: TracedDatagram) => void): () => void {
     return this.#trace.on(listener);
@@ -368,10 +373,6 @@ export class Gateway {
 
   #emit(event: IkeEvent): void {
     for (const listener of [...this.#listeners]) listener(event);
-  }
-
-  #report(failure: Failure, group = 'knl'): void {
-    this.#emit({ at: now(), kind: 'log', level: 'error', group, text: failure.summary });
   }
 }
 

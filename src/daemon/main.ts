@@ -244,7 +244,7 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
     if (options.metrics !== undefined) {
       const traffic = new Traffic(gateway);
       const { drops } = plane;
-      const subjects = { gateway, actions, counters, handshakes, failures, traffic, facts };
+      const subjects = { gateway, actions, counters, handshakes, failures, traffic, manual, facts };
       const endpoint = await MetricsEndpoint.listen(options.metrics, () =>
         metricsOf({ ...subjects, ...(drops === undefined ? {} : { drops }) }),
       );

@@ -7,9 +7,14 @@ import { manualSaFromTree } from '../config/index.ts';
 import { type Message, manualListShape, sectionOf, sectionsOf, statusShape } from '../control/index.ts';
 import type { Failure } from '../policy/failure.ts';
 import type { ManualSa } from '../policy/manual-sa.ts';
+import { exposition } from './exposition.ts';
+import { FailuresSeen } from './failures-seen.ts';
+import { Handshakes } from './handshakes.ts';
 import { NO_BASE } from './live-configuration.ts';
 import { ManualSas } from './manual-sas.ts';
+import { metricsOf } from './metrics.ts';
 import { openGateway } from './open-gateway.ts';
+import { Traffic } from './traffic.ts';
 
 const SETTINGS = {
   local_addr: '192.0.2.1',
@@ -248,6 +253,75 @@ test('two gateways in user space carry packets by keys that were given to both',
     atB.close();
     await Promise.all([a.gateway.close(0), b.gateway.close(0)]);
   }
+});
+
+test('a program gives keys to its gateway, hears what they carry, and is refused what cannot be', async () => {
+  const own = { local_addr: '127.0.0.1', remote_addr: '127.0.0.1', encap: 'yes' };
+  const open = (settings: Settings) =>
+    openGateway({
+      connections: {},
+      addresses: ['127.0.0.1'],
+      port: 0,
+      natPort: 0,
+      manual: { x: { ...SETTINGS, ...own, ...settings } },
+    });
+  for (let i = 0; i < 2; i++) {
+    await assert.rejects(open({ encap: 'no' }), /plain ESP cannot be carried here/);
+    await assert.rejects(open({ esp: 'aes128-sha256' }), /takes 16 octets/);
+  }
+  const b = await open({ ...exchanged(SETTINGS), life_packets: '1' });
+  const a = await open({ remote_port: String(b.natPort) });
+  try {
+    const [mine, theirs] = [a.manual.list[0], b.manual.list[0]];
+    assert.ok(mine !== undefined && theirs !== undefined);
+    assert.deepEqual([mine.sa.name, mine.state], ['x', 'INSTALLED']);
+    const came = new Promise<void>(resolve => b.packets.onPacket(() => resolve()));
+    const over = new Promise<string>(resolve =>
+      b.gateway.on(event => event.kind === 'log' && event.level === 'error' && resolve(event.text)),
+    );
+    assert.equal(a.packets.send(packetFrom('10.1.0.1', '10.2.0.1')), true);
+    await came;
+    assert.equal((await a.manual.usage(mine))?.packetsOut, 1n);
+    assert.match(await over, /life of manual SA "x" is over/);
+    assert.equal(b.manual.list[0]?.state, 'EXPIRED');
+    assert.equal(b.manual.list[0]?.failure?.code, 'kernel/expired');
+  } finally {
+    await Promise.all([a.gateway.close(0), b.gateway.close(0)]);
+  }
+});
+
+test('metrics count them, and explain names them with what became of them', async () => {
+  await using scene = await ControlScene.open();
+  const { gateway, actions, counters } = scene;
+  const metrics = async (): Promise<string> => {
+    const subjects = { gateway, actions, counters, manual: scene.manual };
+    const facts = { version: '1.2.3', startedAt: 0, backend: 'memory', listening: [] };
+    const [handshakes, failures, traffic] = [new Handshakes(), new FailuresSeen(), new Traffic(gateway)];
+    return exposition(await metricsOf({ ...subjects, handshakes, failures, traffic, facts }));
+  };
+  await cygnet(scene, 'sa', 'add', 'gw', ...pairs(SETTINGS));
+  const [id = 0] = scene.backend.sas.keys();
+  scene.backend.setUsage(id, { bytesIn: 40n, packetsIn: 2n });
+  const text = await metrics();
+  for (const line of [
+    'cygnet_manual_sa_up{sa="gw"} 1',
+    'cygnet_manual_sa_bytes_total{sa="gw",direction="in"} 40',
+    'cygnet_manual_sa_packets_total{sa="gw",direction="out"} 0',
+  ])
+    assert.ok(text.includes(`${line}\n`), text);
+  const explained = await cygnet(scene, 'explain', 'gw');
+  assert.match(explained.out, /^gw is up: an SA with given keys, a client added it$/m);
+  assert.match(explained.out, /SPIs c1000001 in c1000002 out/);
+  assert.doesNotMatch(explained.out, /nothing came in/);
+  assert.equal(JSON.parse((await cygnet(scene, '--json', 'explain', 'gw')).out).sa.name, 'gw');
+  scene.backend.emit({ kind: 'expire', id, hard: true, now: 0 });
+  await scene.manual.settled();
+  assert.match((await metrics()).toString(), /^cygnet_manual_sa_up\{sa="gw"\} 0$/m);
+  assert.match(
+    (await cygnet(scene, 'explain', 'gw')).out,
+    /^gw is over[\s\S]*kernel\/expired[\s\S]*give both sides new keys/,
+  );
+  assert.match((await cygnet(scene, 'explain', 'nobody')).error, /config\/unknown-name/);
 });
 
 /** The same SA as the peer has it. */

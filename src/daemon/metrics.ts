@@ -1,8 +1,10 @@
+import type { ChildSaUsage } from '../policy/sa.ts';
 import type { Counters } from './counters.ts';
 import type { Family, Sample } from './exposition.ts';
 import type { FailuresSeen } from './failures-seen.ts';
 import type { Gateway } from './gateway.ts';
 import { BOUNDS, type Handshakes } from './handshakes.ts';
+import type { ManualSas } from './manual-sas.ts';
 import type { StartActions } from './start-actions.ts';
 import type { DaemonFacts } from './status-view.ts';
 import type { Traffic } from './traffic.ts';
@@ -14,6 +16,7 @@ export interface MetricsSubjects {
   readonly handshakes: Handshakes;
   readonly failures: FailuresSeen;
   readonly traffic: Traffic;
+  readonly manual: ManualSas;
   readonly facts: DaemonFacts;
   /** Packets that went nowhere, by reason; absent where the back end does not count them. */
   readonly drops?: () => Promise<ReadonlyMap<string, number>>;
@@ -47,6 +50,7 @@ export async function metricsOf(subjects: MetricsSubjects): Promise<readonly Fam
       ),
     },
     ...(await carried(subjects.traffic)),
+    ...(await manual(subjects.manual)),
     {
       name: 'cygnet_handshake_seconds',
       help: 'From the first message of an IKE SA until it was established.',
@@ -170,6 +174,49 @@ async function carried(traffic: Traffic): Promise<readonly Family[]> {
   return [
     family('cygnet_child_bytes_total', 'Octets that the SAs of a child carried.', ['bytesIn', 'bytesOut']),
     family('cygnet_child_packets_total', 'Packets that the SAs of a child carried.', [
+      'packetsIn',
+      'packetsOut',
+    ]),
+  ];
+}
+
+/** SAs with given keys: what they carried counts from their installation. */
+async function manual(sas: ManualSas): Promise<readonly Family[]> {
+  const usages = await Promise.all(
+    sas.list.map(async state => ({ name: state.sa.name, usage: await sas.usage(state) })),
+  );
+  const family = (
+    name: string,
+    help: string,
+    fields: readonly [keyof ChildSaUsage, keyof ChildSaUsage],
+  ): Family => ({
+    name,
+    help,
+    type: 'counter',
+    samples: usages.flatMap(({ name, usage }) =>
+      usage === undefined
+        ? []
+        : fields.map((field, i) => ({
+            labels: { sa: name, direction: i === 0 ? 'in' : 'out' },
+            value: usage[field],
+          })),
+    ),
+  });
+  return [
+    {
+      name: 'cygnet_manual_sa_up',
+      help: 'Whether each SA with given keys is installed.',
+      type: 'gauge',
+      samples: sas.list.map(({ sa, state }) => ({
+        labels: { sa: sa.name },
+        value: state === 'INSTALLED' ? 1 : 0,
+      })),
+    },
+    family('cygnet_manual_sa_bytes_total', 'Octets that each SA with given keys carried.', [
+      'bytesIn',
+      'bytesOut',
+    ]),
+    family('cygnet_manual_sa_packets_total', 'Packets that each SA with given keys carried.', [
       'packetsIn',
       'packetsOut',
     ]),

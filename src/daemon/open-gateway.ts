@@ -7,9 +7,12 @@ import { type PacketPort, UserspaceBackend } from '../ipsec/userspace/backend.ts
 import { ip } from '../lib/ip.ts';
 import { openNodeTransport } from '../net/node-transport.ts';
 import { TcpStreams } from '../net/tcp-streams.ts';
+import { Failed } from '../policy/failure.ts';
+import type { ChildSaUsage } from '../policy/sa.ts';
 import { pathOf } from './choose-path.ts';
 import { now } from './clock.ts';
 import { Gateway } from './gateway.ts';
+import { ManualSas, type ManualState } from './manual-sas.ts';
 
 /** What a program says to hold a gateway, or a client, in itself. */
 export interface GatewaySetup extends ProgramConfiguration {
@@ -28,6 +31,11 @@ export interface OpenGateway {
   readonly gateway: Gateway;
   /** Packets in clear: what is sent here goes into the tunnel that its addresses select, what comes out of tunnels arrives here. */
   readonly packets: PacketPort;
+  /** The SAs with given keys: what has become of each, and what it carried. Whose life is over is told as a `log` event too. */
+  readonly manual: {
+    readonly list: readonly ManualState[];
+    usage(state: ManualState): Promise<ChildSaUsage | undefined>;
+  };
   readonly port: number;
   readonly natPort: number;
 }
@@ -35,11 +43,11 @@ export interface OpenGateway {
 /**
  * Opens UDP ports and a gateway on them, with ESP in this process: no privilege is needed beyond that for the ports.
  * `gateway.close()` ends it. Rejects with `ConfigurationFailure`, or with `Failed` (`local/port-in-use`, `local/no-privilege`,
- * `local/address`).
+ * `local/address`), also where an SA with given keys cannot be had.
  */
 export async function openGateway(setup: GatewaySetup): Promise<OpenGateway> {
   const { addresses, port, natPort, settings, provider = withOpenssl(nodeProvider()) } = setup;
-  const { connections, credentials, pools } = configurationFrom(setup, provider);
+  const { connections, credentials, pools, manual: keyed } = configurationFrom(setup, provider);
   const transport = await openNodeTransport({
     ...(addresses === undefined ? {} : { addresses: addresses.map(ip) }),
     ...(port === undefined ? {} : { port }),
@@ -66,5 +74,13 @@ export async function openGateway(setup: GatewaySetup): Promise<OpenGateway> {
     resolve: connection => pathOf(connection, transport),
     ...(settings === undefined ? {} : { settings }),
   });
-  return { gateway, packets: backend.port, port: transport.port, natPort: transport.natPort };
+  const manual = new ManualSas(gateway, (_, failure) => gateway.report(failure));
+  await manual.take(keyed);
+  const refused = manual.list.find(({ failure }) => failure !== undefined)?.failure;
+  if (refused !== undefined) {
+    manual.close();
+    await gateway.close();
+    throw new Failed(refused);
+  }
+  return { gateway, packets: backend.port, manual, port: transport.port, natPort: transport.natPort };
 }

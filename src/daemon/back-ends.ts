@@ -4,6 +4,7 @@ import { MemoryBackend } from '../ipsec/memory/backend.ts';
 import { openTunBackend } from '../ipsec/userspace/tun-backend.ts';
 import { openXfrmBackend } from '../ipsec/xfrm/backend.ts';
 import type { IpAddress } from '../lib/ip.ts';
+import { kernelStreams } from '../net/kernel-streams.ts';
 import { openNodeTransport } from '../net/node-transport.ts';
 import { openSysTransport } from '../net/sys-transport.ts';
 import { TcpStreams } from '../net/tcp-streams.ts';
@@ -78,7 +79,7 @@ const PLANES: Readonly<Record<BackendName, (options: PlaneOptions) => Promise<Pl
   },
   kernel: async options => {
     const transport = await openSysTransport({ ...ports(options), espInUdp: true });
-    return orClosed(transport, () =>
+    const plane = await orClosed(transport, () =>
       openXfrmBackend({
         now,
         onWarning: options.onWarning,
@@ -86,6 +87,9 @@ const PLANES: Readonly<Record<BackendName, (options: PlaneOptions) => Promise<Pl
         ...(options.virtualIps !== undefined && { virtualIps: options.virtualIps }),
       }),
     );
+    const calls = systemCalls();
+    if (calls === undefined || plane.backend.features.tcp !== true) return plane;
+    return { ...plane, streams: new TcpStreams(transport.listening, kernelStreams(calls)) };
   },
 };
 

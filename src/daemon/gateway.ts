@@ -106,7 +106,7 @@ export class Gateway {
     streams?.listen({
       datagram,
       error: failure => this.report(failure, 'net'),
-      renewed: path => this.#enter(at => this.#engine.renewed(path, at)),
+      renewed: (path, instead) => this.#enter(at => this.#engine.renewed(path, instead, at)),
     });
     streams?.keep(() => this.#engine.status().map(({ path }) => path));
     streams?.accept(options.connections.some(({ tcp }) => tcp !== 'no'));

@@ -209,10 +209,10 @@ export class Engine {
     });
   }
 
-  /** The TCP connection of a path of ours broke, and is there again. */
-  renewed(path: Path, now: Instant): readonly Output[] {
+  /** The TCP connection of a path of ours broke, and there is another in its place. */
+  renewed(path: Path, instead: Path, now: Instant): readonly Output[] {
     return this.#enter(now, () => {
-      for (const session of [...this.#host.sessions]) session.renewed?.(path);
+      for (const session of [...this.#host.sessions]) session.renewed?.(path, instead);
     });
   }
 

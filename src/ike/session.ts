@@ -48,8 +48,8 @@ export interface Session {
   adopt?(other: Session): void;
   /** An event about one of the session's children. */
   backendEvent(event: Exclude<BackendEvent, { kind: 'acquire' }>): void;
-  /** The TCP connection of this path is there again: what was unanswered on it may be lost (RFC 9329 §6.2). */
-  renewed?(path: Path): void;
+  /** Another TCP connection is there in place of that of `path`: what was unanswered on it may be lost (RFC 9329 §6.2). */
+  renewed?(path: Path, instead: Path): void;
   status(): IkeSaStatus;
 }
 

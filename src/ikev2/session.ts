@@ -112,8 +112,9 @@ export class Ikev2Session implements Session, EmergingSa {
     this.exchanges.repeat(path);
   }
 
-  renewed(path: Path): void {
+  renewed(path: Path, instead: Path): void {
     if (!samePath(path, this.path)) return;
+    this.#move(instead);
     if (!this.exchanges.resend() && this.establishedAt !== undefined) this.start(liveness());
     this.settle();
   }
@@ -422,6 +423,10 @@ export class Ikev2Session implements Session, EmergingSa {
     const { natLocal, natRemote } = this.peer;
     if (samePath(path, this.path) || path.tcp !== this.path.tcp) return;
     if (path.tcp !== true && (!natRemote || natLocal)) return;
+    this.#move(path);
+  }
+
+  #move(path: Path): void {
     this.path = path;
     this.#children.follow(path);
   }

@@ -1,12 +1,8 @@
-import { createConnection, createServer, type Server, type Socket } from 'node:net';
-import { formatIp, isUnspecified, isV4, parseIp } from '../lib/ip.ts';
-import { Failed, type Failure } from '../policy/failure.ts';
-import type { Endpoint, Path } from '../policy/sa.ts';
-import { MARKER } from './encapsulation.ts';
-import { bindFailure } from './port-failure.ts';
-import { withoutScope } from './resolver.ts';
-import { framed } from './stream-frames.ts';
-import { pathKey, TcpStream } from './tcp-stream.ts';
+import { formatIp } from '../lib/ip.ts';
+import type { Failed, Failure } from '../policy/failure.ts';
+import type { Path } from '../policy/sa.ts';
+import { nodeStreams } from './node-streams.ts';
+import { pathKey, type Stream, type StreamListener, type StreamOpener } from './stream.ts';
 import { IKE_PORT, type Listening, NAT_PORT } from './transport.ts';
 
 /** Streams that peers may have open: in all, and from one address. */
@@ -15,7 +11,6 @@ const MOST_FROM_ADDRESS = 64;
 /** Who has opened a connection and is no IKE SA's after this long is closed (RFC 9329 §6.1, §6.3.1). */
 const GRACE_MS = 10_000;
 const SWEEP_MS = 2000;
-const CONNECT_MS = 10_000;
 /** Pauses between attempts to open a broken connection anew. */
 const FIRST_PAUSE_MS = 500;
 const LONGEST_PAUSE_MS = 30_000;
@@ -24,20 +19,22 @@ const LONGEST_PAUSE_MS = 30_000;
 export interface TcpListeners {
   readonly datagram: (datagram: Uint8Array, path: Path) => void;
   readonly error: (failure: Failure, path?: Path) => void;
-  /** The connection of this path broke and is there again: what was unanswered on it may be lost. */
-  readonly renewed: (path: Path) => void;
+  /** The connection of `path` broke, and another of ours is there in its place: what was unanswered may be lost. */
+  readonly renewed: (path: Path, instead: Path) => void;
 }
 
 /**
- * The TCP connections that carry IKE and ESP (RFC 9329). Whoever opened one opens it anew when it breaks, for as long
- * as an IKE SA goes by it; its path stays the one of the first. Nothing here throws but `connect`.
+ * The TCP connections that carry IKE and ESP (RFC 9329). Whoever opened one opens another when it breaks, for as long
+ * as an IKE SA goes by it. Nothing here throws but `connect`.
  */
 export class TcpStreams {
   readonly #listening: readonly Listening[];
-  readonly #streams = new Map<string, TcpStream>();
+  readonly #opener: StreamOpener;
+  readonly #streams = new Map<string, Stream>();
   readonly #perAddress = new Map<string, number>();
   readonly #renewals = new Map<string, NodeJS.Timeout>();
-  #servers: readonly Server[] = [];
+  #accepted = 0;
+  #servers: readonly StreamListener[] = [];
   #listeners: TcpListeners | undefined;
   #onEsp: (packet: Uint8Array, path: Path) => void = () => undefined;
   #used: () => Iterable<Path> = () => [];
@@ -45,7 +42,8 @@ export class TcpStreams {
   #closed = false;
 
   /** @param listening where UDP is listened on: TCP is taken on the same addresses, on the NAT traversal port. */
-  constructor(listening: readonly Listening[]) {
+  constructor(listening: readonly Listening[], opener: StreamOpener = nodeStreams) {
+    this.#opener = opener;
     this.#listening = listening.filter(({ nat }) => nat);
   }
 
@@ -66,36 +64,37 @@ export class TcpStreams {
   /** Whether peers may open connections. */
   accept(wanted: boolean): void {
     if (this.#closed || wanted === this.#servers.length > 0) return;
-    if (wanted) this.#servers = this.#listening.map(where => this.#open(where));
-    else {
-      for (const server of this.#servers) server.close();
+    if (!wanted) {
+      for (const server of this.#servers) void server.close();
       this.#servers = [];
+      return;
     }
+    this.#servers = this.#listening.map(where =>
+      this.#opener.listen(
+        where,
+        stream => this.#accept(stream),
+        failure => this.#listeners?.error(failure),
+      ),
+    );
   }
 
   /** Opens a connection to where `path` leads, and answers with the path that goes by it. Rejects with Failed (`peer/silent`). */
   async connect(path: Path): Promise<Path> {
     const { address, port } = path.remote;
     const remote = { address, port: port === IKE_PORT ? NAT_PORT : port };
-    const socket = await this.#dial(path.local, remote);
-    const local = endpointOf(socket.localAddress, socket.localPort);
-    if (local === undefined || this.#closed) {
-      socket.destroy();
-      throw unreachable(remote, 'it is gone again');
-    }
-    const stream: Path = { local, remote, tcp: true };
-    this.#adopt(new TcpStream(socket, stream, true));
-    return stream;
+    const stream = await this.#opener.connect(path.local.address, remote);
+    this.#adopt(stream);
+    return stream.path;
   }
 
   /** One IKE message. A path whose connection is gone swallows it: the peer has to open another. */
   send(datagram: Uint8Array, path: Path): void {
-    this.#write(MARKER, datagram, path, 'ike');
+    this.#streams.get(pathKey(path))?.write(datagram, 'ike');
   }
 
   /** One ESP packet, SPI first; dropped where the peer takes in less than it is sent. */
   sendEsp(packet: Uint8Array, path: Path): void {
-    this.#write(NOTHING, packet, path, 'esp');
+    this.#streams.get(pathKey(path))?.write(packet, 'esp');
   }
 
   async close(): Promise<void> {
@@ -103,69 +102,54 @@ export class TcpStreams {
     clearInterval(this.#sweeper);
     for (const timer of this.#renewals.values()) clearTimeout(timer);
     this.#renewals.clear();
-    const closed = this.#servers.map(server => {
-      const { promise, resolve } = Promise.withResolvers<void>();
-      server.close(() => resolve());
-      return promise;
-    });
+    const closed = this.#servers.map(server => server.close());
     this.#servers = [];
     for (const stream of this.#streams.values()) stream.end();
     this.#streams.clear();
     await Promise.all(closed);
   }
 
-  #write(head: Uint8Array, tail: Uint8Array, path: Path, kind: 'ike' | 'esp'): void {
-    const octets = framed(head, tail);
-    const stream = this.#streams.get(pathKey(path));
-    if (octets === undefined || stream === undefined) return;
-    stream.write(octets, kind);
-  }
-
-  #open({ address, port }: Listening): Server {
-    const server = createServer({ noDelay: true, keepAlive: true }, socket => this.#accepted(socket));
-    server.maxConnections = MOST_STREAMS;
-    server.on('error', (error: NodeJS.ErrnoException) => {
-      const { failure } = bindFailure(error.code ?? error.message, address, port, '--nat-port', 'TCP');
-      this.#listeners?.error(failure);
-    });
-    server.listen({ host: formatIp(address), port, ipv6Only: !isV4(address) });
-    return server;
-  }
-
-  #accepted(socket: Socket): void {
-    const remote = endpointOf(socket.remoteAddress, socket.remotePort);
-    const local = endpointOf(socket.localAddress, socket.localPort);
-    const from = remote === undefined ? '' : formatIp(remote.address);
+  #accept(stream: Stream): void {
+    const from = formatIp(stream.path.remote.address);
     const others = this.#perAddress.get(from) ?? 0;
-    if (remote === undefined || local === undefined || others >= MOST_FROM_ADDRESS) {
-      socket.destroy();
+    if (others >= MOST_FROM_ADDRESS || this.#accepted >= MOST_STREAMS) {
+      stream.end();
       return;
     }
     this.#perAddress.set(from, others + 1);
-    socket.once('close', () => {
+    this.#accepted++;
+    this.#adopt(stream, () => {
+      this.#accepted--;
       const left = (this.#perAddress.get(from) ?? 1) - 1;
       if (left === 0) this.#perAddress.delete(from);
       else this.#perAddress.set(from, left);
     });
-    this.#adopt(new TcpStream(socket, { local, remote, tcp: true }, false));
   }
 
-  #adopt(stream: TcpStream): void {
+  #adopt(stream: Stream, gone: () => void = () => undefined): void {
+    if (this.#closed) {
+      stream.end();
+      return;
+    }
     const key = pathKey(stream.path);
-    this.#streams.get(key)?.end();
+    const before = this.#streams.get(key);
     this.#streams.set(key, stream);
+    before?.end();
     stream.listen(
       (octets, kind) => {
         if (kind === 'esp') this.#onEsp(octets, stream.path);
         else this.#listeners?.datagram(octets, stream.path);
       },
-      () => this.#broke(key, stream),
+      () => {
+        gone();
+        this.#broke(key, stream);
+      },
     );
     this.#sweeper ??= setInterval(() => this.#sweep(), SWEEP_MS).unref();
   }
 
   /** Whoever opened the connection is to open it anew, as long as there is an SA on it (RFC 9329 §6.1). */
-  #broke(key: string, stream: TcpStream): void {
+  #broke(key: string, stream: Stream): void {
     if (this.#closed || this.#streams.get(key) !== stream) return;
     this.#streams.delete(key);
     if (stream.isOurs) this.#renew(key, stream.path, FIRST_PAUSE_MS);
@@ -175,14 +159,10 @@ export class TcpStreams {
     const timer = setTimeout(() => {
       this.#renewals.delete(key);
       if (this.#closed || !this.#usedKeys().has(key)) return;
-      this.#dial({ address: path.local.address, port: 0 }, path.remote).then(
-        socket => {
-          if (this.#closed) {
-            socket.destroy();
-            return;
-          }
-          this.#adopt(new TcpStream(socket, path, true));
-          this.#listeners?.renewed(path);
+      this.#opener.connect(path.local.address, path.remote).then(
+        stream => {
+          this.#adopt(stream);
+          if (!this.#closed) this.#listeners?.renewed(path, stream.path);
         },
         (error: Failed) => {
           this.#listeners?.error(error.failure, path);
@@ -191,29 +171,6 @@ export class TcpStreams {
       );
     }, pause).unref();
     this.#renewals.set(key, timer);
-  }
-
-  #dial(local: Endpoint, remote: Endpoint): Promise<Socket> {
-    const { promise, resolve, reject } = Promise.withResolvers<Socket>();
-    const socket = createConnection({
-      host: formatIp(remote.address),
-      port: remote.port,
-      noDelay: true,
-      keepAlive: true,
-      ...(isUnspecified(local.address) ? {} : { localAddress: formatIp(local.address) }),
-    });
-    const limit = setTimeout(() => socket.destroy(new Error('no answer')), CONNECT_MS);
-    const failed = (error: NodeJS.ErrnoException): void => {
-      clearTimeout(limit);
-      reject(unreachable(remote, error.code ?? error.message));
-    };
-    socket.once('error', failed);
-    socket.once('connect', () => {
-      clearTimeout(limit);
-      socket.off('error', failed);
-      resolve(socket);
-    });
-    return promise;
   }
 
   #sweep(): void {
@@ -234,19 +191,4 @@ export class TcpStreams {
     for (const path of this.#used()) if (path.tcp === true) keys.add(pathKey(path));
     return keys;
   }
-}
-
-const NOTHING = new Uint8Array();
-
-function endpointOf(address: string | undefined, port: number | undefined): Endpoint | undefined {
-  const parsed = address === undefined ? undefined : parseIp(withoutScope(address));
-  return parsed === undefined || port === undefined ? undefined : { address: parsed, port };
-}
-
-function unreachable({ address, port }: Endpoint, code: string): Failed {
-  return new Failed({
-    code: 'peer/silent',
-    summary: `no TCP connection to ${formatIp(address)} port ${port}: ${code}`,
-    remedy: 'see that the peer takes IKE over TCP on this port, and that nothing between stops it',
-  });
 }

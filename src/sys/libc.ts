@@ -10,7 +10,10 @@ export interface Libc {
   socket(domain: number, type: number, protocol: number): number;
   bind(fd: number, address: number, length: number): number;
   connect(fd: number, address: number, length: number): number;
+  listen(fd: number, backlog: number): number;
+  accept4(fd: number, address: number, length: number, flags: number): number;
   getsockname(fd: number, address: number, length: number): number;
+  getpeername(fd: number, address: number, length: number): number;
   setsockopt(fd: number, level: number, option: number, value: number, length: number): number;
   getsockopt(fd: number, level: number, option: number, value: number, length: number): number;
   send(fd: number, data: number, length: number, flags: number): number;
@@ -36,7 +39,10 @@ const PROTOTYPES: Readonly<Record<keyof Omit<Libc, 'errno'>, readonly [string, r
   socket: ['int', ['int', 'int', 'int']],
   bind: ['int', ['int', 'uintptr_t', 'uint32_t']],
   connect: ['int', ['int', 'uintptr_t', 'uint32_t']],
+  listen: ['int', ['int', 'int']],
+  accept4: ['int', ['int', 'uintptr_t', 'uintptr_t', 'int']],
   getsockname: ['int', ['int', 'uintptr_t', 'uintptr_t']],
+  getpeername: ['int', ['int', 'uintptr_t', 'uintptr_t']],
   setsockopt: ['int', ['int', 'int', 'int', 'uintptr_t', 'uint32_t']],
   getsockopt: ['int', ['int', 'int', 'int', 'uintptr_t', 'uintptr_t']],
   send: ['intptr_t', ['int', 'uintptr_t', 'size_t', 'int']],

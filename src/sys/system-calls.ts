@@ -10,6 +10,15 @@ import { descriptorOf, type PeerCredentials, peerCredentials } from './peer-cred
 import { Poller } from './poller.ts';
 import { becomeLesserUser, type LesserUser } from './privileges.ts';
 import { Routing } from './routing/routing.ts';
+import type { SocketEndpoint } from './socket-address.ts';
+import {
+  canCarryEsp,
+  connectTcp,
+  listenTcp,
+  type TcpListener,
+  type TcpOptions,
+  type TcpSocket,
+} from './tcp-socket.ts';
 import { openTun, Tun } from './tun.ts';
 import { openUdp, UdpSocket, type UdpSocketOptions } from './udp-socket.ts';
 import { openUnixDatagram, type UnixDatagram } from './unix-datagram.ts';
@@ -23,6 +32,11 @@ import { type Watch, watch } from './watch.ts';
 export interface SystemCalls {
   openUdp(options: UdpSocketOptions): UdpSocket;
   adoptUdp(fd: number): UdpSocket;
+  listenTcp(where: SocketEndpoint, options?: TcpOptions): TcpListener;
+  /** Begins to connect: see `TcpSocket.connected`. */
+  connectTcp(to: SocketEndpoint, options?: Parameters<typeof connectTcp>[2]): TcpSocket;
+  /** Whether the kernel's IPsec takes TCP connections for its ESP. */
+  canCarryEspInTcp(): boolean;
   batch(options: BatchOptions): DatagramBatch;
   /** `%d` in the name is numbered by the kernel; without a name `cyg%d`. */
   openTun(name?: string): Tun;
@@ -32,7 +46,7 @@ export interface SystemCalls {
   /** For a thread that sleeps on descriptors. */
   poller(fds: readonly number[]): Poller;
   /** For the event loop. */
-  watch(fd: number, onReadable: () => void): Watch;
+  watch(fd: number, onReady: () => void, wanted?: 'readable' | 'writable'): Watch;
   /** With a `port` of its own, which only one socket of the network namespace can have: EADDRINUSE. */
   netlink(protocol: NetlinkProtocol, port?: number): NetlinkSocket;
   netlinkEvents(
@@ -67,13 +81,16 @@ function make(native: Native | undefined, libc: Libc | undefined): SystemCalls |
   return {
     openUdp: options => openUdp(libc, options),
     adoptUdp: fd => new UdpSocket(libc, fd),
+    listenTcp: (where, options) => listenTcp(libc, where, options),
+    connectTcp: (to, options) => connectTcp(libc, to, options),
+    canCarryEspInTcp: () => canCarryEsp(libc),
     batch: options => new DatagramBatch(options),
     openTun: (name = 'cyg%d') => openTun(libc, name),
     adoptTun: fd => new Tun(libc, fd),
     openWakeup: () => openWakeup(libc),
     adoptWakeup: fd => new Wakeup(libc, fd),
     poller: fds => new Poller(libc, fds),
-    watch: (fd, onReadable) => watch(native, fd, onReadable),
+    watch: (fd, onReady, wanted) => watch(native, fd, onReady, wanted),
     netlink: (protocol, port) => new NetlinkSocket(libc, protocol, port),
     netlinkEvents: (protocol, groups, onMessage, onOverrun) =>
       netlinkEvents(native, libc, protocol, groups, onMessage, onOverrun),

@@ -3,15 +3,9 @@ import type { DatagramBatch } from './datagram-batch.ts';
 import { attachSteering } from './esp-steering.ts';
 import { SystemFailure } from './failure.ts';
 import { checked, type Libc } from './libc.ts';
-import { addressOf, allocate } from './memory.ts';
-import {
-  domainOf,
-  familyOf,
-  readSocketAddress,
-  SOCKET_ADDRESS_ROOM,
-  type SocketEndpoint,
-  socketAddress,
-} from './socket-address.ts';
+import { addressOf } from './memory.ts';
+import { domainOf, familyOf, type SocketEndpoint, socketAddress } from './socket-address.ts';
+import { exemptFromIpsec, localOf } from './socket-ends.ts';
 
 const SOCK_DGRAM = 2;
 const SOCK_NONBLOCK = 0o4000;
@@ -36,7 +30,6 @@ const OPTION = {
   packetInfo: { 4: [IPPROTO_IP, 8], 6: [IPPROTO_IPV6, 49] },
   trafficClass: { 4: [IPPROTO_IP, 13], 6: [IPPROTO_IPV6, 66] },
   pathMtuDiscovery: { 4: [IPPROTO_IP, 10], 6: [IPPROTO_IPV6, 23] },
-  xfrmPolicy: { 4: [IPPROTO_IP, 17], 6: [IPPROTO_IPV6, 35] },
   v6Only: { 4: [IPPROTO_IPV6, 26], 6: [IPPROTO_IPV6, 26] },
   udpEncap: { 4: [IPPROTO_UDP, 100], 6: [IPPROTO_UDP, 100] },
 } as const;
@@ -90,7 +83,7 @@ export class UdpSocket {
   constructor(libc: Libc, fd: number) {
     this.#libc = libc;
     this.fd = fd;
-    this.local = boundTo(libc, fd);
+    this.local = localOf(libc, fd);
     this.family = familyOf(this.local.address);
   }
 
@@ -198,32 +191,6 @@ function configure(libc: Libc, fd: number, family: 4 | 6, options: UdpSocketOpti
     demand('receiveBuffer', options.receiveBuffer);
   if (options.sendBuffer !== undefined && set('sendBufferForce', options.sendBuffer) < 0)
     demand('sendBuffer', options.sendBuffer);
-  if (options.ipsecBypass === true) {
-    for (const direction of [XFRM_POLICY_IN, XFRM_POLICY_OUT])
-      demand('xfrmPolicy', bypass(family, direction));
-  }
+  if (options.ipsecBypass === true) exemptFromIpsec(libc, fd, family);
   if (options.espInUdp === true) demand('udpEncap', ESP_IN_UDP);
 }
-
-const XFRM_POLICY_IN = 0;
-const XFRM_POLICY_OUT = 1;
-
-/** struct xfrm_userpolicy_info (168 octets) that allows everything, without templates: family at 40 of the selector's 56, direction at 160. */
-function bypass(family: 4 | 6, direction: number): Uint8Array {
-  const policy = new Uint8Array(168);
-  policy[40] = domainOf(family);
-  policy[160] = direction;
-  return policy;
-}
-
-function boundTo(libc: Libc, fd: number): SocketEndpoint {
-  const name = allocate(SOCKET_ADDRESS_ROOM);
-  const length = allocate(4);
-  length.words[0] = SOCKET_ADDRESS_ROOM;
-  checked(libc, libc.getsockname(fd, name.address, length.address), 'getsockname');
-  const endpoint = readSocketAddress(name.bytes);
-  if (endpoint === undefined) throw new SystemFailure(EAFNOSUPPORT, 'getsockname');
-  return endpoint;
-}
-
-const EAFNOSUPPORT = 97;

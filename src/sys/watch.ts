@@ -10,16 +10,21 @@ export interface Watch {
 }
 
 /**
- * Calls `onReadable` from the event loop whenever `fd` has something to read (level-triggered: it is called again
- * until all was read). The foreign callback neither drains microtasks nor reports a throw: the empty immediate does
+ * Calls `onReady` from the event loop whenever `fd` has something to read, or room to write (level-triggered: it is
+ * called again until all was read). The foreign callback neither drains microtasks nor reports a throw: the empty immediate does
  * the first, the throwing one the second.
  */
-export function watch(native: Native, fd: number, onReadable: () => void): Watch {
+export function watch(
+  native: Native,
+  fd: number,
+  onReady: () => void,
+  wanted: 'readable' | 'writable' = 'readable',
+): Watch {
   let closed = false;
-  const handle = native.koffi.node.poll(fd, { readable: true }, () => {
+  const handle = native.koffi.node.poll(fd, { [wanted]: true }, () => {
     if (closed) return;
     try {
-      onReadable();
+      onReady();
     } catch (error) {
       setImmediate(() => {
         throw error;

@@ -59,7 +59,7 @@ function* resolved({ connection: { name }, host }: EmergingSa, tcp: boolean): Fl
     throw new Failed({
       code: 'local/unsupported',
       summary: `${name}: the IPsec back end carries no ESP over TCP`,
-      remedy: 'use the back end in user space, or set tcp to no',
+      remedy: 'use a kernel that has INET_ESPINTCP, or the back end in user space, or set tcp to no',
     });
   const question = { kind: 'resolve', connection: name } as const;
   return (yield* ask<'resolve'>(tcp ? { ...question, tcp } : question)).path;

@@ -43,6 +43,15 @@ export interface XfrmOptions {
   readonly onWarning?: (text: string) => void;
 }
 
+const FEATURES: BackendFeatures = {
+  modes: ['tunnel', 'transport', 'beet'],
+  protocols: ['esp', 'ah'],
+  esn: true,
+  forceUdpEncapsulation: false,
+  maximumReplayWindow: LARGEST_WINDOW,
+  ipcomp: true,
+  kernelOptions: true,
+};
 /** As strongSwan has them, so that firewalls and scripts made for it go on. */
 const ROUTES: RouteTable = { table: 220, priority: 220 };
 /** How often an SA that only receives yet is asked whether something came. */
@@ -66,15 +75,7 @@ export function openXfrmBackend(options: XfrmOptions = {}): XfrmBackend {
 
 export class XfrmBackend implements IpsecBackend {
   readonly name = 'xfrm';
-  readonly features: BackendFeatures = {
-    modes: ['tunnel', 'transport', 'beet'],
-    protocols: ['esp', 'ah'],
-    esn: true,
-    forceUdpEncapsulation: false,
-    maximumReplayWindow: LARGEST_WINDOW,
-    ipcomp: true,
-    kernelOptions: true,
-  };
+  readonly features: BackendFeatures;
   readonly #kernel: XfrmKernel;
   readonly #policies: PolicyTable;
   readonly #routing: HostRouting;
@@ -89,6 +90,7 @@ export class XfrmBackend implements IpsecBackend {
   #closed = false;
 
   constructor(calls: SystemCalls, options: XfrmOptions) {
+    this.features = { ...FEATURES, ...(calls.canCarryEspInTcp() && { tcp: true }) };
     this.#onWarning = options.onWarning ?? (() => {});
     const { socket, isOnly } = openSocket(calls);
     const routing = calls.routing();
@@ -396,8 +398,7 @@ export class XfrmBackend implements IpsecBackend {
   #remap({ spi, destination, address, port }: Extract<KernelEvent, { kind: 'mapping' }>): void {
     const sa = this.#sas.ownerOf({ spi, destination, protocol: 'esp' })?.parameters;
     if (sa === undefined || sa.spiIn !== spi) return;
-    const path = { local: sa.path.local, remote: { address, port } };
-    this.#onEvent({ kind: 'mapping', id: sa.id, path });
+    this.#onEvent({ kind: 'mapping', id: sa.id, path: { ...sa.path, remote: { address, port } } });
   }
 
   #ready(): void {

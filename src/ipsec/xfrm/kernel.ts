@@ -78,9 +78,7 @@ export class XfrmKernel implements PolicyStore {
   /** One direction of `sa` goes on along another path, with its counters. False where it is not there. */
   moveState(sa: ChildSaParameters, path: Path, udpEncapsulation: boolean, inbound: boolean): boolean {
     const mark = stateMark(sa, inbound);
-    return statesOf(sa, inbound).every(state =>
-      this.#move(state, mark, path, udpEncapsulation && state.protocol === 'esp', inbound),
-    );
+    return statesOf(sa, inbound).every(state => this.#move(state, mark, path, udpEncapsulation, inbound));
   }
 
   #move(

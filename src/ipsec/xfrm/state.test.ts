@@ -56,6 +56,33 @@ test('an inbound SA in tunnel mode, in UDP, with limits', () => {
   );
 });
 
+test('an SA over TCP names the ends of the connection, also after it moved', () => {
+  const path = (port: number) => ({
+    local: { address: ip('192.0.2.1'), port: 4500 },
+    remote: { address: ip('192.0.2.2'), port },
+    tcp: true as const,
+  });
+  const sa = sampleSa({
+    reqid: 7,
+    replayWindow: 32,
+    udpEncapsulation: false,
+    keysIn: KEYS,
+    path: path(50000),
+  });
+  const inbound = encodeState(sa, true);
+  const encapsulation = (body: Uint8Array) =>
+    toHex(readAttributes(body, 224).get(Attribute.ENCAP) ?? hex(''));
+  assert.equal(encapsulation(inbound), `0700c350119400000000${zeros(14)}`);
+  assert.equal(encapsulation(encodeState(sa, false)), `07001194c35000000000${zeros(14)}`);
+  const counters = { type: 0, flags: 0, sequence: 0, port: 0, body: new Uint8Array(48) };
+  const moved = encodeMoved({ ...counters, body: inbound }, counters, path(50001), false, true);
+  assert.equal(encapsulation(moved), `0700c351119400000000${zeros(14)}`);
+  const outward = { ...sa, ipcomp: { cpiIn: 1, cpiOut: 2 } };
+  const compression = encodeCompression(outward, true, compressionState(outward, true) ?? inboundState(sa));
+  const after = encodeMoved({ ...counters, body: compression }, counters, path(50001), false, true);
+  assert.equal(encapsulation(after), '', 'compression itself does not go by TCP');
+});
+
 test('an outbound SA in transport mode over IPv6, with mark and interface', () => {
   const host = (address: string) => [
     { start: ip(address), end: ip(address), protocol: 0, startPort: 0, endPort: 65535 },

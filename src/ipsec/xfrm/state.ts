@@ -49,6 +49,7 @@ const EXTRA_FLAG_DONT_ENCAP_DSCP = 1;
 const STATE_FLAG_ALIGN4 = 64;
 const STATE_FLAG_ESN = 128;
 const ESP_IN_UDP = 2;
+const ESP_IN_TCP = 7;
 /** XFRMA_REPLAY_ESN_MAX */
 export const LARGEST_WINDOW = 4096;
 /** What the older, fixed form of the replay window holds. */
@@ -89,7 +90,7 @@ export function encodeState(sa: ChildSaParameters, inbound: boolean, offload?: O
   });
   const keys: DirectionKeys = inbound ? sa.keysIn : sa.keysOut;
   writeAlgorithms(writer, algorithms, keys);
-  if (sa.udpEncapsulation) writer.attribute(Attribute.ENCAP, encapsulation(sa.path, inbound));
+  writeEncapsulation(writer, sa.path, sa.udpEncapsulation, inbound);
   if (large) writer.attribute(Attribute.REPLAY_ESN_VAL, replayState(window));
   if (!inbound && sa.tfcPadding > 0 && sa.mode === 'tunnel' && sa.protocol === 'esp' && !sa.ipcomp)
     writer.attributeU32(Attribute.TFCPAD, sa.tfcPadding);
@@ -322,7 +323,7 @@ export function encodeMoved(
       if (value !== undefined) writer.attribute(type, value);
     }
   }
-  if (udpEncapsulation) writer.attribute(Attribute.ENCAP, encapsulation(path, inbound));
+  if (head[ID_AT + 20] === Protocol.esp) writeEncapsulation(writer, path, udpEncapsulation, inbound);
   head.fill(0);
   return writer.finish();
 }
@@ -385,11 +386,13 @@ function writeLifetimes(writer: NetlinkWriter, lifetimes: ChildLifetimes): void 
   writer.u64(0n).u64(0n);
 }
 
-/** struct xfrm_encap_tmpl, with ports in the direction of the packets. */
-function encapsulation({ local, remote }: Path, inbound: boolean): Uint8Array {
-  const [source, destination] = inbound ? [remote, local] : [local, remote];
-  const writer = new NetlinkWriter().u16(ESP_IN_UDP).be16(source.port).be16(destination.port).zeros(2);
-  return writer.zeros(16).finish();
+/** struct xfrm_encap_tmpl, with ports in the direction of the packets. Over TCP the kernel finds the connection by them. */
+function writeEncapsulation(writer: NetlinkWriter, path: Path, udp: boolean, inbound: boolean): void {
+  const type = path.tcp === true ? ESP_IN_TCP : udp ? ESP_IN_UDP : undefined;
+  if (type === undefined) return;
+  const [source, destination] = inbound ? [path.remote, path.local] : [path.local, path.remote];
+  const template = new NetlinkWriter().u16(type).be16(source.port).be16(destination.port).zeros(18);
+  writer.attribute(Attribute.ENCAP, template.finish());
 }
 
 /** struct xfrm_replay_state_esn with nothing received yet. */

@@ -45,6 +45,7 @@ test('all knobs, in the units of the engine', t => {
   ikesa_limit = 5000
   initiator_only = yes
   reuse_ikesa = no
+  make_before_break = no
   retry_initiate_interval = 1m
   inactivity_close_ike = yes
   user = cygnet
@@ -86,6 +87,7 @@ test('all knobs, in the units of the engine', t => {
       ikeSaLimit: 5000,
       initiatorOnly: true,
       reuseIkeSa: false,
+      makeBeforeBreak: false,
       retryInitiateInterval: 60_000,
     },
     inactivityCloseIke: true,

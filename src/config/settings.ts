@@ -49,6 +49,7 @@ interface EngineKnobs {
   readonly ikeSaLimit?: number;
   readonly initiatorOnly?: boolean;
   readonly reuseIkeSa?: boolean;
+  readonly makeBeforeBreak?: boolean;
   readonly halfOpenTimeout?: number;
   readonly cookieThreshold?: number;
   readonly cookieThresholdPerAddress?: number;
@@ -124,6 +125,7 @@ function fromCharon(charon: Section, report: Report): Omit<Settings, 'warnings'>
       ...defined('ikeSaLimit', values.ikesa_limit),
       ...defined('initiatorOnly', values.initiator_only),
       ...defined('reuseIkeSa', values.reuse_ikesa),
+      ...defined('makeBeforeBreak', values.make_before_break),
       ...defined('halfOpenTimeout', values.half_open_timeout),
       ...defined('cookieThreshold', values.dos_protection ? values.cookie_threshold : NEVER),
       ...defined('cookieThresholdPerAddress', values.dos_protection ? values.cookie_threshold_ip : NEVER),

@@ -14,6 +14,7 @@ import type { BackendEvent, BackendFeatures, Path } from '../policy/sa.ts';
 import { decodeHeader, type Header, HeaderFlag } from '../wire/header.ts';
 import { EngineHost } from './host.ts';
 import { isUsable } from './path.ts';
+import { Reauthentications } from './reauthentication.ts';
 import { Revival } from './revival.ts';
 import { Strangers } from './strangers.ts';
 import { childFor } from './trap.ts';
@@ -50,8 +51,6 @@ const PROTOCOLS: readonly Protocol[] = [ikev2, ikev1];
 
 const STOPPED: Failure = { code: 'local/stopped', summary: 'stopped by the user or by shutdown' };
 
-const REPLACED: Failure = { code: 'local/superseded', summary: 'made anew, with new proofs of identity' };
-
 /**
  * All IKE SAs of a host: a function of datagrams, answers and time. Every way in takes the instant and returns what is
  * to be done, in order; `deadline` says when `tick` is due. Nothing in here waits, and no peer can make it throw.
@@ -62,16 +61,19 @@ export class Engine {
   readonly #revival: Revival;
   /** What initiated SAs were begun for, until they stand. */
   readonly #wanted = new Map<Session, readonly ChildConfig[]>();
-  /** Which SA goes when this one stands. */
-  readonly #replaces = new Map<Session, Session>();
+  readonly #reauthentications: Reauthentications;
   #stopping = false;
 
   constructor({ settings, ...options }: EngineOptions) {
     this.#host = new EngineHost({ ...options, settings: { ...DEFAULT_SETTINGS, ...settings } });
     this.#revival = new Revival(this.#host.settings.retryInitiateInterval);
     this.#strangers = new Strangers(this.#host, PROTOCOLS);
+    this.#reauthentications = new Reauthentications(this.#host, (connection, child) =>
+      this.#begin(connection, child),
+    );
     this.#host.watcher = {
-      established: session => this.#established(session),
+      established: (session, others) => this.#established(session, others),
+      succeeded: (session, successor) => this.#reauthentications.succeeded(session, successor),
       removed: (session, children, failure) => this.#removed(session, children, failure),
       reauthenticate: session => this.#reauthenticate(session),
     };
@@ -161,7 +163,7 @@ export class Engine {
 
   /**
    * Makes IKE SAs that stand anew, with new proofs of identity and as now configured; the old ones go when the new
-   * ones stand.
+   * ones stand, or before that where the settings have it so.
    */
   reauthenticate({ connection, ike }: IkeTarget, now: Instant): Effect {
     let matched = 0;
@@ -349,20 +351,19 @@ export class Engine {
     return matched;
   }
 
-  #established(session: Session): void {
+  #established(session: Session, others: readonly Session[]): void {
     this.#wanted.delete(session);
     this.#strangers.settled(session);
     this.#revival.established(session.connection.name);
-    this.#replaces.get(session)?.terminate(REPLACED);
-    this.#replaces.delete(session);
+    this.#reauthentications.established(session, others);
   }
 
   #removed(session: Session, children: readonly ChildConfig[], failure: Failure | undefined): void {
     const wanted = this.#wanted.get(session);
     this.#wanted.delete(session);
-    this.#replaces.delete(session);
     this.#strangers.settled(session);
     const { establishedAt, state } = session;
+    if (!this.#stopping) this.#reauthentications.removed(session);
     // One that was replaced by a rekey has handed all it had to its successor.
     if (this.#stopping || state === 'REKEYED') return;
     const connection = this.#host.connections.find(({ name }) => name === session.connection.name);
@@ -380,21 +381,8 @@ export class Engine {
       this.#initiate(connection, child);
   }
 
-  /** Make before break (RFC 7296 §2.8.3): the old SA goes when the new one stands. */
   #reauthenticate(session: Session): void {
-    const connection = this.#host.connections.find(({ name }) => name === session.connection.name);
-    if (connection === undefined || this.#stopping) return;
-    if ([...this.#replaces.values()].includes(session)) return;
-    // Those of IKEv1 outlive their SA: the new one takes them over as they are.
-    const { children: made } = session.status();
-    const children =
-      session.version === 1 && connection.version === 1
-        ? []
-        : made.flatMap(({ name }) => connection.children.find(child => child.name === name) ?? []);
-    const [first, ...others] = [...new Set(children)];
-    const successor = this.#begin(connection, first);
-    for (const child of others) successor.initiateChild(child);
-    this.#replaces.set(successor, session);
+    if (!this.#stopping) this.#reauthentications.start(session);
   }
 
   #connection(name: string): Connection {

@@ -18,7 +18,10 @@ import { VirtualIpMemory } from './virtual-ip-memory.ts';
 
 /** What the engine wants to hear of its sessions. */
 export interface Watcher {
-  established(session: Session): void;
+  /** `others` are those that stand between the same two. */
+  established(session: Session, others: readonly Session[]): void;
+  /** A rekey put `successor` in the place of `session`. */
+  succeeded(session: Session, successor: Session): void;
   removed(session: Session, children: readonly ChildConfig[], failure: Failure | undefined): void;
   reauthenticate(session: Session): void;
 }
@@ -210,9 +213,9 @@ export class EngineHost implements Host {
     this.later(() => {
       if (!this.#sessions.has(session.id)) return;
       // What a peer that says it has nothing else does not know of must not be carried over.
-      if (!initialContact)
-        for (const other of this.between(identities.local, identities.remote)) session.adopt?.(other);
-      this.watcher?.established(session);
+      const others = initialContact ? [] : this.between(identities.local, identities.remote);
+      for (const other of others) session.adopt?.(other);
+      this.watcher?.established(session, others);
       this.#uniqueness.established(session, identities, initialContact, this.now);
     });
   }
@@ -227,6 +230,7 @@ export class EngineHost implements Host {
 
   succeeded(session: Session, successor: Session): void {
     this.#uniqueness.moved(session, successor);
+    this.watcher?.succeeded(session, successor);
   }
 
   reauthenticate(session: Session): void {

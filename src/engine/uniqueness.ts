@@ -1,7 +1,7 @@
-import { crossed } from '../ike/crossing.ts';
+import { crossed, isFor } from '../ike/crossing.ts';
 import type { Session } from '../ike/session.ts';
 import { toHex } from '../lib/bytes.ts';
-import type { Instant } from '../lib/time.ts';
+import { type Duration, type Instant, SECOND } from '../lib/time.ts';
 import type { Connection } from '../policy/connection.ts';
 import type { Failure } from '../policy/failure.ts';
 import type { Identity } from '../policy/identity.ts';
@@ -11,6 +11,9 @@ const REPLACED: Failure = {
   reason: 'unique-replace',
   summary: 'the peer has made another IKE SA in its place',
 };
+
+/** How long the peer has to make all children of an SA that replaces another, and to end that by itself, as charon gives it. */
+const OVERLAP: Duration = 10 * SECOND;
 
 /** Which identities have which IKE SAs, and what a new one does to the others (`unique` of a connection, RFC 7296 §2.4). */
 export class Uniqueness {
@@ -36,14 +39,18 @@ export class Uniqueness {
     this.#byPair.set(pair, sessions);
     this.#pairOf.set(session, pair);
     const { unique } = session.connection;
-    const isKept = unique === 'never' || (unique !== 'replace' && !initialContact);
+    const path = session.status().path;
     // Those that go take themselves out of the map while it is walked.
-    for (const [other, since] of isKept ? [] : [...sessions]) {
-      const surplus = initialContact ? undefined : crossed(session, other, since, now);
+    for (const [other, since] of [...sessions]) {
+      if (unique === 'never' || (unique === 'no' && !initialContact)) break;
+      const isAnew = session.version === 2 && isFor(other.status(), session.connection, path);
+      const surplus = unique === 'replace' ? crossed(session, other, since, now) : undefined;
       if (initialContact) other.close(REPLACED);
       else if (surplus !== undefined) surplus.terminate(REPLACED);
       // Only who answers decides: an initiator that makes a second SA has its reasons.
-      else if (session.role === 'responder') other.terminate(REPLACED);
+      else if (session.role !== 'responder') continue;
+      else if (isAnew) other.terminateLater?.(OVERLAP, REPLACED);
+      else if (unique === 'replace') other.terminate(REPLACED);
     }
     this.#byPair.set(pair, sessions.set(session, now));
   }

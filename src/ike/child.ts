@@ -44,6 +44,8 @@ export interface ChildSa {
   state: ChildSaStatus['state'];
   /** Whether packets go out by it: not yet on the responder's side of a rekey (RFC 7296 §2.8). */
   outbound: boolean;
+  /** It stands beside one of another IKE SA that carries the same: when packets go out by it at the latest. */
+  outboundAt?: Instant | undefined;
   /** Nothing is to go out by it ever again: it is on its way out. */
   stopped?: boolean;
   installedAt: Instant | undefined;
@@ -154,6 +156,7 @@ export function* install(
 
 /** Packets go out by `child` from now on. */
 export function activateOutbound(host: Host, child: ChildSa): void {
+  child.outboundAt = undefined;
   if (child.outbound || child.stopped === true) return;
   child.outbound = true;
   host.command({ kind: 'activate-outbound', id: child.id });

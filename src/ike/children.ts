@@ -1,6 +1,6 @@
 import type { Duration, Instant } from '../lib/time.ts';
 import type { Path } from '../policy/sa.ts';
-import type { ChildSa } from './child.ts';
+import { activateOutbound, type ChildSa } from './child.ts';
 import type { Host, Session } from './session.ts';
 
 /** The Child SAs of one IKE SA, and those that were replaced and still receive for a while. */
@@ -50,6 +50,12 @@ export class Children {
     this.#leaving = [];
   }
 
+  /** Packets go out by those that waited for the end of what they replace, where `mayNow` says so. */
+  takeOver(mayNow: (child: ChildSa) => boolean): void {
+    for (const child of this.#list)
+      if (child.outboundAt !== undefined && mayNow(child)) activateOutbound(this.#host, child);
+  }
+
   /** Everything out of the back end. */
   clear(): void {
     for (const child of this.#list) this.remove(child, 0);
@@ -69,8 +75,8 @@ export class Children {
   /** When `tick` is due. */
   get deadline(): Instant | undefined {
     let soonest = Number.POSITIVE_INFINITY;
-    for (const { rekeyAt, expiresAt } of this.#list)
-      soonest = Math.min(soonest, rekeyAt ?? soonest, expiresAt ?? soonest);
+    for (const { rekeyAt, expiresAt, outboundAt } of this.#list)
+      soonest = Math.min(soonest, rekeyAt ?? soonest, expiresAt ?? soonest, outboundAt ?? soonest);
     for (const { at } of this.#leaving) soonest = Math.min(soonest, at);
     return soonest === Number.POSITIVE_INFINITY ? undefined : soonest;
   }
@@ -79,6 +85,7 @@ export class Children {
   tick(expired: (child: ChildSa, hard: boolean) => void): void {
     const { now } = this.#host;
     for (const child of this.#list) {
+      if (child.outboundAt !== undefined && child.outboundAt <= now) activateOutbound(this.#host, child);
       if (child.expiresAt !== undefined && child.expiresAt <= now) {
         child.expiresAt = undefined;
         child.rekeyAt = undefined;

@@ -241,6 +241,8 @@ export interface EngineSettings {
   readonly initiatorOnly: boolean;
   /** A further child goes on the IKE SA that its connection has, in the place of one of its own. */
   readonly reuseIkeSa: boolean;
+  /** IKE SAs of IKEv2 are made anew before the old ones go, instead of afterwards. */
+  readonly makeBeforeBreak: boolean;
   /** Largest IP packet for IKE messages before they are fragmented, octets. */
   readonly fragmentSize: number;
   readonly natKeepAlive: Duration;

@@ -41,9 +41,17 @@ export interface Session {
   rekeyChild(child: number): void;
   /** Tells the peer and goes once it has answered, or has had the time to. Without `reason` it is as wished. */
   terminate(reason?: Failure): void;
+  /** IKEv2: the same after `delay`, unless it has gone by then. */
+  terminateLater?(delay: Duration, reason: Failure): void;
   /** Goes at once and tells nobody. */
   close(reason?: Failure): void;
   terminateChild(child: number): void;
+  /** Does `action` once all children that it was to make are made, or came to nothing. Absent where they follow by themselves. */
+  whenChildrenMade?(action: () => void): void;
+  /** Whether packets go out by a child of this reqid. */
+  carries?(reqid: number): boolean;
+  /** Another session with the same peer has lost a child: what waited for that goes on. */
+  elderGone?(): void;
   /** IKEv1: takes over the children of `other`, an SA between the same two, if it leads to the same place. */
   adopt?(other: Session): void;
   /** An event about one of the session's children. */
@@ -103,7 +111,7 @@ export interface Host {
   between(localId: Identity, remoteId: Identity): readonly Session[];
   /** A rekey put `successor` in the place of `session`. */
   succeeded(session: Session, successor: Session): void;
-  /** Makes a new IKE SA from scratch, then ends `session` (RFC 7296 §2.8.3). */
+  /** Makes a new IKE SA from scratch in the place of `session` (RFC 7296 §2.8.3). */
   reauthenticate(session: Session): void;
   /** The virtual IPs that a connection had last, while its `vips` are what they were then: they are asked for again. */
   lastVirtualIps(connection: Connection): readonly IpAddress[] | undefined;

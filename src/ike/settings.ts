@@ -12,6 +12,7 @@ export const DEFAULT_SETTINGS: EngineSettings = {
   ikeSaLimit: 0,
   initiatorOnly: false,
   reuseIkeSa: true,
+  makeBeforeBreak: true,
   halfOpenTimeout: 30 * SECOND,
   cookieThreshold: 30,
   cookieThresholdPerAddress: 3,

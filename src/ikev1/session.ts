@@ -1,7 +1,7 @@
 import type { ChildSa } from '../ike/child.ts';
 import { announceDown } from '../ike/child-events.ts';
 import { Children } from '../ike/children.ts';
-import { crossed } from '../ike/crossing.ts';
+import { crossed, isFor } from '../ike/crossing.ts';
 import { negotiationFailed, warning } from '../ike/events.ts';
 import type { IkeSaStatus } from '../ike/output.ts';
 import { samePath } from '../ike/path.ts';
@@ -27,7 +27,6 @@ import { createChild } from './flows/quick-initiator.ts';
 import { rekeyChild } from './flows/rekey-child.ts';
 import { serve } from './flows/serve.ts';
 import { Fragments } from './fragments.ts';
-import { isFor } from './inheritance.ts';
 import type { IsakmpKeys } from './isakmp-keys.ts';
 import {
   type Beginning,

@@ -96,6 +96,7 @@ export interface Task {
   readonly kind:
     | 'establish'
     | 'create-child'
+    | 'after-children'
     | 'rekey-child'
     | 'rekey-ike'
     | 'delete-child'

@@ -16,10 +16,11 @@ import type { BackendEvent, Path } from '../policy/sa.ts';
 import { type Header, HeaderFlag } from '../wire/header.ts';
 import { Channel } from './channel.ts';
 import { Collisions } from './collisions.ts';
+import { carriesOutbound, hasElder, tellYounger } from './elder.ts';
 import { EXPIRED, STOPPED, UNFINISHED, USED_UP } from './endings.ts';
 import { Exchanges } from './exchanges.ts';
 import type { Flow, Message, Reply } from './flow.ts';
-import { createChild, serveCreateChildSa } from './flows/create-child.ts';
+import { afterChildren, createChild, serveCreateChildSa } from './flows/create-child.ts';
 import { deleteChild, deleteIke } from './flows/delete.ts';
 import { childExpired } from './flows/expiry.ts';
 import { liveness, serveInformational } from './flows/informational.ts';
@@ -30,7 +31,7 @@ import { Lifetime, type TimerName } from './lifetime.ts';
 import { type PeerFacts, unknownPeer } from './peer-facts.ts';
 import { Protection } from './protection.ts';
 import { statusOf } from './status.ts';
-import { isSame, Tasks } from './tasks.ts';
+import { isAboutChildren, isSame, Tasks } from './tasks.ts';
 
 export interface Beginning {
   readonly host: Host;
@@ -60,6 +61,7 @@ export class Ikev2Session implements Session, EmergingSa {
   #remoteId: Identity | undefined;
   establishedAt: Instant | undefined;
   virtualIps = NO_VIRTUAL_IPS;
+  readonly begunAt: Instant;
   readonly #children: Children;
   readonly #tasks = new Tasks();
   running: Task | undefined;
@@ -68,11 +70,14 @@ export class Ikev2Session implements Session, EmergingSa {
   /** Established, and no other SA has taken its children over: it is the one that events speak of. */
   #inCharge = false;
   #heedHintsFrom: Instant = 0;
+  /** How many have waited for its children. */
+  #awaited = 0;
   #gone = false;
 
   constructor({ host, connection, path, role, initiatorSpi, responderSpi }: Beginning) {
     this.host = host;
     this.id = host.newId();
+    this.begunAt = host.now;
     this.connection = connection;
     this.path = path;
     this.role = role;
@@ -157,6 +162,10 @@ export class Ikev2Session implements Session, EmergingSa {
     this.settle();
   }
 
+  terminateLater(delay: Duration, reason: Failure): void {
+    this.start(deleteIke(reason), delay);
+  }
+
   terminate(reason?: Failure): void {
     if (this.state === 'CONNECTING') this.broken(reason ?? STOPPED);
     else if (this.state !== 'DELETING') {
@@ -165,6 +174,20 @@ export class Ikev2Session implements Session, EmergingSa {
       this.start(deleteIke(reason));
     }
     this.settle();
+  }
+
+  whenChildrenMade(action: () => void): void {
+    this.start(afterChildren(++this.#awaited, action));
+    this.settle();
+  }
+
+  carries(reqid: number): boolean {
+    return !this.#gone && carriesOutbound(this, reqid);
+  }
+
+  elderGone(): void {
+    this.#children.takeOver(child => !hasElder(this, child));
+    this.host.reschedule(this);
   }
 
   backendEvent(event: Exclude<BackendEvent, { kind: 'acquire' }>): void {
@@ -271,6 +294,7 @@ export class Ikev2Session implements Session, EmergingSa {
 
   removeChild(child: ChildSa, delay: Duration = 0): void {
     this.#children.remove(child, delay);
+    tellYounger(this, this.#localId, this.#remoteId);
   }
 
   succeed({ role, initiatorSpi, responderSpi, keys }: Succession): IkeSa {
@@ -291,7 +315,7 @@ export class Ikev2Session implements Session, EmergingSa {
     this.#children.moveTo(successor.#children);
     successor.virtualIps = this.virtualIps;
     this.virtualIps = NO_VIRTUAL_IPS;
-    for (const task of this.#tasks.remove(({ kind }) => CHILD_TASKS.has(kind))) successor.start(task);
+    for (const task of this.#tasks.remove(isAboutChildren)) successor.start(task);
     successor.#inCharge = true;
     this.#inCharge = false;
     this.state = 'REKEYED';
@@ -314,6 +338,7 @@ export class Ikev2Session implements Session, EmergingSa {
     this.exchanges.close();
     const configs = this.children.map(({ config }) => config);
     for (const child of this.children) announceDown(this, child, failure);
+    tellYounger(this, this.#localId, this.#remoteId);
     this.#children.clear();
     releaseVirtualIps(this.host, this.virtualIps);
     for (const task of queued) {
@@ -442,8 +467,6 @@ export class Ikev2Session implements Session, EmergingSa {
     this.host.event(negotiationFailed(this, failure, child));
   }
 }
-
-const CHILD_TASKS: ReadonlySet<Task['kind']> = new Set(['create-child', 'rekey-child', 'delete-child']);
 
 /** What only an SA that came so far has. */
 function present<Value>(value: Value | undefined, what: string): Value {

@@ -48,6 +48,18 @@ export class Tasks {
   }
 }
 
+/** Those that go along when the children move to a successor of their IKE SA. */
+const ABOUT_CHILDREN: ReadonlySet<Task['kind']> = new Set([
+  'create-child',
+  'after-children',
+  'rekey-child',
+  'delete-child',
+]);
+
+export function isAboutChildren({ kind }: Task): boolean {
+  return ABOUT_CHILDREN.has(kind);
+}
+
 export function isSame(a: Task, b: Task): boolean {
   return a.kind === b.kind && a.subject === b.subject;
 }

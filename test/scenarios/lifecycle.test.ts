@@ -149,9 +149,7 @@ test('new proofs of identity: the new SA stands before the old one goes', () => 
   assertSettled(sim, a, b);
   assert.notEqual(onlyIke(a).id, first);
   assert.equal(a.eventsOf('ike-up').length, 2);
-  // The responder sends by the new SA as soon as it has answered, and the answer is on its way for that long.
-  assert.ok(gaps.every(({ why }) => why.startsWith('b sends')));
-  assert.ok((gaps.at(-1)?.at ?? 0) - (gaps[0]?.at ?? 0) <= 10);
+  assert.deepEqual(gaps, []);
 });
 
 test('new proofs that fail leave the old SA until its time is over', () => {
@@ -189,7 +187,6 @@ function second(
 const UNIQUE = [
   ['never', false, 2],
   ['no', false, 2],
-  ['keep', false, 1],
   ['replace', false, 1],
   ['never', true, 2],
   ['no', true, 1],
@@ -199,17 +196,11 @@ const UNIQUE = [
 for (const [unique, forgets, count] of UNIQUE) {
   test(`unique = ${unique}, a second SA ${forgets ? 'with' : 'without'} INITIAL_CONTACT: ${count} left (R075, R076)`, () => {
     const { made, at } = second(unique, forgets);
+    // Who seems to make its SA anew has a moment for its children.
+    made.sim.run(11 * SECOND);
     const ids = at();
     assert.equal(ids.length, count);
-    if (count === 1) {
-      const kept = unique === 'keep' && !forgets;
-      assert.equal(ids[0] === 1, kept, 'which one');
-      if (kept)
-        assert.deepEqual(
-          made.b.eventsOf('failed').map(({ failure }) => failure.code),
-          ['local/superseded'],
-        );
-    }
+    if (count === 1) assert.notEqual(ids[0], 1, 'the first one goes');
     made.b.terminate({});
     made.sim.run(4 * MINUTE);
     assertEnds(made.sim, made.a);

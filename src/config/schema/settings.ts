@@ -17,6 +17,11 @@ export const CHARON = {
   ikesa_limit: maybe(u32, '0', 'IKE SAs from which on no peer begins another; 0 is off.'),
   initiator_only: maybe(boolean, 'no', 'Let no peer begin an IKE SA.'),
   reuse_ikesa: maybe(boolean, 'yes', 'Make further children on the IKE SA that is there.'),
+  make_before_break: maybe(
+    boolean,
+    'yes',
+    'IKEv2: an IKE SA is made anew (`reauth_time`) before the old one goes, as charon does from version 6 on; no: afterwards, with nothing to carry traffic in between.',
+  ),
   half_open_timeout: maybe(time, '30s', 'Life of an SA that a peer has begun and not finished.'),
   cookie_threshold: maybe(u32, '30', 'Half-open SAs from which cookies are demanded; 0 demands them always.'),
   cookie_threshold_ip: maybe(u32, '3', 'The same for the half-open SAs of one address.'),
@@ -165,7 +170,7 @@ export const CHARON_IGNORED: readonly string[] = (
   'ignore_acquire_ts ignore_routing_tables ' +
   'ikesa_table_segments ikesa_table_size init_limit_job_load ' +
   'integrity_test interfaces_ignore interfaces_use ' +
-  'keep_alive_dpd_margin load load_modular make_before_break max_ikev1_exchanges max_packet ' +
+  'keep_alive_dpd_margin load load_modular max_ikev1_exchanges max_packet ' +
   'multiple_authentication ocsp_nonce_len piggyback_child_rekey prefer_best_path ' +
   'prefer_configured_proposals prefer_previous_dh_group prefer_temporary_addrs process_route rdn_matching ' +
   'receive_delay receive_delay_request receive_delay_response receive_delay_type replay_window reqid_base ' +

@@ -1,3 +1,4 @@
+import { isFor } from '../../ike/crossing.ts';
 import type { VerifiedPeer } from '../../ike/verified-peer.ts';
 import { wrongIdentity } from '../../policy/auth-failures.ts';
 import { noConnection } from '../../policy/config-failures.ts';
@@ -10,7 +11,6 @@ import { matchConnections, type PeerQuery } from '../../policy/peer-match.ts';
 import { methodsFor } from '../auth/index.ts';
 import type { Authentication, Share } from '../auth/method.ts';
 import type { Message } from '../flow.ts';
-import { isFor } from '../inheritance.ts';
 import type { IsakmpKeys } from '../isakmp-keys.ts';
 import type { EmergingSa, Role } from '../isakmp-sa.ts';
 import { isAccepted, type PhaseOneSuite } from '../phase-one-proposal.ts';

@@ -1,4 +1,5 @@
 import { ModeCfgAttribute, ModeCfgType } from '../../iana/ikev1.ts';
+import { isFor } from '../../ike/crossing.ts';
 import { leaseAddresses, releaseVirtualIps } from '../../ike/virtual-ips.ts';
 import { type IpAddress, isUnspecified } from '../../lib/ip.ts';
 import { utf8 } from '../../lib/text.ts';
@@ -8,7 +9,6 @@ import type { ConfigurationAttribute } from '../../policy/pool.ts';
 import type { V1Attribute, V1AttributesPayload } from '../../wire/v1/payload.ts';
 import { type Flow, send } from '../flow.ts';
 import { HASH_1 } from '../hash-rule.ts';
-import { isFor } from '../inheritance.ts';
 import type { Task } from '../isakmp-sa.ts';
 import { isUnity, supportedAttributes, toWire, wantedIn } from '../mode-config.ts';
 import { answerTo, type Transacting } from '../transacting.ts';

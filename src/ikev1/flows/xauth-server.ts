@@ -1,4 +1,5 @@
 import { ModeCfgType, XauthAttribute, XauthStatus } from '../../iana/ikev1.ts';
+import { isFor } from '../../ike/crossing.ts';
 import { warning } from '../../ike/events.ts';
 import { EMPTY } from '../../lib/bytes.ts';
 import { Failed, type Failure } from '../../policy/failure.ts';
@@ -6,7 +7,6 @@ import type { Identity } from '../../policy/identity.ts';
 import { attributeNumber } from '../../wire/v1/attribute.ts';
 import type { V1Attribute, V1AttributesPayload } from '../../wire/v1/payload.ts';
 import type { Flow } from '../flow.ts';
-import { isFor } from '../inheritance.ts';
 import type { Task } from '../isakmp-sa.ts';
 import type { Transacting } from '../transacting.ts';
 import { isUser, LONGEST_NAME, userIdentity, userName } from '../xauth-users.ts';

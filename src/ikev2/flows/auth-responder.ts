@@ -3,6 +3,7 @@ import { ExchangeType, PayloadType } from '../../iana/ikev2.ts';
 import { NotifyError } from '../../iana/notify.ts';
 import { reserveSpi } from '../../ike/child.ts';
 import { announceUp } from '../../ike/child-events.ts';
+import { isFor } from '../../ike/crossing.ts';
 import { failureOf } from '../../ike/flow.ts';
 import type { VerifiedPeer } from '../../ike/verified-peer.ts';
 import { noConnection } from '../../policy/config-failures.ts';
@@ -170,7 +171,11 @@ function prove(
   });
   const verified = verifyPeer(sa, init, message, remote, { ...claimed, localId: proof.identity });
   heed('auth-request', message.payloads, sa);
-  if (host.admits(connection, proof.identity, verified.identity, peer.initialContact))
+  if (
+    host.admits(connection, proof.identity, verified.identity, peer.initialContact) ||
+    // The end that has it may make it anew.
+    host.between(proof.identity, verified.identity).some(other => isFor(other.status(), connection, path))
+  )
     return { peer: verified, proof };
   throw new Failed({
     code: 'local/superseded',
@@ -192,7 +197,7 @@ function* serveChild(sa: EmergingSa, init: InitResult, message: Message): Flow<C
     const { config, cpiOut } = agreement;
     const inbound = yield* reserveSpi(config.protocol, sa.path, cpiOut !== undefined);
     const negotiated = firstChild(sa, init, agreement, inbound);
-    yield* installChild(sa, negotiated, { outbound: true });
+    yield* installChild(sa, negotiated, { outbound: 'after-elder' });
     return {
       payloads: answerPayloads(agreement, negotiated.child),
       afterwards: () => announceUp(sa, negotiated.child),

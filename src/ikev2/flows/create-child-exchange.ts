@@ -19,6 +19,7 @@ import {
   selectChild,
 } from '../child-offer.ts';
 import { lower } from '../collisions.ts';
+import { hasElder, waitBehindElder } from '../elder.ts';
 import { type Exchanged, type Flow, findError, first, type Message, notify, request } from '../flow.ts';
 import type { IkeSa } from '../ike-sa.ts';
 import { wantsCompression } from '../ipcomp.ts';
@@ -102,21 +103,26 @@ export function* negotiateChild(sa: IkeSa, config: ChildConfig, old?: ChildSa): 
   }
 }
 
-/** Installs what was negotiated and makes it a child of `sa`. Throws Failed (`kernel/…`), with nothing left. */
+/**
+ * Installs what was negotiated and makes it a child of `sa`, with `after-elder` without its outbound half where another IKE SA
+ * carries that traffic. Throws Failed (`kernel/…`), with nothing left.
+ */
 export function* installChild(
   sa: IkeSa,
   { child, keys }: Negotiated,
-  options: { readonly outbound: boolean; readonly replaces?: ChildSa },
+  options: { readonly outbound: boolean | 'after-elder'; readonly replaces?: ChildSa },
 ): Flow<void> {
   const { outbound, replaces } = options;
+  const waits = outbound === 'after-elder' && hasElder(sa, child);
   // While the back end is asked the SPI belongs to it, so that nobody releases it a second time.
   let ours = false;
   try {
     yield* install(sa.host, child, keys, sa.path, {
-      outbound,
+      outbound: outbound !== false && !waits,
       ...(replaces === undefined ? {} : { replaces: replaces.id }),
     });
     sa.addChild(child);
+    if (waits) waitBehindElder(sa, child);
   } catch (error) {
     ours = true;
     throw error;
@@ -181,7 +187,7 @@ export function* acceptChild(
   }
   // The responder of a rekey keeps sending by the old SA for now (RFC 7296 §2.8).
   yield* installChild(sa, negotiated, {
-    outbound: old === undefined,
+    outbound: old === undefined ? 'after-elder' : false,
     ...(old === undefined ? {} : { replaces: old }),
   });
   const payloads: readonly Payload[] = [

@@ -1,5 +1,6 @@
 import { NotifyError } from '../../iana/notify.ts';
 import { announceUp } from '../../ike/child-events.ts';
+import { SECOND } from '../../lib/time.ts';
 import type { ChildConfig } from '../../policy/connection.ts';
 import { Failed, type Failure } from '../../policy/failure.ts';
 import { type Flow, type Message, notify, Refused, type Reply } from '../flow.ts';
@@ -14,6 +15,22 @@ export function createChild(config: ChildConfig): Task {
     subject: config.name,
     child: config.name,
     run: sa => create(sa, config),
+  };
+}
+
+/**
+ * Does `action` when no child waits to be made any more, by a task that stands behind theirs.
+ *
+ * @param number tells it from others of its kind.
+ */
+export function afterChildren(number: number, action: () => void): Task {
+  return {
+    kind: 'after-children',
+    subject: String(number),
+    *run(sa) {
+      if (sa.has(({ kind }) => kind === 'create-child')) sa.start(afterChildren(number, action), SECOND);
+      else action();
+    },
   };
 }
 

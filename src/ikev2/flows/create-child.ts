@@ -7,7 +7,7 @@ import { serveNewChild, temporaryFailure } from './create-child-new.ts';
 import { serveRekeyChild } from './rekey-child.ts';
 import { serveRekeyIke } from './rekey-ike.ts';
 
-export { createChild } from './create-child-new.ts';
+export { afterChildren, createChild } from './create-child-new.ts';
 
 /** Answers a CREATE_CHILD_SA request, which may be any of three things (RFC 7296 §1.3). */
 export function* serveCreateChildSa(sa: IkeSa, message: Message): Flow<Reply> {

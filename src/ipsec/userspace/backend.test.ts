@@ -191,6 +191,30 @@ describe('what comes in', () => {
     assert.deepEqual(b.received, []);
   });
 
+  test('a moment before its SA is installed is kept, a few packets for half a second', async () => {
+    let time = 1000;
+    const [a, b] = [side(), side(() => time)];
+    const sa = sampleSa();
+    await a.backend.install(sa, { outbound: true });
+    for (let octet = 0; octet < 40; octet++) a.backend.port.send(ping(octet));
+    deliver(a, b);
+    assert.deepEqual(drops(b), { 'unknown-spi': 40 });
+    time += 100;
+    await b.backend.install(mirror(sa), { outbound: false });
+    assert.deepEqual(
+      b.received,
+      Array.from({ length: 32 }, (_, octet) => ping(octet)),
+    );
+    assert.deepEqual(drops(b), { 'unknown-spi': 8 });
+    assert.deepEqual(b.events, [{ kind: 'inbound', id: 1 }]);
+    await b.backend.remove(1);
+    a.backend.port.send(ping());
+    deliver(a, b);
+    time += 500;
+    await b.backend.install(mirror(sa), { outbound: false });
+    assert.equal(b.received.length, 32, 'too late');
+  });
+
   test('with an inner packet that the SA does not admit is dropped (RFC 4301 §5.2)', async () => {
     const [a, b] = [side(), side()];
     const sa = sampleSa();

@@ -97,6 +97,8 @@ export class UserspaceBackend implements IpsecBackend {
     this.#requireOpen();
     this.#plane.install(sa, options.outbound);
     this.#spis.take(sa.spiIn);
+    for (const { packet, offset, length } of this.#plane.early(sa.spiIn))
+      this.#onPacket(packet.subarray(offset, offset + length));
   }
 
   async activateOutbound(id: number): Promise<void> {

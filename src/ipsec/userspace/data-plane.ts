@@ -9,6 +9,7 @@ import { transportPacket, transportPayload } from '../../esp/transport-mode.ts';
 import type { Instant } from '../../lib/time.ts';
 import { Failed, type FailureCode } from '../../policy/failure.ts';
 import type { BackendEvent, ChildSaParameters, ChildSaUsage, Path, StandingPolicy } from '../../policy/sa.ts';
+import { EarlyPackets } from './early-packets.ts';
 import type { PathMtu } from './path-mtu.ts';
 import { PlaneSa } from './plane-sa.ts';
 import { Traps } from './traps.ts';
@@ -95,6 +96,7 @@ export class DataPlane<Route> {
   readonly #spd = new Spd<PlaneSa<Route>>();
   readonly #standing = new Set<number>();
   readonly #traps = new Traps();
+  readonly #early = new EarlyPackets();
   readonly #packet = new IpPacket();
   #tfcPadding = 0;
 
@@ -237,7 +239,10 @@ export class DataPlane<Route> {
   unprotect(packet: Uint8Array, arrival: Arrival<Route>): Unprotected | Refusal {
     if (packet.length < ESP_HEADER_LENGTH) return this.#drop('malformed');
     const sa = this.#bySpi.get(spiOf(packet));
-    if (sa === undefined) return this.#drop('unknown-spi');
+    if (sa === undefined) {
+      this.#early.keep(spiOf(packet), packet, arrival.ecn, this.#options.now());
+      return this.#drop('unknown-spi');
+    }
     if (sa.spent) return this.#drop('expired');
     const opened = sa.inbound.open(packet);
     if (typeof opened === 'string') return this.#drop(opened);
@@ -251,6 +256,19 @@ export class DataPlane<Route> {
     return sa.mode === 'transport'
       ? this.#rebuilt(sa, packet.subarray(opened.offset, opened.offset + opened.length), opened.nextHeader)
       : this.#tunnelled(sa, packet, opened.offset, opened.length, opened.nextHeader, arrival.ecn);
+  }
+
+  /** What came by an SA before it was installed, of those packets that were kept. */
+  early(spi: number): readonly Unprotected[] {
+    const sa = this.#bySpi.get(spi);
+    const packets = sa === undefined ? [] : this.#early.take(spi, this.#options.now());
+    if (sa === undefined || packets.length === 0) return [];
+    this.drops.set('unknown-spi', (this.drops.get('unknown-spi') ?? 0) - packets.length);
+    return packets.flatMap(({ packet, ecn }) => {
+      // Where the peer is shows the next packet.
+      const inner = this.unprotect(packet, { ecn, cameBy: () => true, path: () => sa.path });
+      return typeof inner === 'string' ? [] : [inner];
+    });
   }
 
   #tunnelled(

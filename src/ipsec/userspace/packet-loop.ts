@@ -121,6 +121,12 @@ export class PacketLoop {
     if (typeof inner === 'object') tun.write(inner.packet, inner.offset, inner.length);
   }
 
+  /** An SA was installed: what came by it before goes in. */
+  installed(spi: number): void {
+    const { plane, tun } = this.#options;
+    for (const { packet, offset, length } of plane.early(spi)) tun.write(packet, offset, length);
+  }
+
   #send(): void {
     const { plane, tun } = this.#options;
     for (let i = 0; i < BURST; i++) {

@@ -129,7 +129,9 @@ function run({ tun, sockets, wakeup, clock, mark }: ThreadSetup, port: MessagePo
   ): number | undefined => {
     const sa = fromPortable(sent);
     try {
-      return plane.install(sa, outbound);
+      const octets = plane.install(sa, outbound);
+      loop.installed(sa.spiIn);
+      return octets;
     } finally {
       // The ciphers hold the keys now.
       for (const { encryption, integrity } of [sa.keysIn, sa.keysOut]) {

@@ -42,14 +42,15 @@ function rounds(
   }
   const roundOf = (section: Section): number => Number(section.settings.get('round')?.value ?? 0) || 0;
   sections.sort((a, b) => roundOf(a) - roundOf(b));
+  if (connection.settings.get('version')?.value !== '1') return sections;
   // What may follow is checked when both sides are known: `checkXauth`.
   const [excess] = sections.slice(1).filter((section, i) => i > 0 || !isXauth(section));
   if (excess !== undefined) {
     report.fail(
       'local/unsupported',
       excess.at,
-      'more than 1 round of authentication is not supported here yet',
-      `leave one section "${prefix}"`,
+      'IKEv1 has 1 round of authentication, after which only one of xauth may come',
+      `leave one section "${prefix}", or set version = 2`,
     );
   }
   return sections;

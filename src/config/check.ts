@@ -140,16 +140,22 @@ function checkSecrets(
     );
     return;
   }
-  const [ours, theirs] = [local[0]?.id, remote[0]?.id];
-  if (ours === undefined || theirs?.kind !== 'exact') return;
-  // Most owners are just who they are: only of others is each one compared.
-  if (owners.has(formatIdentity(ours)) || owners.has(formatIdentity(theirs.identity))) return;
-  if (findSharedKey(credentials, ours, theirs.identity) !== undefined) return;
-  report.warn(
-    section.at,
-    `no secret belongs to ${formatIdentity(ours)} or ${formatIdentity(theirs.identity)} of connection "${connection.name}"`,
-    'give one of them as id of a secret whose name begins with ike',
-  );
+  const rounds = Math.max(local.length, remote.length);
+  for (let round = 0; round < rounds; round++) {
+    // In a round of one side alone the other is who it was in its last.
+    const [mine, their] = [local[round] ?? local.at(-1), remote[round] ?? remote.at(-1)];
+    if (local[round]?.method !== 'psk' && remote[round]?.method !== 'psk') continue;
+    const [ours, theirs] = [mine?.id, their?.id];
+    if (ours === undefined || theirs?.kind !== 'exact') continue;
+    // Most owners are just who they are: only of others is each one compared.
+    if (owners.has(formatIdentity(ours)) || owners.has(formatIdentity(theirs.identity))) continue;
+    if (findSharedKey(credentials, ours, theirs.identity) !== undefined) continue;
+    report.warn(
+      section.at,
+      `no secret belongs to ${formatIdentity(ours)} or ${formatIdentity(theirs.identity)} of connection "${connection.name}"`,
+      'give one of them as id of a secret whose name begins with ike',
+    );
+  }
 }
 
 /** A key that belongs to no certificate or raw key at hand can only have been forgotten, or its certificate has. */

@@ -180,31 +180,34 @@ test('IKEv1 is there for connections that ask for it or leave it open', () => {
   }
 });
 
-test('rounds go by their number, then by their place', () => {
-  const { connection, failures } = read(
-    'local-b { auth = psk\n round = 2 }\nlocal-a { round = 1 }\nlocal { id = x.org }\nremote-1 { auth = psk }\nremote-2 { }',
-  );
-  const { local, remote } = connection;
-  assert.deepEqual(
-    local.map(({ method, id }) => [method, id && formatIdentity(id)]),
-    [
-      ['pubkey', 'x.org'],
-      ['pubkey', undefined],
-      ['psk', undefined],
-    ],
-  );
-  assert.deepEqual(
-    remote.map(({ method }) => method),
-    ['psk', 'pubkey'],
-  );
-  assert.deepEqual(
-    failures.map(line => line.replace(/;.*/, '')),
-    [
-      'f:4:1: more than 1 round of authentication is not supported here yet',
-      'f:7:1: more than 1 round of authentication is not supported here yet',
-    ],
-  );
-});
+for (const version of [0, 1, 2])
+  test(`rounds go by their number, then by their place: version ${version}`, () => {
+    const { connection, failures } = read(
+      `version = ${version}\nlocal-b { auth = psk\n round = 2 }\nlocal-a { round = 1 }\nlocal { id = x.org }\nremote-1 { auth = psk }\nremote-2 { }`,
+    );
+    const { local, remote } = connection;
+    assert.deepEqual(
+      local.map(({ method, id }) => [method, id && formatIdentity(id)]),
+      [
+        ['pubkey', 'x.org'],
+        ['pubkey', undefined],
+        ['psk', undefined],
+      ],
+    );
+    assert.deepEqual(
+      remote.map(({ method }) => method),
+      ['psk', 'pubkey'],
+    );
+    assert.deepEqual(
+      failures.map(line => line.replace(/;.*/, '')),
+      version === 1
+        ? [
+            'f:5:1: IKEv1 has 1 round of authentication, after which only one of xauth may come',
+            'f:8:1: IKEv1 has 1 round of authentication, after which only one of xauth may come',
+          ]
+        : [],
+    );
+  });
 
 test('what is derived follows what is given', () => {
   const times = (body: string): readonly number[] => {

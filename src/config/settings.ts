@@ -61,6 +61,7 @@ interface EngineKnobs {
   readonly deleteRekeyedDelay?: number;
   readonly allowAggressivePsk?: boolean;
   readonly signatureAuthentication?: boolean;
+  readonly multipleAuthentication?: boolean;
 }
 
 /** Reads a strongswan.conf. Sections of other programs are not looked at. Throws ConfigurationFailure. */
@@ -140,6 +141,7 @@ function fromCharon(charon: Section, report: Report): Omit<Settings, 'warnings'>
       ...defined('deleteRekeyedDelay', values.delete_rekeyed_delay),
       ...defined('allowAggressivePsk', values.i_dont_care_about_security_and_use_aggressive_mode_psk),
       ...defined('signatureAuthentication', values.signature_authentication),
+      ...defined('multipleAuthentication', values.multiple_authentication),
     },
     ...defined('userspace', asksForUserSpace(charon) || undefined),
     ...defined('routes', routesOf(values)),

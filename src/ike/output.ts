@@ -252,6 +252,8 @@ export interface EngineSettings {
   readonly allowAggressivePsk: boolean;
   /** Speak RFC 7427: announce hash algorithms, heed the peer's, sign by method 14. */
   readonly signatureAuthentication: boolean;
+  /** Speak RFC 4739: several rounds of authentication a side. */
+  readonly multipleAuthentication: boolean;
   /** How long a replaced inbound SA still receives. */
   readonly deleteRekeyedDelay: Duration;
   /** Emit `message` events (for ladders) and key events (for decryption tables). */

@@ -23,6 +23,7 @@ export const DEFAULT_SETTINGS: EngineSettings = {
   retryInitiateInterval: 0,
   allowAggressivePsk: false,
   signatureAuthentication: true,
+  multipleAuthentication: true,
   deleteRekeyedDelay: 5 * SECOND,
   traceMessages: false,
   saveKeys: false,

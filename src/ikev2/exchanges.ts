@@ -26,7 +26,7 @@ interface Serving {
 }
 
 interface Continuation {
-  readonly exchange: number;
+  readonly exchanges: readonly number[];
   readonly continues: (request: Message) => boolean;
   readonly conversation: Conversation<Step, Reply>;
   /** The response that was sent, in IKE_SA_INIT alone. */
@@ -215,7 +215,7 @@ export class Exchanges {
     }
     const message: Message = { header, payloads: opened.payloads, octets: EMPTY };
     const continuation = this.#continuations.find(
-      ({ exchange, continues }) => exchange === exchangeType && continues(message),
+      ({ exchanges, continues }) => exchanges.includes(exchangeType) && continues(message),
     );
     if (continuation === undefined && verdict === 'continue') return;
     this.#begin(exchangeType, path);
@@ -301,10 +301,10 @@ export class Exchanges {
         return;
       case 'respond': {
         const sent = this.#reply({ payloads: step.payloads });
-        const { exchange, continues } = step;
+        const { exchanges, continues } = step;
         this.#continuations = [
           ...this.#continuations,
-          { exchange, continues, conversation: conversation as unknown as Conversation<Step, Reply>, sent },
+          { exchanges, continues, conversation: conversation as unknown as Conversation<Step, Reply>, sent },
         ];
       }
     }

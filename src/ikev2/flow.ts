@@ -18,7 +18,7 @@ export type Step =
   | {
       readonly kind: 'respond';
       readonly payloads: readonly Payload[];
-      readonly exchange: number;
+      readonly exchanges: readonly number[];
       readonly continues: (request: Message) => boolean;
     };
 
@@ -59,15 +59,15 @@ export function* waitForBetter(): Flow<Exchanged> {
 }
 
 /**
- * A responder's flow with more than one round (EAP, IKE_FOLLOWUP_KE): sends the response and resumes with the
- * next request of `exchange` for which `continues` holds.
+ * A responder's flow with more than one round (RFC 4739, IKE_FOLLOWUP_KE): sends the response and resumes with the
+ * next request of one of `exchanges` for which `continues` holds.
  */
 export function* respond(
   payloads: readonly Payload[],
-  exchange: number,
+  exchanges: readonly number[],
   continues: (request: Message) => boolean = () => true,
 ): Flow<Continued> {
-  return (yield { kind: 'respond', payloads, exchange, continues }) as Continued;
+  return (yield { kind: 'respond', payloads, exchanges, continues }) as Continued;
 }
 
 /** What a responder's flow returns. */

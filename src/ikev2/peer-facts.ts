@@ -13,6 +13,8 @@ export interface PeerFacts {
   fragmentation: boolean;
   /** RFC 6023. */
   childless: boolean;
+  /** RFC 4739: it may prove, and have proved to it, several identities. */
+  multipleAuthentication: boolean;
   /** RFC 7427 §4: hash algorithms it takes in signatures; empty: none but the old methods. */
   signatureHashes: readonly number[];
   /** It holds no other IKE SA with us (RFC 7296 §2.4). */
@@ -30,6 +32,7 @@ export function unknownPeer(): PeerFacts {
     encapsulate: false,
     fragmentation: false,
     childless: false,
+    multipleAuthentication: false,
     signatureHashes: [],
     initialContact: false,
     numbering: {},

@@ -31,9 +31,11 @@ export const REQUESTS: Readonly<Record<number, Row>> = {
     REKEYED: 'serve',
     DELETING: 'temporary',
   },
-  // Before IKE_AUTH nothing proves who asks (CVE-2019-12312 was an INFORMATIONAL served too early).
+  // Before IKE_AUTH nothing proves who asks (CVE-2019-12312 was an INFORMATIONAL served too early): between two of its
+  // rounds the flow takes one that gives up (RFC 4739).
   [ExchangeType.INFORMATIONAL]: {
     ...NEVER,
+    CONNECTING: 'continue',
     ESTABLISHED: 'serve',
     REKEYING: 'serve',
     REKEYED: 'serve',

@@ -247,19 +247,6 @@ test('another method than the one wanted: twice', () => {
   });
 });
 
-test('several rounds of authentication are refused, not cut to the first (RFC 4739)', () => {
-  const twoLocal = connection('a', 'b').local.flatMap(round => [round, round]);
-  const twoRemote = connection('b', 'a').remote.flatMap(round => [
-    round,
-    { ...round, method: 'eap' as const },
-  ]);
-  bothTimes({ a: { local: twoLocal } }, a => assert.equal(failureOf(a).code, 'local/unsupported'));
-  bothTimes({ b: { remote: twoRemote } }, (a, b) => {
-    assert.equal(failureOf(a).code, 'auth/refused-by-peer');
-    assert.equal(failureOf(b).code, 'local/unsupported');
-  });
-});
-
 test('the connection of an identity does not allow what another agreed to: twice', () => {
   const { sim, a, b } = pair();
   const decoy = connection('b', 'somebody else', { name: 'decoy' });

@@ -463,7 +463,17 @@ export class ScriptedPeer {
       : [{ type: PayloadType.Delete, protocol: ProtocolId.ESP, spiSize: 4, spis }];
   }
 
-  #authPayload(sa: PeerSa): Payload {
+  /** ID and AUTH of a further round of authentication (RFC 4739), as `id`, by `secret` where it is not the peer's own. */
+  proof(id: string, secret?: string): readonly Payload[] {
+    const sa = this.current;
+    const type = sa.role === 'initiator' ? PayloadType.IDi : PayloadType.IDr;
+    return [
+      { type, idType: IdType.ID_FQDN, data: utf8(id) },
+      this.#authPayload(sa, id, secret === undefined ? this.#secret : utf8(secret)),
+    ];
+  }
+
+  #authPayload(sa: PeerSa, id = this.#options.id, secret = this.#secret): Payload {
     const inits = this.#inits;
     assert.ok(inits !== undefined);
     const initiator = sa.role === 'initiator';
@@ -472,9 +482,9 @@ export class ScriptedPeer {
       message: initiator ? inits.request : inits.response,
       nonce: initiator ? inits.nr : inits.ni,
       skP: initiator ? sa.keys.skPi : sa.keys.skPr,
-      idBody: concat(Uint8Array.of(IdType.ID_FQDN, 0, 0, 0), utf8(this.#options.id)),
+      idBody: concat(Uint8Array.of(IdType.ID_FQDN, 0, 0, 0), utf8(id)),
     });
-    const data = pskAuth({ prf: this.#prf, secret: this.#secret, signedOctets: octets });
+    const data = pskAuth({ prf: this.#prf, secret, signedOctets: octets });
     return { type: PayloadType.AUTH, method: AuthMethod.SHARED_KEY_MIC, data };
   }
 

@@ -65,6 +65,11 @@ export const CHARON = {
     'yes',
     'Speak RFC 7427 in IKEv2, without which RSA signs with SHA-1.',
   ),
+  multiple_authentication: maybe(
+    boolean,
+    'yes',
+    'Speak RFC 4739 in IKEv2: several rounds of authentication, one after the other.',
+  ),
   install_routes: one(
     boolean,
     'yes',
@@ -171,7 +176,7 @@ export const CHARON_IGNORED: readonly string[] = (
   'ikesa_table_segments ikesa_table_size init_limit_job_load ' +
   'integrity_test interfaces_ignore interfaces_use ' +
   'keep_alive_dpd_margin load load_modular max_ikev1_exchanges max_packet ' +
-  'multiple_authentication ocsp_nonce_len piggyback_child_rekey prefer_best_path ' +
+  'ocsp_nonce_len piggyback_child_rekey prefer_best_path ' +
   'prefer_configured_proposals prefer_previous_dh_group prefer_temporary_addrs process_route rdn_matching ' +
   'receive_delay receive_delay_request receive_delay_response receive_delay_type replay_window reqid_base ' +
   'retransmit_jitter ' +

@@ -1,38 +1,21 @@
-import { ExchangeType, PayloadType } from '../../iana/ikev2.ts';
-import { nameOf } from '../../iana/name.ts';
-import { NotifyError } from '../../iana/notify.ts';
 import { reserveSpi } from '../../ike/child.ts';
 import { announceUp } from '../../ike/child-events.ts';
 import { failureOf } from '../../ike/flow.ts';
-import type { VerifiedPeer } from '../../ike/verified-peer.ts';
 import { wantedAddresses } from '../../ike/virtual-ips.ts';
-import type { ChildConfig, RemoteAuth } from '../../policy/connection.ts';
-import { Failed, type Failure } from '../../policy/failure.ts';
-import { formatIdentity, type Identity } from '../../policy/identity.ts';
-import { formatIdentityPattern } from '../../policy/identity-match.ts';
-import type { NotifyPayload, Payload } from '../../wire/v2/payload.ts';
-import { certificateRequest } from '../auth/certificate-request.ts';
-import { methodNamed } from '../auth/index.ts';
+import type { ChildConfig } from '../../policy/connection.ts';
+import { Failed } from '../../policy/failure.ts';
 import { type ChildOffer, childOffer, confirmChild, offerPayloads } from '../child-offer.ts';
 import { ownSelectors } from '../child-selectors.ts';
 import { configurationRequest } from '../configuration.ts';
 import { heed, offered } from '../extensions/index.ts';
-import { type Exchanged, type Flow, findError, first, notify, request } from '../flow.ts';
+import { type Exchanged, type Flow, findError } from '../flow.ts';
 import type { EmergingSa } from '../ike-sa.ts';
 import { wantsCompression } from '../ipcomp.ts';
-import {
-  firstChild,
-  forget,
-  hasChild,
-  identityIn,
-  idPayload,
-  octetsOf,
-  onlyRound,
-  verifyPeer,
-} from './auth.ts';
+import { firstChild, forget, hasChild } from './auth.ts';
 import { acceptConfiguration, hasConfiguration } from './configuration.ts';
 import { installOurs, type Negotiated, refusal, withdraw } from './create-child-exchange.ts';
 import { breach, type InitResult } from './init.ts';
+import { firstProof, mutualProof } from './mutual-proof.ts';
 
 /**
  * The initiator's exchange: proves who we are, checks who answers, and makes the first child along with it. A child
@@ -44,18 +27,7 @@ export function* initiateIkeAuth(
   config: ChildConfig | undefined,
 ): Flow<void> {
   const { host, connection } = sa;
-  const { local, remote } = onlyRound(connection);
-  const remoteId = remote.id.kind === 'exact' ? remote.id.identity : undefined;
-  const proof = methodNamed(local.method).prepare({
-    host,
-    connection,
-    local,
-    prf: init.prf,
-    path: sa.path,
-    remoteId,
-    peerHashes: sa.peer.signatureHashes,
-    certificateAsked: init.certificateAsked,
-  });
+  const proof = firstProof(sa, init);
   const inbound =
     config === undefined
       ? undefined
@@ -67,19 +39,13 @@ export function* initiateIkeAuth(
       config === undefined || inbound === undefined
         ? undefined
         : childOffer(sa, config, inbound, { withoutKeyExchange: true, requested });
-    const id = idPayload(PayloadType.IDi, proof.identity);
-    const { response, peer } = yield* mutualProof(sa, init, remote, proof.identity, [
-      id,
-      ...proof.certificates,
-      ...certificateRequest(host, connection),
-      ...(remoteId === undefined ? [] : [idPayload(PayloadType.IDr, remoteId)]),
-      proof.sign(octetsOf(init, 'initiator', id)),
+    const { response, localId, peer } = yield* mutualProof(sa, init, proof, [
       ...(requested.length === 0 ? [] : [configurationRequest(requested)]),
       ...offered('auth-request', sa),
       ...(offer === undefined ? [] : offerPayloads(offer)),
     ]);
     heed('auth-response', response.payloads, sa);
-    sa.establish(proof.identity, peer);
+    sa.establish(localId, peer);
     forget(init);
     if (offer !== undefined) {
       spiIsOurs = false;
@@ -89,66 +55,6 @@ export function* initiateIkeAuth(
     if (spiIsOurs && config !== undefined && inbound !== undefined)
       host.command({ kind: 'release-spi', protocol: config.protocol, spi: inbound.spi });
   }
-}
-
-/**
- * Sends our proof and checks the peer's. When that does not hold, the peer, which thinks all is well, is told so
- * (RFC 7296 §2.21.2).
- */
-function* mutualProof(
-  sa: EmergingSa,
-  init: InitResult,
-  remote: RemoteAuth,
-  localId: Identity,
-  payloads: readonly Payload[],
-): Flow<{ readonly response: Exchanged; readonly peer: VerifiedPeer }> {
-  let error: NotifyPayload | undefined;
-  try {
-    const response = yield* request(ExchangeType.IKE_AUTH, payloads);
-    const id = first(response, PayloadType.IDr);
-    const auth = first(response, PayloadType.AUTH);
-    error = findError(response);
-    if (id !== undefined && auth !== undefined)
-      return {
-        response,
-        peer: verifyPeer(sa, init, response, remote, { id, identity: identityIn(id), auth, localId }),
-      };
-    if (error === undefined) throw breach('the answer to IKE_AUTH proves nothing');
-  } catch (caught) {
-    if (failureOf(caught).code !== 'peer/silent') yield* tellNotAuthenticated();
-    throw caught;
-  }
-  throw new Failed(rejection(sa, error.notifyType, localId));
-}
-
-function* tellNotAuthenticated(): Flow<void> {
-  try {
-    yield* request(ExchangeType.INFORMATIONAL, [notify(NotifyError.AUTHENTICATION_FAILED)]);
-  } catch {
-    // Whether the peer hears of it or not, we are through with it.
-  }
-}
-
-/** Why the peer did not take us: it may say no more than that (RFC 7296 §2.21.2). */
-function rejection({ connection }: EmergingSa, notifyType: number, localId: Identity): Failure {
-  const name = nameOf(NotifyError, notifyType, 8192);
-  if (notifyType !== NotifyError.AUTHENTICATION_FAILED)
-    return {
-      code: 'peer/refused',
-      summary: `${connection.name}: the peer answered IKE_AUTH with ${name}`,
-      notify: name,
-    };
-  const method = connection.local[0]?.method ?? '';
-  const own = formatIdentity(localId);
-  const wanted = connection.remote[0]?.id;
-  const asked = wanted === undefined ? '%any' : formatIdentityPattern(wanted);
-  return {
-    code: 'auth/refused-by-peer',
-    summary: `the peer, asked to be ${asked}, did not accept ${own}, proved by ${method}`,
-    ours: [`local id ${own}`, `remote id ${asked}`, `auth ${method}`],
-    remedy: `see the peer's log: it is not ${asked}, has no connection for ${own}, or the ${method === 'psk' ? 'secrets differ' : 'certificate is not trusted there'}`,
-    notify: name,
-  };
 }
 
 /** The IKE SA stands; what becomes of our addresses and of the child is another matter. */

@@ -1,49 +1,35 @@
-import { selectProposal } from '../../crypto/proposal.ts';
 import { ExchangeType, PayloadType } from '../../iana/ikev2.ts';
 import { NotifyError } from '../../iana/notify.ts';
 import { reserveSpi } from '../../ike/child.ts';
 import { announceUp } from '../../ike/child-events.ts';
-import { isFor } from '../../ike/crossing.ts';
 import { failureOf } from '../../ike/flow.ts';
-import type { VerifiedPeer } from '../../ike/verified-peer.ts';
-import { noConnection } from '../../policy/config-failures.ts';
 import type { Connection } from '../../policy/connection.ts';
 import { Failed, type Failure } from '../../policy/failure.ts';
 import { formatIdentity, type Identity } from '../../policy/identity.ts';
-import { matchConnections, mismatchedConnections } from '../../policy/peer-match.ts';
-import type { AuthPayload, IdPayload, Payload } from '../../wire/v2/payload.ts';
-import { methodNamed } from '../auth/index.ts';
+import type { IdPayload, Payload } from '../../wire/v2/payload.ts';
 import type { Proof } from '../auth/method.ts';
 import { answerPayloads, selectChild } from '../child-offer.ts';
-import { heed, offered } from '../extensions/index.ts';
-import { type Flow, first, type Message, notify, Refused, type Reply, respond } from '../flow.ts';
+import { offered } from '../extensions/index.ts';
+import { type Flow, findNotify, first, type Message, notify, Refused, type Reply, respond } from '../flow.ts';
 import type { EmergingSa } from '../ike-sa.ts';
-import {
-  allowedMethod,
-  firstChild,
-  forget,
-  hasChild,
-  identityIn,
-  idPayload,
-  octetsOf,
-  onlyRound,
-  verifyPeer,
-} from './auth.ts';
+import { Admission } from './admission.ts';
+import { firstChild, forget, hasChild, idPayload, octetsOf } from './auth.ts';
 import { serveConfiguration } from './configuration.ts';
 import { installChild } from './create-child-exchange.ts';
-import { breach, type InitResult, proposalsIn } from './init.ts';
+import { breach, type InitResult } from './init.ts';
 import { acceptIkeSaInit, type Opening } from './init-responder.ts';
+import { ANOTHER_FOLLOWS, announcesAnother, ownRounds } from './rounds.ts';
 
 /** The whole making of an IKE SA on the responder's side: the answer to IKE_SA_INIT, then to IKE_AUTH. */
 export function* answerIkeSa(sa: EmergingSa, opening: Opening): Flow<Reply> {
   const { payloads, result } = acceptIkeSaInit(sa, opening);
-  const message = yield* respond(payloads, ExchangeType.IKE_AUTH);
+  const message = yield* respond(payloads, [ExchangeType.IKE_AUTH]);
   return yield* serveIkeAuth(sa, opening.request, { ...result, responderMessage: message.response }, message);
 }
 
 /**
- * Checks who the initiator is and proves who we are. The peer learns of a failure that there was one, and nothing else
- * (RFC 7296 §2.21.2); a child that comes to nothing leaves the IKE SA as it is.
+ * Checks who the initiator is and proves who we are, each as often as is asked for. The peer learns of a failure that there was
+ * one, and nothing else (RFC 7296 §2.21.2); a child that comes to nothing leaves the IKE SA as it is.
  */
 function* serveIkeAuth(
   sa: EmergingSa,
@@ -51,16 +37,13 @@ function* serveIkeAuth(
   init: InitResult,
   message: Message,
 ): Flow<Reply> {
-  const id = first(message, PayloadType.IDi);
-  const auth = first(message, PayloadType.AUTH);
-  if (id === undefined) throw syntax('IKE_AUTH without an identity');
-  if (auth === undefined) throw refused(eapAsked(id));
-  const { peer, proof } = secured(() => admit(sa, initRequest, init, message, id, auth));
+  const admission = new Admission(sa, initRequest, init, message);
+  const proved = yield* proofs(sa, init, admission, message);
+  if (!('localId' in proved)) return proved;
+  const { localId, payloads } = proved;
   if (!hasChild(message) && sa.connection.childless === 'never')
     throw syntax('IKE_AUTH without a child, which was not allowed');
-  const idr = idPayload(PayloadType.IDr, proof.identity);
-  const signed = proof.sign(octetsOf(init, 'responder', idr));
-  sa.establish(proof.identity, peer);
+  sa.establish(localId, admission.peer);
   const { payloads: configuration, refusal } = yield* serveConfiguration(sa, message);
   const child =
     refusal !== undefined
@@ -70,117 +53,70 @@ function* serveIkeAuth(
         : NOTHING;
   forget(init);
   return {
-    payloads: [
-      idr,
-      ...proof.certificates,
-      signed,
-      ...configuration,
-      ...offered('auth-response', sa),
-      ...child.payloads,
-    ],
+    payloads: [...payloads, ...configuration, ...offered('auth-response', sa), ...child.payloads],
     afterwards: child.afterwards,
   };
 }
 
-/** Which connections fit what the peer says is judged before its proof; the proof then decides among these. */
-const MAX_CANDIDATES = 8;
-
-interface Admitted {
-  readonly peer: VerifiedPeer;
-  readonly proof: Proof;
+interface Proved {
+  readonly localId: Identity;
+  /** Of our last proof, which is yet to be sent. */
+  readonly payloads: readonly Payload[];
 }
 
-/** Finds the connection whose demands the peer meets, and settles on it. Throws Failed. */
-function admit(
+/** Round after round, until both have proved all, or the peer gives up. */
+function* proofs(
   sa: EmergingSa,
-  initRequest: Message,
   init: InitResult,
-  message: Message,
-  id: IdPayload,
-  auth: AuthPayload,
-): Admitted {
-  const identity = identityIn(id);
-  const idr = first(message, PayloadType.IDr);
-  const wanted = idr === undefined ? undefined : identityIn(idr);
-  let failure: Failure | undefined;
-  for (const connection of candidates(sa, initRequest, init, identity, wanted)) {
-    try {
-      sa.connection = connection;
-      return prove(sa, connection, init, message, { id, identity, auth });
-    } catch (error) {
-      if (!(error instanceof Failed)) throw error;
-      // What came furthest explains most: a wrong key is nearer than a wrong method.
-      if (failure === undefined || failure.code === 'auth/method') failure = error.failure;
+  admission: Admission,
+  opening: Message,
+): Flow<Proved | Reply> {
+  let message = opening;
+  let owed = true;
+  let localId: Identity | undefined;
+  for (let round = 0; ; round++) {
+    if (owed) {
+      claim(admission, message);
+      owed = announcesAnother(sa, message);
+    } else if (first(message, PayloadType.AUTH) !== undefined)
+      throw syntax('IKE_AUTH with a proof of identity that was not announced');
+    const ours = ownRounds(sa).length;
+    const payloads: Payload[] = [];
+    if (round < ours) {
+      const proof = secured(() => admission.proof(round));
+      localId = proof.identity;
+      payloads.push(...proofPayloads(init, proof));
     }
+    const weGoOn = round + 1 < ours;
+    if (!owed && !weGoOn) return { localId: localId as Identity, payloads };
+    if (weGoOn) payloads.push(ANOTHER_FOLLOWS);
+    message = yield* respond(payloads, FURTHER, goesOn);
+    if (message.header.exchangeType === ExchangeType.INFORMATIONAL) return givenUp(sa, localId as Identity);
   }
-  throw new Failed(failure ?? nobody(sa, init, identity, wanted));
 }
 
-function candidates(
-  sa: EmergingSa,
-  initRequest: Message,
-  init: InitResult,
-  remoteId: Identity,
-  localId: Identity | undefined,
-): readonly Connection[] {
-  const { host, path } = sa;
-  const offer = proposalsIn(initRequest);
-  const negotiatedWith = sa.connection;
-  const agreed = (connection: Connection): boolean => {
-    if (connection === negotiatedWith) return true;
-    const chosen = selectProposal(connection.proposals, offer, {
-      preferOurs: true,
-      additionalKeyExchanges: false,
-    });
-    return chosen.kind === 'accepted' && chosen.text === init.chosen.text;
-  };
-  return matchConnections(host.connections, {
-    version: 2,
-    local: path.local.address,
-    remote: path.remote.address,
-    tcp: path.tcp === true,
-    names: host.names,
-    remoteId,
-    ...(localId === undefined ? {} : { localId }),
-  })
-    .map(({ connection }) => connection)
-    .filter(agreed)
-    .slice(0, MAX_CANDIDATES);
+/** Throws Refused. */
+function claim(admission: Admission, message: Message): void {
+  const id = first(message, PayloadType.IDi);
+  const auth = first(message, PayloadType.AUTH);
+  if (id === undefined) throw syntax('IKE_AUTH without an identity');
+  if (auth === undefined) throw refused(eapAsked(id));
+  secured(() => admission.take(message, id, auth));
 }
 
-/** Throws Failed. */
-function prove(
-  sa: EmergingSa,
-  connection: Connection,
-  init: InitResult,
-  message: Message,
-  claimed: { readonly id: IdPayload; readonly identity: Identity; readonly auth: AuthPayload },
-): Admitted {
-  const { host, path, peer } = sa;
-  const { local, remote } = onlyRound(connection);
-  allowedMethod(remote, claimed.auth, claimed.identity);
-  const proof = methodNamed(local.method).prepare({
-    host,
-    connection,
-    local,
-    prf: init.prf,
-    path,
-    remoteId: claimed.identity,
-    peerHashes: peer.signatureHashes,
-    certificateAsked: first(message, PayloadType.CERTREQ) !== undefined,
-  });
-  const verified = verifyPeer(sa, init, message, remote, { ...claimed, localId: proof.identity });
-  heed('auth-request', message.payloads, sa);
-  if (
-    host.admits(connection, proof.identity, verified.identity, peer.initialContact) ||
-    // The end that has it may make it anew.
-    host.between(proof.identity, verified.identity).some(other => isFor(other.status(), connection, path))
-  )
-    return { peer: verified, proof };
-  throw new Failed({
-    code: 'local/superseded',
-    summary: `${formatIdentity(verified.identity)} has an IKE SA already, and ${connection.name} keeps the first`,
-  });
+function proofPayloads(init: InitResult, proof: Proof): readonly Payload[] {
+  const idr = idPayload(PayloadType.IDr, proof.identity);
+  return [idr, ...proof.certificates, proof.sign(octetsOf(init, 'responder', idr))];
+}
+
+/** After a round the initiator goes on, or says that it does not take our proof (RFC 7296 §2.21.2). */
+const FURTHER = [ExchangeType.IKE_AUTH, ExchangeType.INFORMATIONAL];
+
+function goesOn(message: Message): boolean {
+  return (
+    message.header.exchangeType === ExchangeType.IKE_AUTH ||
+    findNotify(message, NotifyError.AUTHENTICATION_FAILED) !== undefined
+  );
 }
 
 interface ChildPart {
@@ -249,37 +185,19 @@ function eapAsked({ idType, data }: IdPayload): Failure {
   };
 }
 
-function nobody(
-  { host, path }: EmergingSa,
-  { chosen }: InitResult,
-  remoteId: Identity,
-  localId: Identity | undefined,
-): Failure {
-  const query = {
-    version: 2,
-    local: path.local.address,
-    remote: path.remote.address,
-    tcp: path.tcp === true,
-    names: host.names,
-    remoteId,
-    ...(localId === undefined ? {} : { localId }),
-  } as const;
-  const [fitting] = matchConnections(host.connections, query);
-  if (fitting !== undefined) return otherAlgorithms(fitting.connection, chosen.text, remoteId);
-  const [nearest] = mismatchedConnections(host.connections, query);
-  const failure = noConnection(host.connections, query);
-  return nearest?.differs.some(difference => difference.endsWith('identity')) === true
-    ? { ...failure, code: 'auth/wrong-identity' }
-    : failure;
-}
-
-/** IKE_SA_INIT was agreed by another connection's proposals, before the peer had said who it is. */
-function otherAlgorithms({ name, proposals }: Connection, chosen: string, remoteId: Identity): Failure {
-  return {
-    code: 'peer/no-proposal-chosen',
-    summary: `${name} is for ${formatIdentity(remoteId)}, and does not allow ${chosen}, which was agreed before it named itself`,
-    ours: proposals.map(({ text }) => text),
-    theirs: [chosen],
-    remedy: `add ${chosen} to proposals of ${name}, or give all connections for these addresses the same proposals`,
+/** The initiator does not take our proof of a round. */
+function givenUp(sa: EmergingSa, localId: Identity): Reply {
+  const own = formatIdentity(localId);
+  const failure: Failure = {
+    code: 'auth/refused-by-peer',
+    summary: `${sa.connection.name}: the peer did not accept that we are ${own}, and gave up between two rounds of authentication`,
+    ours: [own],
+    remedy: "see the peer's log",
+    notify: 'AUTHENTICATION_FAILED',
   };
+  const afterwards = (): void => {
+    sa.tellFailed(failure);
+    sa.close(failure);
+  };
+  return { payloads: [], afterwards };
 }

@@ -5,7 +5,7 @@ import type { Reserved } from '../../ike/child.ts';
 import type { VerifiedPeer } from '../../ike/verified-peer.ts';
 import { concat } from '../../lib/bytes.ts';
 import { Malformed } from '../../lib/reader.ts';
-import type { Connection, LocalAuth, RemoteAuth } from '../../policy/connection.ts';
+import type { RemoteAuth } from '../../policy/connection.ts';
 import { Failed } from '../../policy/failure.ts';
 import { checkIdentity, formatIdentity, type Identity } from '../../policy/identity.ts';
 import { formatIdentityPattern, matchesIdentity, NO_MATCH } from '../../policy/identity-match.ts';
@@ -26,22 +26,6 @@ import { breach } from './init.ts';
  *                               <--  HDR, SK {IDr, [CERT,] AUTH,
  *                                        SAr2, TSi, TSr}                  RFC 7296 §1.2
  */
-
-/** The round of authentication on each side. Throws Failed where there is none, or more: nothing may be left out. */
-export function onlyRound({ name, local, remote }: Connection): {
-  readonly local: LocalAuth;
-  readonly remote: RemoteAuth;
-} {
-  const [ours, theirs] = [local[0], remote[0]];
-  if (ours === undefined || theirs === undefined)
-    throw new Failed({ code: 'config/missing', summary: `${name}: no authentication is configured` });
-  if (local.length > 1 || remote.length > 1)
-    throw new Failed({
-      code: 'local/unsupported',
-      summary: `${name}: several rounds of authentication (RFC 4739) are not available`,
-    });
-  return { local: ours, remote: theirs };
-}
 
 export function idPayload(
   type: typeof PayloadType.IDi | typeof PayloadType.IDr,

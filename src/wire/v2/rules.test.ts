@@ -99,7 +99,7 @@ const UNLAWFUL: readonly [number, boolean, Payload[], string, number | undefined
   [ExchangeType.IKE_AUTH, false, of(IDi, IDi, AUTH), 'repeated', IDi],
   [ExchangeType.IKE_AUTH, false, of(EAP, SA, TSi, TSr), 'unexpected', EAP],
   [ExchangeType.IKE_AUTH, true, of(IDr, AUTH, SA, TSr), 'incomplete', TSi],
-  [ExchangeType.IKE_AUTH, true, [], 'missing', IDr],
+  [ExchangeType.IKE_AUTH, true, of(SA, TSi), 'incomplete', TSr],
   [ExchangeType.CREATE_CHILD_SA, false, of(SA, Nonce), 'missing', KE],
   [ExchangeType.CREATE_CHILD_SA, false, of(SA, Nonce, TSi), 'missing', TSr],
   [ExchangeType.CREATE_CHILD_SA, false, of(SA, TSi, TSr), 'missing', Nonce],
@@ -130,6 +130,10 @@ const LAWFUL: readonly [number, boolean, Payload[]][] = [
   [ExchangeType.IKE_AUTH, true, of(IDr, CERT, AUTH, CP, SA, Nonce, TSi, TSr)],
   [ExchangeType.IKE_AUTH, false, of(IDi, IDr, CP, SA, TSi, TSr)],
   [ExchangeType.IKE_AUTH, false, of(AUTH)],
+  // Between rounds of authentication of one side alone (RFC 4739).
+  [ExchangeType.IKE_AUTH, false, []],
+  [ExchangeType.IKE_AUTH, true, []],
+  [ExchangeType.IKE_AUTH, true, of(CP)],
   [ExchangeType.INFORMATIONAL, false, []],
   [ExchangeType.INFORMATIONAL, true, of(Delete, Delete)],
 ];

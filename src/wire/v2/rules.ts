@@ -101,8 +101,12 @@ export const RULES: Readonly<Record<number, ExchangeRules>> = {
         payloads: { [AUTH]: '1', [CP]: '?', [SA]: '?', [TSi]: '?', [TSr]: '?' },
         together: CHILD,
       },
-      // After several authentications (RFC 4739 §3.3).
-      { name: 'child', payloads: { [SA]: '1', [TSi]: '1', [TSr]: '1', [CP]: '?' } },
+      // The initiator alone goes on, or has gone on, proving who it is (RFC 4739 §2.4).
+      {
+        name: 'child',
+        payloads: { [CP]: '?', [SA]: '?', [TSi]: '?', [TSr]: '?' },
+        together: CHILD,
+      },
     ],
     instead: [NotifyStatus.REDIRECT],
   },

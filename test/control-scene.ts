@@ -12,6 +12,8 @@ import { History } from '../src/daemon/history.ts';
 import { type Base, LiveConfiguration, NO_BASE } from '../src/daemon/live-configuration.ts';
 import { LogFeed } from '../src/daemon/log-lines.ts';
 import { ManualSas } from '../src/daemon/manual-sas.ts';
+import { Metrics } from '../src/daemon/metrics.ts';
+import { KeySaving } from '../src/daemon/save-keys.ts';
 import { StandingPolicies } from '../src/daemon/standing-policies.ts';
 import { StartActions } from '../src/daemon/start-actions.ts';
 import { MemoryBackend } from '../src/ipsec/memory/backend.ts';
@@ -60,6 +62,7 @@ export class ControlScene implements AsyncDisposable {
   readonly policies: StandingPolicies;
   readonly actions: StartActions;
   readonly manual: ManualSas;
+  readonly keySaving: KeySaving;
   readonly loaded: string[] = [];
   readonly warnings: string[] = [];
   /** What `cygnet-plan` and `cygnet-apply` find in any directory. */
@@ -86,6 +89,11 @@ export class ControlScene implements AsyncDisposable {
     );
     this.policies = new StandingPolicies(this.gateway);
     this.actions = new StartActions(this.gateway, this.policies, () => undefined);
+    this.keySaving = new KeySaving(
+      on => this.gateway.emitKeys(on),
+      text => void this.warnings.push(text),
+    );
+    this.gateway.on(event => this.keySaving.note(event));
     this.manual = new ManualSas(this.gateway, () => undefined);
   }
 
@@ -95,6 +103,8 @@ export class ControlScene implements AsyncDisposable {
     const [history, feed] = [new History(), new LogFeed(gateway)];
     gateway.on(event => history.note(event));
     gateway.on(event => counters.note(event));
+    const facts = { version: '1.2.3', startedAt: 0, backend: 'memory', listening: [] };
+    const metrics = new Metrics({ gateway, actions, counters, manual, facts });
     scene.server = await ViciServer.listen(join(scene.#folder, 'vici'), {
       commands: commandTable({
         gateway,
@@ -106,7 +116,9 @@ export class ControlScene implements AsyncDisposable {
         feed,
         history,
         provider: PROVIDER,
-        facts: { version: '1.2.3', startedAt: 0, backend: 'memory', listening: [] },
+        facts,
+        metrics,
+        keySaving: scene.keySaving,
         read: () => scene.directory,
         reloadSettings: () => undefined,
         onWarning: ({ summary }) => void scene.warnings.push(summary),

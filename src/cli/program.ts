@@ -8,9 +8,11 @@ import { decodeCommand } from './commands/decode.ts';
 import { downCommand } from './commands/down.ts';
 import { explainCommand } from './commands/explain.ts';
 import { logCommand } from './commands/log.ts';
+import { metricsCommand } from './commands/metrics.ts';
 import { planCommand } from './commands/plan.ts';
 import { rekeyCommand } from './commands/rekey.ts';
 import { saCommand } from './commands/sa.ts';
+import { saveKeysCommand } from './commands/save-keys.ts';
 import { schemaCommand } from './commands/schema.ts';
 import { statusCommand } from './commands/status.ts';
 import { upCommand } from './commands/up.ts';
@@ -26,12 +28,14 @@ const COMMANDS = [
   statusCommand,
   explainCommand,
   logCommand,
+  metricsCommand,
   checkCommand,
   convertCommand,
   schemaCommand,
   planCommand,
   applyCommand,
   saCommand,
+  saveKeysCommand,
   decodeCommand,
 ];
 

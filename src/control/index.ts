@@ -1,7 +1,9 @@
 export { Failed, type Failure } from '../policy/failure.ts';
 export { DEFAULT_CONTROL } from './address.ts';
+export { exposition } from './exposition.ts';
 export { failureOf, succeeded } from './failure.ts';
 export { type ManualSaView, manualListShape } from './manual.ts';
+export { type Family, familyShape, type Sample } from './metrics.ts';
 export { type Plan, type PlanStep, planShape } from './plan.ts';
 export { type DaemonStatus, type Explanation, explanationShape, statusShape } from './status.ts';
 export { type RequestOptions, ViciClient } from './vici/client.ts';

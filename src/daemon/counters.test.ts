@@ -2,7 +2,6 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { ip } from '../lib/ip.ts';
 import { COUNTERS, Counters } from './counters.ts';
-import { exposition } from './exposition.ts';
 import { Handshakes } from './handshakes.ts';
 import { messageInWords } from './message-words.ts';
 
@@ -129,12 +128,4 @@ test('handshakes of IKEv1 are measured too', () => {
     const { count, sum } = handshakes.of('responder');
     assert.deepEqual([count, sum], [1, 0.25]);
   }
-});
-
-test('what stands in labels cannot leave them', () => {
-  const text = exposition([
-    { name: 'a', help: 'one\ntwo', type: 'gauge', samples: [{ labels: { x: 'q"\\\n' }, value: 3n }] },
-    { name: 'b', help: 'none', type: 'counter', samples: [] },
-  ]);
-  assert.equal(text, '# HELP a one\\ntwo\n# TYPE a gauge\na{x="q\\"\\\\\\n"} 3\n');
 });

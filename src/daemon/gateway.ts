@@ -264,6 +264,11 @@ export class Gateway {
     this.#options.streams?.accept(connections.some(({ tcp }) => tcp !== 'no'));
   }
 
+  /** Whether listeners are told the keys of SAs that are made from now on. */
+  emitKeys(on: boolean): void {
+    this.#engine.emitKeys(on);
+  }
+
   /** Calls `listener` for everything that happens. Answers a function that ends it. */
   on(listener: (event: IkeEvent) => void): () => void {
     this.#listeners.add(listener);

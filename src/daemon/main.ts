@@ -16,9 +16,7 @@ import { EVENTS, logMessage, publish } from './commands/events.ts';
 import { commandTable } from './commands/table.ts';
 import { Counters } from './counters.ts';
 import { failureOf } from './failure-of.ts';
-import { FailuresSeen } from './failures-seen.ts';
 import { Gateway } from './gateway.ts';
-import { Handshakes } from './handshakes.ts';
 import { History } from './history.ts';
 import { Inactivity } from './inactivity.ts';
 import { become, idsOf } from './lesser-user.ts';
@@ -27,10 +25,10 @@ import { type Logger, logEvent, openLog } from './log.ts';
 import { LogFiles, lineText } from './log-files.ts';
 import { LogFeed } from './log-lines.ts';
 import { ManualSas } from './manual-sas.ts';
-import { metricsOf } from './metrics.ts';
+import { Metrics } from './metrics.ts';
 import { MetricsEndpoint } from './metrics-endpoint.ts';
 import { NameServers } from './name-servers.ts';
-import { keySaver } from './save-keys.ts';
+import { KeySaving } from './save-keys.ts';
 import { handedOver, SERVICE_VARIABLES, ServiceManager } from './service-manager.ts';
 import { engineSettings, readSettings, reloadSettings } from './settings-in-force.ts';
 import { StandingPolicies } from './standing-policies.ts';
@@ -39,7 +37,6 @@ import { runScripts } from './start-scripts.ts';
 import type { DaemonFacts } from './status-view.ts';
 import { Syslog } from './syslog.ts';
 import { type TakeOverSubjects, takeOver } from './take-over.ts';
-import { Traffic } from './traffic.ts';
 import { unheededTeller } from './unheeded.ts';
 import { UpdownPrograms } from './updown.ts';
 
@@ -83,7 +80,6 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
   if (settings.logLevel !== undefined) setLevel(settings.logLevel);
   const provider = withOpenssl(nodeProvider());
   const base = read(options.config, provider, log);
-  const saveKeys = options.saveKeys ?? settings.saveKeys;
   const user = options.user ?? settings.user;
   const ids = user === undefined ? undefined : idsOf(user, options.group ?? settings.group);
   const calls = systemCalls();
@@ -129,7 +125,7 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
       credentials: base.credentials,
       pools: base.pools,
       ...(settings.attributes === undefined ? {} : { attributes: settings.attributes }),
-      settings: engineSettings(settings, saveKeys !== undefined),
+      settings: engineSettings(settings),
       resolve: connection => pathOf(connection, plane.transport),
     });
     const feed = new LogFeed(gateway);
@@ -162,22 +158,15 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
     closing.push(() => gateway.close(FAREWELL));
     closing.push(async () => unwatch());
     const facts = factsOf(plane, startedAt);
-    const [history, counters, handshakes, failures] = [
-      new History(),
-      new Counters(),
-      new Handshakes(),
-      new FailuresSeen(),
-    ];
-    for (const observer of [history, counters, handshakes, failures])
-      gateway.on(event => observer.note(event));
+    const [history, counters] = [new History(), new Counters()];
+    for (const observer of [history, counters]) gateway.on(event => observer.note(event));
     if (!isText) gateway.on(event => logEvent(log, event));
-    if (saveKeys !== undefined) {
-      gateway.on(keySaver(saveKeys));
-      log.warn(
-        { directory: saveKeys },
-        'KEYS OF ALL SAs ARE WRITTEN TO DISK: whoever reads them reads the traffic',
-      );
-    }
+    const keySaving = new KeySaving(
+      on => gateway.emitKeys(on),
+      text => log.warn({ group: 'dmn' }, text),
+    );
+    gateway.on(event => keySaving.note(event));
+    keySaving.into(options.saveKeys ?? settings.saveKeys);
     const tellUnheeded = unheededTeller(plane.backend, text => log.warn({ group: 'cfg' }, text));
     tellUnheeded(base.connections);
     const live = new LiveConfiguration(base, (connections, credentials, pools) => {
@@ -192,6 +181,15 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
       log.error({ group: 'cfg', failure }, `${what}: ${failure.summary}`),
     );
     closing.push(async () => manual.close());
+    const { drops } = plane;
+    const metrics = new Metrics({
+      gateway,
+      actions,
+      counters,
+      manual,
+      facts,
+      ...(drops === undefined ? {} : { drops }),
+    });
     const takeOverSubjects: TakeOverSubjects = { gateway, live, actions, manual };
     feed.on(
       line => {
@@ -211,6 +209,8 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
         policies,
         provider,
         facts,
+        metrics,
+        keySaving,
         read: directory => read(directory, provider, log),
         reloadSettings: () => {
           settings = reloadSettings(options.settings, settings, log, setLevel);
@@ -242,12 +242,7 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
       () => server.hasListeners('log'),
     );
     if (options.metrics !== undefined) {
-      const traffic = new Traffic(gateway);
-      const { drops } = plane;
-      const subjects = { gateway, actions, counters, handshakes, failures, traffic, manual, facts };
-      const endpoint = await MetricsEndpoint.listen(options.metrics, () =>
-        metricsOf({ ...subjects, ...(drops === undefined ? {} : { drops }) }),
-      );
+      const endpoint = await MetricsEndpoint.listen(options.metrics, () => metrics.families());
       closing.push(() => endpoint.close());
       log.info({ metrics: `http://${endpoint.address}/metrics` }, 'metrics can be had');
     }

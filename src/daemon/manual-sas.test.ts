@@ -7,14 +7,9 @@ import { manualSaFromTree } from '../config/index.ts';
 import { type Message, manualListShape, sectionOf, sectionsOf, statusShape } from '../control/index.ts';
 import type { Failure } from '../policy/failure.ts';
 import type { ManualSa } from '../policy/manual-sa.ts';
-import { exposition } from './exposition.ts';
-import { FailuresSeen } from './failures-seen.ts';
-import { Handshakes } from './handshakes.ts';
 import { NO_BASE } from './live-configuration.ts';
 import { ManualSas } from './manual-sas.ts';
-import { metricsOf } from './metrics.ts';
 import { openGateway } from './open-gateway.ts';
-import { Traffic } from './traffic.ts';
 
 const SETTINGS = {
   local_addr: '192.0.2.1',
@@ -292,17 +287,10 @@ test('a program gives keys to its gateway, hears what they carry, and is refused
 
 test('metrics count them, and explain names them with what became of them', async () => {
   await using scene = await ControlScene.open();
-  const { gateway, actions, counters } = scene;
-  const metrics = async (): Promise<string> => {
-    const subjects = { gateway, actions, counters, manual: scene.manual };
-    const facts = { version: '1.2.3', startedAt: 0, backend: 'memory', listening: [] };
-    const [handshakes, failures, traffic] = [new Handshakes(), new FailuresSeen(), new Traffic(gateway)];
-    return exposition(await metricsOf({ ...subjects, handshakes, failures, traffic, facts }));
-  };
   await cygnet(scene, 'sa', 'add', 'gw', ...pairs(SETTINGS));
   const [id = 0] = scene.backend.sas.keys();
   scene.backend.setUsage(id, { bytesIn: 40n, packetsIn: 2n });
-  const text = await metrics();
+  const text = (await cygnet(scene, 'metrics')).out;
   for (const line of [
     'cygnet_manual_sa_up{sa="gw"} 1',
     'cygnet_manual_sa_bytes_total{sa="gw",direction="in"} 40',
@@ -316,7 +304,7 @@ test('metrics count them, and explain names them with what became of them', asyn
   assert.equal(JSON.parse((await cygnet(scene, '--json', 'explain', 'gw')).out).sa.name, 'gw');
   scene.backend.emit({ kind: 'expire', id, hard: true, now: 0 });
   await scene.manual.settled();
-  assert.match((await metrics()).toString(), /^cygnet_manual_sa_up\{sa="gw"\} 0$/m);
+  assert.match((await cygnet(scene, 'metrics')).out, /^cygnet_manual_sa_up\{sa="gw"\} 0$/m);
   assert.match(
     (await cygnet(scene, 'explain', 'gw')).out,
     /^gw is over[\s\S]*kernel\/expired[\s\S]*give both sides new keys/,

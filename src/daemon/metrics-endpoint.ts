@@ -1,6 +1,7 @@
 import { createServer, type Server } from 'node:http';
+import { EXPOSITION_TYPE, exposition } from '../control/exposition.ts';
+import type { Family } from '../control/metrics.ts';
 import { Failed } from '../policy/failure.ts';
-import { EXPOSITION_TYPE, exposition, type Family } from './exposition.ts';
 
 /** Scrapers are few; whoever comes beside them waits or goes. */
 const CONNECTIONS = 32;

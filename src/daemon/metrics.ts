@@ -1,71 +1,83 @@
+import type { Family, Sample } from '../control/metrics.ts';
 import type { ChildSaUsage } from '../policy/sa.ts';
 import type { Counters } from './counters.ts';
-import type { Family, Sample } from './exposition.ts';
-import type { FailuresSeen } from './failures-seen.ts';
+import { FailuresSeen } from './failures-seen.ts';
 import type { Gateway } from './gateway.ts';
-import { BOUNDS, type Handshakes } from './handshakes.ts';
+import { BOUNDS, Handshakes } from './handshakes.ts';
 import type { ManualSas } from './manual-sas.ts';
 import type { StartActions } from './start-actions.ts';
 import type { DaemonFacts } from './status-view.ts';
-import type { Traffic } from './traffic.ts';
+import { Traffic } from './traffic.ts';
 
 export interface MetricsSubjects {
   readonly gateway: Gateway;
   readonly actions: StartActions;
   readonly counters: Counters;
-  readonly handshakes: Handshakes;
-  readonly failures: FailuresSeen;
-  readonly traffic: Traffic;
   readonly manual: ManualSas;
   readonly facts: DaemonFacts;
   /** Packets that went nowhere, by reason; absent where the back end does not count them. */
   readonly drops?: () => Promise<ReadonlyMap<string, number>>;
 }
 
-/** All metrics as they stand, for Prometheus. Whatever counts survives rekeys; it begins with the daemon. */
-export async function metricsOf(subjects: MetricsSubjects): Promise<readonly Family[]> {
-  const { facts, handshakes, drops } = subjects;
-  const dropped = [...((await drops?.()) ?? [])];
-  return [
-    {
-      name: 'cygnet_info',
-      help: 'Version and back end of the daemon.',
-      type: 'gauge',
-      samples: [{ labels: { version: facts.version, backend: facts.backend }, value: 1 }],
-    },
-    {
-      name: 'cygnet_start_time_seconds',
-      help: 'When the daemon started, seconds since the epoch.',
-      type: 'gauge',
-      samples: [{ labels: {}, value: Math.round(facts.startedAt / 1000) }],
-    },
-    ...present(subjects),
-    ...failed(subjects),
-    {
-      name: 'cygnet_ike_messages_total',
-      help: 'What charon counts, by connection: messages by exchange and direction, and rekeys.',
-      type: 'counter',
-      samples: [...subjects.counters.connections].flatMap(([connection, values]) =>
-        Object.entries(values).map(([counter, value]) => ({ labels: { connection, counter }, value })),
-      ),
-    },
-    ...(await carried(subjects.traffic)),
-    ...(await manual(subjects.manual)),
-    {
-      name: 'cygnet_handshake_seconds',
-      help: 'From the first message of an IKE SA until it was established.',
-      type: 'histogram',
-      samples: (['initiator', 'responder'] as const).flatMap(role =>
-        histogram({ role }, handshakes.of(role)),
-      ),
-    },
-    {
-      name: 'cygnet_dropped_packets_total',
-      help: 'Packets that went nowhere, by reason.',
-      type: 'counter',
-      samples: dropped.map(([reason, value]) => ({ labels: { reason }, value })),
-    },
-  ];
+/** What Prometheus is told. Whatever counts survives rekeys; it begins with the daemon. */
+export class Metrics {
+  readonly #subjects: MetricsSubjects;
+  readonly #handshakes = new Handshakes();
+  readonly #failures = new FailuresSeen();
+  readonly #traffic: Traffic;
+
+  constructor(subjects: MetricsSubjects) {
+    const { gateway } = subjects;
+    this.#subjects = subjects;
+    this.#traffic = new Traffic(gateway);
+    for (const observer of [this.#handshakes, this.#failures]) gateway.on(event => observer.note(event));
+  }
+
+  /** All as it stands. */
+  async families(): Promise<readonly Family[]> {
+    const { facts, counters, drops } = this.#subjects;
+    const dropped = [...((await drops?.()) ?? [])];
+    return [
+      {
+        name: 'cygnet_info',
+        help: 'Version and back end of the daemon.',
+        type: 'gauge',
+        samples: [{ labels: { version: facts.version, backend: facts.backend }, value: 1 }],
+      },
+      {
+        name: 'cygnet_start_time_seconds',
+        help: 'When the daemon started, seconds since the epoch.',
+        type: 'gauge',
+        samples: [{ labels: {}, value: Math.round(facts.startedAt / 1000) }],
+      },
+      ...present(this.#subjects),
+      ...failed(this.#failures),
+      {
+        name: 'cygnet_ike_messages_total',
+        help: 'What charon counts, by connection: messages by exchange and direction, and rekeys.',
+        type: 'counter',
+        samples: [...counters.connections].flatMap(([connection, values]) =>
+          Object.entries(values).map(([counter, value]) => ({ labels: { connection, counter }, value })),
+        ),
+      },
+      ...(await carried(this.#traffic)),
+      ...(await manual(this.#subjects.manual)),
+      {
+        name: 'cygnet_handshake_seconds',
+        help: 'From the first message of an IKE SA until it was established.',
+        type: 'histogram',
+        samples: (['initiator', 'responder'] as const).flatMap(role =>
+          histogram({ role }, this.#handshakes.of(role)),
+        ),
+      },
+      {
+        name: 'cygnet_dropped_packets_total',
+        help: 'Packets that went nowhere, by reason.',
+        type: 'counter',
+        samples: dropped.map(([reason, value]) => ({ labels: { reason }, value })),
+      },
+    ];
+  }
 }
 
 /** What is configured, wanted and up. */
@@ -131,7 +143,7 @@ function present({ gateway, actions }: MetricsSubjects): readonly Family[] {
   ];
 }
 
-function failed({ failures }: MetricsSubjects): readonly Family[] {
+function failed(failures: FailuresSeen): readonly Family[] {
   return [
     {
       name: 'cygnet_failures_total',

@@ -1,29 +1,72 @@
-import { appendFileSync, mkdirSync } from 'node:fs';
+import { accessSync, appendFileSync, constants, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { Encr, Integ } from '../iana/transforms.ts';
 import type { IkeEvent, IkeKeyRecord } from '../ike/output.ts';
 import { toHex } from '../lib/bytes.ts';
 import { formatIp, isV4 } from '../lib/ip.ts';
+import { Failed } from '../policy/failure.ts';
 import type { ChildSaParameters, DirectionKeys } from '../policy/sa.ts';
 
 /**
- * Writes the tables from which Wireshark and tshark decrypt (`ikev2_decryption_table`, `esp_sa`): point
- * WIRESHARK_CONFIG_DIR at the directory. Files are for their owner alone.
+ * Writes the tables from which Wireshark and tshark decrypt (`ikev2_decryption_table`, `ikev1_decryption_table`,
+ * `esp_sa`), of the SAs that are made while it is told to: point WIRESHARK_CONFIG_DIR at the directory. Files are for
+ * their owner alone.
  */
-export function keySaver(directory: string): (event: IkeEvent) => void {
-  mkdirSync(directory, { recursive: true, mode: 0o700 });
-  const append = (file: string, line: string): void =>
-    appendFileSync(join(directory, file), `${line}\n`, { mode: 0o600 });
-  return event => {
-    if (event.kind === 'ike-keys' && event.keys.version === 2)
-      append('ikev2_decryption_table', ikeLine(event.keys));
+export class KeySaving {
+  readonly #emitKeys: (on: boolean) => void;
+  readonly #warn: (text: string) => void;
+  #directory: string | undefined;
+
+  /** `emitKeys` has the engine tell of keys, or no longer. */
+  constructor(emitKeys: (on: boolean) => void, warn: (text: string) => void) {
+    this.#emitKeys = emitKeys;
+    this.#warn = warn;
+  }
+
+  /** Saves into `directory` from now on, which is made where there is none; without one nothing more is saved. Throws Failed. */
+  into(directory: string | undefined): void {
+    if (directory !== undefined) {
+      try {
+        mkdirSync(directory, { recursive: true, mode: 0o700 });
+        accessSync(directory, constants.W_OK);
+      } catch (error) {
+        throw new Failed({
+          code: 'local/no-privilege',
+          summary: `keys cannot be saved in ${directory}: ${(error as Error).message}`,
+          remedy: 'name a directory that the user of the daemon may write to',
+        });
+      }
+      this.#warn(`KEYS OF ALL SAs ARE WRITTEN TO ${directory}: whoever reads them reads the traffic`);
+    } else if (this.#directory !== undefined) this.#warn('keys are no longer written to disk');
+    this.#directory = directory;
+    this.#emitKeys(directory !== undefined);
+  }
+
+  note(event: IkeEvent): void {
+    if (this.#directory === undefined) return;
+    if (event.kind === 'ike-keys') {
+      const { keys } = event;
+      if (keys.version === 1)
+        this.#append('ikev1_decryption_table', [`${hex(keys.initiatorSpi)},${keys.skEi}`]);
+      else this.#append('ikev2_decryption_table', [ikeLine(keys)]);
+    }
     if (event.kind === 'child-keys' && event.sa.protocol === 'esp')
-      for (const line of espLines(event.sa)) append('esp_sa', line);
-  };
+      this.#append('esp_sa', espLines(event.sa));
+  }
+
+  #append(file: string, lines: readonly string[]): void {
+    try {
+      appendFileSync(join(this.#directory ?? '', file), lines.map(line => `${line}\n`).join(''), {
+        mode: 0o600,
+      });
+    } catch (error) {
+      this.#warn(`keys cannot be saved any longer: ${(error as Error).message}`);
+      this.into(undefined);
+    }
+  }
 }
 
 function ikeLine(keys: IkeKeyRecord): string {
-  const hex = (value: bigint): string => value.toString(16).padStart(16, '0');
   const cipher = ikeCipher(keys.encryption, keys.keyLength);
   const integrity = IKE_INTEGRITY[keys.integrity] ?? 'NONE [RFC4306]';
   return [
@@ -36,6 +79,10 @@ function ikeLine(keys: IkeKeyRecord): string {
     keys.skAr,
     `"${integrity}"`,
   ].join(',');
+}
+
+function hex(spi: bigint): string {
+  return spi.toString(16).padStart(16, '0');
 }
 
 function ikeCipher(encryption: number, keyLength: number): string {

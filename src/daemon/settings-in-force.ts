@@ -15,9 +15,9 @@ export function readSettings(file: string | undefined, log: Logger): Settings {
 }
 
 /** The engine's part of it. What the command line says goes first and is not in here. */
-export function engineSettings(settings: Settings, saveKeys: boolean): Partial<EngineSettings> {
+export function engineSettings(settings: Settings): Partial<EngineSettings> {
   const { port: _, natPort: __, ...knobs } = settings.engine;
-  return { ...knobs, ...(saveKeys ? { saveKeys: true } : {}), traceMessages: true };
+  return { ...knobs, traceMessages: true };
 }
 
 /**

@@ -231,6 +231,11 @@ export class Engine {
     for (const [name, addresses] of names) this.#host.names.set(name, addresses);
   }
 
+  /** Whether keys of SAs that are made from now on are told (`ike-keys` and `child-keys` events). */
+  emitKeys(on: boolean): void {
+    this.#host.settings = { ...this.#host.settings, saveKeys: on };
+  }
+
   status(): readonly IkeSaStatus[] {
     return Array.from(this.#host.sessions, session => session.status());
   }

@@ -29,7 +29,7 @@ export interface Watcher {
 /** The engine as its sessions see it: who is there, what is to be done, and when. */
 export class EngineHost implements Host {
   readonly provider: CryptoProvider;
-  readonly settings: EngineSettings;
+  settings: EngineSettings;
   readonly features: BackendFeatures;
   readonly names = new Map<string, readonly IpAddress[]>();
   readonly reqids = new Reqids();

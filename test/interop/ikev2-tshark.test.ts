@@ -2,12 +2,10 @@ import assert from 'node:assert/strict';
 import { statSync } from 'node:fs';
 import { describe, test } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
-import { mustRun, stop, until } from './lab.ts';
+import { Capture } from './capture.ts';
 import { Scene } from './scene.ts';
 
 /** tshark, fed with the keys that `--save-keys` wrote, must decrypt and verify every IKE message of a whole life. */
-
-const OPTIONS = ['-o', 'esp.enable_encryption_decode:TRUE', '-o', 'esp.enable_authentication_check:TRUE'];
 
 describe('an independent reader decrypts what cygnet says', () => {
   for (const [ike, esp] of [
@@ -17,20 +15,7 @@ describe('an independent reader decrypts what cygnet says', () => {
   ] as const) {
     test(`${ike}: set-up, both rekeys, delete`, async () => {
       await using there = await Scene.open({ ike, esp, saveKeys: true });
-      const capture = there.lab.path('run.pcap');
-      const tcpdump = there.lab.start(there.bob, 'tcpdump.log', [
-        'tcpdump',
-        '--immediate-mode',
-        '-Z',
-        'root',
-        '-i',
-        'any',
-        '-U',
-        '-w',
-        capture,
-        'udp',
-      ]);
-      await until('tcpdump listens', () => /listening on/.test(there.lab.read('tcpdump.log')));
+      const capture = await Capture.begin(there.lab, there.bob);
       await there.up('initiator');
       await there.ping('alice', '10.1.0.1', '10.2.0.1');
       await there.rekey('cygnet', 'child');
@@ -40,7 +25,7 @@ describe('an independent reader decrypts what cygnet says', () => {
       await there.pingBothWays();
       await there.down('cygnet');
       await pause(200);
-      await stop(tcpdump);
+      await capture.end();
 
       const keys = there.lab.path('keys');
       assert.equal(
@@ -49,8 +34,7 @@ describe('an independent reader decrypts what cygnet says', () => {
         'the keys are for their owner alone',
       );
       assert.match(there.cygnet.log, /KEYS OF ALL SAs/, 'the log says so loudly');
-      const read = (...args: string[]): Promise<string> =>
-        mustRun('tshark', ['-r', capture, ...OPTIONS, ...args], { env: { WIRESHARK_CONFIG_DIR: keys } });
+      const read = (...args: string[]): Promise<string> => capture.read(keys, ...args);
 
       const messages = (
         await read(

@@ -8,7 +8,7 @@ import type { LogLine } from '../log-lines.ts';
 import { reason } from './alerts.ts';
 import { childSas, ikeSaFields } from './list-sas.ts';
 
-/** Every event that a client may ask for; the `list-…` ones and `control-log` belong to commands. */
+/** Every event that a client may ask for; the `list-…` ones, `control-log` and `cygnet-metric` belong to commands. */
 export const EVENTS = [
   'log',
   'control-log',
@@ -24,6 +24,7 @@ export const EVENTS = [
   'ike-update',
   'alert',
   'cygnet-failed',
+  'cygnet-metric',
 ] as const;
 
 const NO_USAGE: ReadonlyMap<number, ChildSaUsage> = new Map();

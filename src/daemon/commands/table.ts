@@ -9,6 +9,7 @@ import { type InformationSubjects, informationCommands } from './information.ts'
 import { type ListingSubjects, listingCommands } from './listing.ts';
 import { type LoadingSubjects, loadingCommands } from './loading.ts';
 import { type ManualSubjects, manualCommands, manualViews } from './manual.ts';
+import { type ObservingSubjects, observingCommands } from './observing.ts';
 import { type PlanningSubjects, planningCommands } from './planning.ts';
 import { type PoolSubjects, poolCommands } from './pools.ts';
 
@@ -18,6 +19,7 @@ export interface CommandSubjects
     ListingSubjects,
     LoadingSubjects,
     ManualSubjects,
+    ObservingSubjects,
     PlanningSubjects,
     PoolSubjects {
   readonly history: History;
@@ -35,6 +37,7 @@ export function commandTable(subjects: CommandSubjects): Readonly<Record<string,
     ...planningCommands(subjects),
     ...poolCommands(subjects),
     ...manualCommands(subjects),
+    ...observingCommands(subjects),
     'cygnet-status': async () => {
       const manual = await manualViews(live, subjects.manual);
       const status = await daemonStatus(gateway, history, facts);

@@ -1,17 +1,4 @@
-/** One family of metrics: its name, what it counts, and a sample for each set of labels. */
-export interface Family {
-  readonly name: string;
-  readonly help: string;
-  readonly type: 'counter' | 'gauge' | 'histogram';
-  readonly samples: readonly Sample[];
-}
-
-export interface Sample {
-  readonly labels: Readonly<Record<string, string>>;
-  readonly value: number | bigint;
-  /** Of a histogram: `_bucket`, `_sum` or `_count`. */
-  readonly suffix?: string;
-}
+import type { Family } from './metrics.ts';
 
 /** The content type of what `exposition` writes. */
 export const EXPOSITION_TYPE = 'text/plain; version=0.0.4; charset=utf-8';

@@ -2,6 +2,7 @@ import type { CryptoProvider } from '../crypto/provider.ts';
 import { isWeakScheme, schemeByName } from '../crypto/sign/registry.ts';
 import type { Certificate } from '../pki/certificate.ts';
 import type { LocalAuth, RemoteAuth } from '../policy/connection.ts';
+import type { AuthorityUris } from '../policy/credentials.ts';
 import { type AuthenticationMethod, UNHASHED_SKEYID } from './authentication-method.ts';
 import { type BlobFolder, type BlobSource, namedCertificates, namedPublicKeys } from './blobs.ts';
 import type { Report } from './report.ts';
@@ -19,6 +20,8 @@ export interface ReadingContext {
   readonly certificates: Certificate[];
   /** Authorities that connections brought with them: they are trusted. */
   readonly authorities: Certificate[];
+  /** Where authorities tell of revocation. */
+  readonly authorityUris: AuthorityUris[];
 }
 
 /** The local rounds of a connection in their order; one with the defaults when it has no section for any. */

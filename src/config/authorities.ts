@@ -15,7 +15,8 @@ export function authoritiesFrom(
 
 /** The certificate of one authority; nothing, and a failure, when it names none that can be read. */
 export function authorityFrom(section: Section, context: ReadingContext): readonly Certificate[] {
-  const { cacert, file, handle } = readSection(section, AUTHORITY, context.report);
+  const values = readSection(section, AUTHORITY, context.report);
+  const { cacert, file, handle } = values;
   checkSections(section, () => false, [], context.report);
   const places = (['cacert', 'file', 'handle'] as const).filter(
     key => section.settings.get(key)?.value !== undefined,
@@ -51,5 +52,33 @@ export function authorityFrom(section: Section, context: ReadingContext): readon
   }
   const [octets] = setting.items ?? [];
   const item = { text: name, at: setting.valueAt, ...(octets instanceof Uint8Array ? { octets } : {}) };
-  return namedCertificates(item, 'x509ca', context, cacert === undefined);
+  const certificates = namedCertificates(item, 'x509ca', context, cacert === undefined);
+  const uris = {
+    crlUris: usable(section, 'crl_uris', values.crl_uris, ['http', 'https', 'file'], context),
+    ocspUris: usable(section, 'ocsp_uris', values.ocsp_uris, ['http', 'https'], context),
+  };
+  const [authority] = certificates;
+  if (authority !== undefined && uris.crlUris.length + uris.ocspUris.length > 0)
+    context.authorityUris.push({ authority: authority.der, ...uris });
+  return certificates;
+}
+
+/** Those of `uris` that can be fetched; the others are named. */
+function usable(
+  section: Section,
+  key: string,
+  uris: readonly string[],
+  schemes: readonly string[],
+  { report }: ReadingContext,
+): readonly string[] {
+  return uris.filter(uri => {
+    const scheme = uri.slice(0, Math.max(0, uri.indexOf(':'))).toLowerCase();
+    if (schemes.includes(scheme) && URL.canParse(uri)) return true;
+    report.warn(
+      section.settings.get(key)?.valueAt ?? section.at,
+      `"${uri}" has no effect: ${key} takes addresses with ${schemes.join(':, ')}:`,
+      'publish the same list by HTTP, or put it into x509crl',
+    );
+    return false;
+  });
 }

@@ -22,6 +22,7 @@ function read(child: string, connection = ''): { connection: Connection; failure
     blobs: INLINE_BLOBS,
     certificates: [],
     authorities: [],
+    authorityUris: [],
   };
   return { connection: connectionFrom(section, context), failures: report.failures.map(formatRemark) };
 }

@@ -25,7 +25,14 @@ function read(body: string): Read {
   const report = new Report();
   const root = openSection('', { file: 'f', line: 0, column: 0 });
   parseInto(root, `gw {\n${body}\n}`, 'f', { report, include: () => undefined });
-  const context = { report, provider, blobs: INLINE_BLOBS, certificates: [], authorities: [] };
+  const context = {
+    report,
+    provider,
+    blobs: INLINE_BLOBS,
+    certificates: [],
+    authorities: [],
+    authorityUris: [],
+  };
   const section = root.sections.get('gw');
   assert.ok(section !== undefined);
   const connection = connectionFrom(section, context);

@@ -16,7 +16,14 @@ function read(body: string): { readonly connection: Connection; readonly report:
   parseInto(root, `gw {\n${body}\n}`, 'f', { report, include: () => undefined });
   const section = root.sections.get('gw');
   assert.ok(section !== undefined);
-  const context = { report, provider, blobs: INLINE_BLOBS, certificates: [], authorities: [] };
+  const context = {
+    report,
+    provider,
+    blobs: INLINE_BLOBS,
+    certificates: [],
+    authorities: [],
+    authorityUris: [],
+  };
   return { connection: connectionFrom(section, context), report };
 }
 

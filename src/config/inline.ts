@@ -141,7 +141,14 @@ const NO_FILES: BlobSource = {
 };
 
 function inlineContext(provider: CryptoProvider): ReadingContext {
-  return { report: new Report(), provider, blobs: INLINE_BLOBS, certificates: [], authorities: [] };
+  return {
+    report: new Report(),
+    provider,
+    blobs: INLINE_BLOBS,
+    certificates: [],
+    authorities: [],
+    authorityUris: [],
+  };
 }
 
 function sent<T>(origin: string, read: () => T): T {

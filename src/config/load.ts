@@ -59,6 +59,7 @@ export function loadConfiguration(path: string, options: LoadOptions): Configura
     blobs: new FileBlobs(directory),
     certificates: [],
     authorities: [],
+    authorityUris: [],
   };
   const sections = [...(root.sections.get('connections')?.sections.values() ?? [])];
   const connections = sections.map(section => connectionFrom(section, context));
@@ -77,6 +78,7 @@ export function loadConfiguration(path: string, options: LoadOptions): Configura
     authorities: distinct([...files.authorities, ...context.authorities]),
     certificates: distinct([...files.certificates, ...context.certificates]),
     crls: files.crls,
+    ...(context.authorityUris.length === 0 ? {} : { authorityUris: context.authorityUris }),
   };
   checkReferences({ sections, connections, pools, credentials, files, ...options }, report);
   report.conclude();

@@ -54,6 +54,7 @@ function read(body: string): { readonly connection: Connection; readonly failure
     blobs: new FileBlobs(folder),
     certificates: [],
     authorities: [],
+    authorityUris: [],
   };
   const connection = connectionFrom(section, context);
   return { connection, failures: report.failures.map(formatRemark).join('\n') };

@@ -4,7 +4,16 @@ import { CONNECTION } from './schema/connection.ts';
 import { AUTHORITY, OWNER, PASSPHRASE, SHARED_SECRET } from './schema/credentials.ts';
 import { MANUAL } from './schema/manual.ts';
 import { NUMBERED, POOL } from './schema/pool.ts';
-import { CHARON, FILELOG, RESOLVE, SAVE_KEYS, SYSLOG, SYSLOG_FACILITY, VICI } from './schema/settings.ts';
+import {
+  CHARON,
+  FILELOG,
+  RESOLVE,
+  REVOCATION,
+  SAVE_KEYS,
+  SYSLOG,
+  SYSLOG_FACILITY,
+  VICI,
+} from './schema/settings.ts';
 import type { Key, Table } from './schema.ts';
 
 interface Chapter {
@@ -72,6 +81,11 @@ const SETTINGS: readonly Chapter[] = [
   { title: '`charon.plugins.vici`', text: '', table: VICI },
   { title: '`charon.plugins.save-keys`', text: '', table: SAVE_KEYS },
   { title: '`charon.plugins.resolve`', text: '', table: RESOLVE },
+  {
+    title: '`charon.plugins.revocation`',
+    text: 'How long a peer waits is its own affair: whatever is set here, after 25 s nothing more is fetched for one proof.',
+    table: REVOCATION,
+  },
   { title: '`charon.filelog.<name>`', text: '', table: FILELOG },
   { title: '`charon.syslog`', text: '', table: SYSLOG },
   {

@@ -5,7 +5,7 @@ import { resolveReferences } from './inheritance.ts';
 import { type LogSettings, logsFrom } from './logs.ts';
 import { attributesFrom } from './pools.ts';
 import { type ConfigurationWarning, Report } from './report.ts';
-import { CHARON, CHARON_IGNORED, RESOLVE, SAVE_KEYS, VICI } from './schema/settings.ts';
+import { CHARON, CHARON_IGNORED, RESOLVE, REVOCATION, SAVE_KEYS, VICI } from './schema/settings.ts';
 import { readSection } from './schema.ts';
 import type { Section } from './section.ts';
 import { readSource } from './source.ts';
@@ -59,6 +59,10 @@ interface EngineKnobs {
   readonly natKeepAlive?: number;
   readonly retryInitiateInterval?: number;
   readonly deleteRekeyedDelay?: number;
+  readonly useCrl?: boolean;
+  readonly useOcsp?: boolean;
+  readonly fetchTimeout?: number;
+  readonly ocspNonceLength?: number;
   readonly allowAggressivePsk?: boolean;
   readonly signatureAuthentication?: boolean;
   readonly multipleAuthentication?: boolean;
@@ -113,10 +117,11 @@ function fromCharon(charon: Section, report: Report): Omit<Settings, 'warnings'>
     if (hasSettings(section))
       report.warn(section.at, `the section charon.${section.name} has no effect here`);
   }
-  const plugins = fromPlugins(charon.sections.get('plugins'), report);
+  const { engine, ...plugins } = fromPlugins(charon.sections.get('plugins'), report);
   const logs = logsFrom(charon, report);
   return {
     engine: {
+      ...engine,
       ...defined('port', values.port),
       ...defined('natPort', values.port_nat_t),
       ...defined('retransmitTimeout', inMilliseconds(values.retransmit_timeout)),
@@ -142,6 +147,7 @@ function fromCharon(charon: Section, report: Report): Omit<Settings, 'warnings'>
       ...defined('allowAggressivePsk', values.i_dont_care_about_security_and_use_aggressive_mode_psk),
       ...defined('signatureAuthentication', values.signature_authentication),
       ...defined('multipleAuthentication', values.multiple_authentication),
+      ...defined('ocspNonceLength', values.ocsp_nonce_len),
     },
     ...defined('userspace', asksForUserSpace(charon) || undefined),
     ...defined('routes', routesOf(values)),
@@ -208,8 +214,8 @@ const NEVER = Number.MAX_SAFE_INTEGER;
 function fromPlugins(
   plugins: Section | undefined,
   report: Report,
-): Pick<Settings, 'control' | 'saveKeys' | 'attributes' | 'resolvConf'> {
-  let found: Pick<Settings, 'control' | 'saveKeys' | 'attributes' | 'resolvConf'> = {};
+): Partial<Pick<Settings, 'control' | 'saveKeys' | 'attributes' | 'resolvConf' | 'engine'>> {
+  let found: ReturnType<typeof fromPlugins> = {};
   const unused: Section[] = [];
   for (const plugin of plugins?.sections.values() ?? []) {
     if (plugin.name === 'vici') {
@@ -218,6 +224,14 @@ function fromPlugins(
     } else if (plugin.name === 'resolve') {
       const { file } = readSection(plugin, RESOLVE, report, name => name === 'load');
       if (file !== undefined) found = { ...found, resolvConf: file };
+    } else if (plugin.name === 'revocation') {
+      const values = readSection(plugin, REVOCATION, report, name => name === 'load');
+      const engine = {
+        ...defined('useCrl', values.enable_crl),
+        ...defined('useOcsp', values.enable_ocsp),
+        ...defined('fetchTimeout', values.timeout),
+      };
+      found = { ...found, engine };
     } else if (plugin.name === 'save-keys') {
       const values = readSection(plugin, SAVE_KEYS, report, name => name === 'load');
       if (values.wireshark_keys !== undefined && (values.ike || values.esp)) {

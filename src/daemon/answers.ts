@@ -1,9 +1,11 @@
 import type { Answer, Question } from '../ike/output.ts';
+import type { Fetcher } from '../net/fetcher.ts';
 import type { TcpStreams } from '../net/tcp-streams.ts';
 import type { Connection } from '../policy/connection.ts';
 import type { Path } from '../policy/sa.ts';
 import type { BackendQueue } from './backend-queue.ts';
 import { failureOf } from './failure-of.ts';
+import { fetchAnswer } from './fetch-answer.ts';
 import type { Leases } from './leases.ts';
 import { PrimeChecks } from './prime-checks.ts';
 
@@ -16,9 +18,11 @@ export interface Sources {
   readonly connection: (name: string) => Connection | undefined;
   /** Rejects with `Failed`. */
   readonly resolve: (connection: Connection) => Promise<Path>;
+  /** Undefined where nothing is fetched. */
+  readonly fetcher: Fetcher | undefined;
 }
 
-/** Finds the answers to what the engine asks: from the back end, the pools, the resolver, a prime's tests. */
+/** Finds the answers to what the engine asks: from the back end, the pools, the resolver, a prime's tests, elsewhere. */
 export class Answers {
   readonly #sources: Sources;
   readonly #primes = new PrimeChecks();
@@ -31,6 +35,7 @@ export class Answers {
   async to(question: Question): Promise<Answer> {
     const { queue, leases } = this.#sources;
     if (question.kind === 'resolve') return this.#resolve(question.connection, question.tcp === true);
+    if (question.kind === 'fetch') return fetchAnswer(this.#sources.fetcher, question);
     if (question.kind === 'check-safe-prime') return this.#primes.check(question.prime);
     if (question.kind !== 'lease') return queue.ask(question);
     // What else the engine said in one breath with it comes first: an SA that goes gives back what the same peer wants again.

@@ -9,7 +9,7 @@ import { tunnelInterfaces } from '../policy/tunnel-interface.ts';
 import { failureOf } from './failure-of.ts';
 import { needsKernel } from './unheeded.ts';
 
-type BackendQuestion = Exclude<Question, { kind: 'resolve' | 'lease' | 'check-safe-prime' }>;
+type BackendQuestion = Exclude<Question, { kind: 'resolve' | 'lease' | 'check-safe-prime' | 'fetch' }>;
 type BackendCommand = Exclude<Command, { kind: 'release-lease' }>;
 type SaCommand = Extract<BackendCommand, { id: number }>;
 

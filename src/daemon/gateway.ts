@@ -3,6 +3,7 @@ import { type Effect, Engine, type IkeTarget } from '../engine/engine.ts';
 import type { EngineSettings, IkeEvent, IkeSaStatus, Output, Question } from '../ike/output.ts';
 import type { IpsecBackend } from '../ipsec/backend.ts';
 import type { Instant } from '../lib/time.ts';
+import type { Fetcher } from '../net/fetcher.ts';
 import type { TcpStreams } from '../net/tcp-streams.ts';
 import type { UdpTransport } from '../net/transport.ts';
 import type { ChildConfig, Connection } from '../policy/connection.ts';
@@ -36,6 +37,8 @@ export interface GatewayOptions {
   /** What every peer is told that is given one. */
   readonly attributes?: Pool['attributes'];
   readonly settings?: Partial<EngineSettings>;
+  /** Gets word on the revocation of peers' certificates from elsewhere; without it only lists at hand are heeded. */
+  readonly fetcher?: Fetcher;
   /** From where to where a connection's first message goes: names looked up, a local address chosen. Rejects with `Failed`. */
   readonly resolve: (connection: Connection) => Promise<Path>;
 }
@@ -77,7 +80,12 @@ export class Gateway {
       connections: options.connections,
       credentials: options.credentials,
       features: options.backend.features,
-      settings: { port: options.transport.port, natPort: options.transport.natPort, ...options.settings },
+      settings: {
+        port: options.transport.port,
+        natPort: options.transport.natPort,
+        fetchStatus: options.fetcher !== undefined,
+        ...options.settings,
+      },
     });
     this.#queue = new BackendQueue(
       options.backend,
@@ -93,6 +101,7 @@ export class Gateway {
       streams,
       connection: name => this.#connections.get(name),
       resolve: options.resolve,
+      fetcher: options.fetcher,
     });
     // In a moment, when whoever opens the gateway listens to it.
     queueMicrotask(() => this.#queue.makeInterfaces(this.connections));
@@ -201,6 +210,11 @@ export class Gateway {
 
   get connections(): readonly Connection[] {
     return [...this.#connections.values()];
+  }
+
+  /** What was fetched of revocation. */
+  get statuses(): Pick<Engine, 'fetched' | 'forgetFetched'> {
+    return this.#engine;
   }
 
   /** Where a connection's first message would go. Rejects with `Failed` where it names nobody to call. */

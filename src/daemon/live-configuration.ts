@@ -216,8 +216,9 @@ export class LiveConfiguration {
 
   loadAuthority(name: string, authority: LoadedAuthority): void {
     const known = this.#authorities.get(name);
+    const { certUriBase } = authority;
     this.#authorities.set(name, authority);
-    if (known === undefined || !isDeepStrictEqual(known.certificates, authority.certificates))
+    if (known === undefined || !isDeepStrictEqual({ ...known, certUriBase }, { ...authority, certUriBase }))
       this.#credentialsChanged();
   }
 
@@ -317,6 +318,12 @@ export class LiveConfiguration {
         ...inline.flatMap(({ certificates }) => certificates),
       ]),
       crls: distinct([...base.crls, ...this.#crls.values()]),
+      authorityUris: [
+        ...(base.authorityUris ?? []),
+        ...[...this.#authorities.values()].flatMap(({ certificates: [authority], crlUris, ocspUris }) =>
+          authority === undefined ? [] : [{ authority, crlUris, ocspUris }],
+        ),
+      ],
     };
   }
 }

@@ -5,6 +5,7 @@ import { withOpenssl } from '../crypto/node/openssl.ts';
 import { nodeProvider } from '../crypto/node/provider.ts';
 import type { CryptoProvider } from '../crypto/provider.ts';
 import { parseIp } from '../lib/ip.ts';
+import { openFetcher } from '../net/fetcher.ts';
 import { watchNetwork } from '../net/network-watch.ts';
 import { Failed } from '../policy/failure.ts';
 import { systemCalls } from '../sys/system-calls.ts';
@@ -127,6 +128,7 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
       ...(settings.attributes === undefined ? {} : { attributes: settings.attributes }),
       settings: engineSettings(settings),
       resolve: connection => pathOf(connection, plane.transport),
+      fetcher: openFetcher(),
     });
     const feed = new LogFeed(gateway);
     const isText = options.logFormat === 'charon';

@@ -5,6 +5,7 @@ import type { CryptoProvider } from '../crypto/provider.ts';
 import type { EngineSettings } from '../ike/output.ts';
 import { type PacketPort, UserspaceBackend } from '../ipsec/userspace/backend.ts';
 import { ip } from '../lib/ip.ts';
+import { type Fetcher, openFetcher } from '../net/fetcher.ts';
 import { openNodeTransport } from '../net/node-transport.ts';
 import { TcpStreams } from '../net/tcp-streams.ts';
 import { Failed } from '../policy/failure.ts';
@@ -22,6 +23,11 @@ export interface GatewaySetup extends ProgramConfiguration {
   readonly port?: number;
   readonly natPort?: number;
   readonly settings?: Partial<EngineSettings>;
+  /**
+   * Ask for the revocation of peers' certificates where these say, by HTTP or by a function of the program's own; absent:
+   * nothing is fetched.
+   */
+  readonly fetchStatus?: true | Fetcher;
   /** Replaces node:crypto, for tests and for hardware. */
   readonly provider?: CryptoProvider;
 }
@@ -46,7 +52,7 @@ export interface OpenGateway {
  * `local/address`), also where an SA with given keys cannot be had.
  */
 export async function openGateway(setup: GatewaySetup): Promise<OpenGateway> {
-  const { addresses, port, natPort, settings, provider = withOpenssl(nodeProvider()) } = setup;
+  const { addresses, port, natPort, settings, fetchStatus, provider = withOpenssl(nodeProvider()) } = setup;
   const { connections, credentials, pools, manual: keyed } = configurationFrom(setup, provider);
   const transport = await openNodeTransport({
     ...(addresses === undefined ? {} : { addresses: addresses.map(ip) }),
@@ -73,6 +79,7 @@ export async function openGateway(setup: GatewaySetup): Promise<OpenGateway> {
     pools,
     resolve: connection => pathOf(connection, transport),
     ...(settings === undefined ? {} : { settings }),
+    ...(fetchStatus === undefined ? {} : { fetcher: fetchStatus === true ? openFetcher() : fetchStatus }),
   });
   const manual = new ManualSas(gateway, (_, failure) => gateway.report(failure));
   await manual.take(keyed);

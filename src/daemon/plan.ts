@@ -177,6 +177,7 @@ export function credentialsDiffer(live: LiveConfiguration, { credentials }: Base
     octetsOf(from.authorities),
     octetsOf(from.certificates),
     octetsOf(from.crls),
+    from.authorityUris ?? [],
   ];
   return !isDeepStrictEqual(parts(now), parts(credentials));
 }

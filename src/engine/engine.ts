@@ -106,6 +106,16 @@ export class Engine {
     });
   }
 
+  /** What was fetched of revocation and is kept, DER. */
+  fetched(now: Instant): { readonly crls: readonly Uint8Array[]; readonly ocsp: readonly Uint8Array[] } {
+    return this.#host.trust.fetched(now);
+  }
+
+  /** Forgets what was fetched of one kind, or of both. */
+  forgetFetched(kind?: 'crls' | 'ocsp'): void {
+    this.#host.trust.forgetFetched(kind);
+  }
+
   /** When `tick` is due; undefined: when nothing else happens, never. */
   get deadline(): Instant | undefined {
     const [sessions, revival] = [this.#host.agenda.next, this.#revival.deadline];

@@ -66,7 +66,7 @@ export class EngineHost implements Host {
     this.features = options.features;
     this.connections = options.connections;
     this.credentials = options.credentials;
-    this.trust = new Trust(options.provider, options.credentials);
+    this.trust = new Trust(options.provider, options.credentials, options.settings);
   }
 
   // ── what the engine asks ──
@@ -100,7 +100,7 @@ export class EngineHost implements Host {
   configure(connections: readonly Connection[], credentials: Credentials): void {
     this.connections = connections;
     this.credentials = credentials;
-    this.trust = new Trust(this.provider, credentials, this.trust);
+    this.trust = new Trust(this.provider, credentials, this.settings, this.trust);
     this.#virtualIps.prune(connections);
   }
 

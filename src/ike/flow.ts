@@ -22,6 +22,7 @@ interface Answers {
   readonly lease: Extract<Answer, { kind: 'lease' }>;
   readonly 'assign-address': Extract<Answer, { kind: 'done' }>;
   readonly 'check-safe-prime': Extract<Answer, { kind: 'done' }>;
+  readonly fetch: Extract<Answer, { kind: 'octets' }>;
 }
 
 /** Puts `question` to the shell and resumes with its answer. Throws Failed when the shell could not do it. */

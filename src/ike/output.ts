@@ -48,7 +48,17 @@ export type Question =
   /** A virtual IP that the peer gave us goes on this host, before the SAs that use it are installed. */
   | { readonly kind: 'assign-address'; readonly address: IpAddress; readonly path: Path }
   /** Whether p and (p − 1) / 2 are prime, by tests that whoever chose p cannot foresee: it takes up to seconds. Done: they are. */
-  | { readonly kind: 'check-safe-prime'; readonly prime: Uint8Array };
+  | { readonly kind: 'check-safe-prime'; readonly prime: Uint8Array }
+  /** Octets from a place that a certificate of a trusted authority names, or the configuration: http:, https: or file:. */
+  | {
+      readonly kind: 'fetch';
+      readonly uri: string;
+      /** An OCSP request, to be posted as that; absent: to be got. */
+      readonly body?: Uint8Array;
+      /** Longer answers are of no use, octets; and when none is any more. */
+      readonly limit: number;
+      readonly timeout: Duration;
+    };
 
 export type Answer =
   | { readonly kind: 'path'; readonly path: Path }
@@ -60,6 +70,7 @@ export type Answer =
       /** What the pools say besides. */
       readonly attributes: readonly ConfigurationAttribute[];
     }
+  | { readonly kind: 'octets'; readonly octets: Uint8Array }
   | { readonly kind: 'done' }
   | { readonly kind: 'failed'; readonly failure: Failure };
 
@@ -254,6 +265,15 @@ export interface EngineSettings {
   readonly signatureAuthentication: boolean;
   /** Speak RFC 4739: several rounds of authentication a side. */
   readonly multipleAuthentication: boolean;
+  /** Heed CRLs, and OCSP responses. */
+  readonly useCrl: boolean;
+  readonly useOcsp: boolean;
+  /** Ask for the status of peers' certificates where they, or the configuration, say that it can be had. */
+  readonly fetchStatus: boolean;
+  /** When one such fetch is given up; 0 is with all of them together, after 25 s. */
+  readonly fetchTimeout: Duration;
+  /** Octets of the nonce in an OCSP request (RFC 9654); 0 sends none. */
+  readonly ocspNonceLength: number;
   /** How long a replaced inbound SA still receives. */
   readonly deleteRekeyedDelay: Duration;
   /** Emit `message` events (for ladders) and key events (for decryption tables). */

@@ -10,6 +10,7 @@ import { certificateMatches } from '../policy/certificate-identity.ts';
 import type { RemoteAuth } from '../policy/connection.ts';
 import { Failed } from '../policy/failure.ts';
 import { formatIdentity, type Identity } from '../policy/identity.ts';
+import { StatusMissing } from './certificate-status.ts';
 import type { Host } from './session.ts';
 import type { Grounds } from './verified-peer.ts';
 
@@ -18,8 +19,10 @@ export interface PeerKey {
   readonly key: PublicKey;
   /** For people. */
   readonly name: string;
-  /** Throws Failed unless the key is trusted and speaks for the claimed identity. To be called once the proof is checked. */
+  /** Throws Failed unless the key is trusted and speaks for the claimed identity, StatusMissing where that cannot be said yet. To be called once the proof is checked. */
   trust(): Grounds;
+  /** As `trust`, before there is a proof: nothing is asked for, and a certificate whose status is not known passes. Throws Failed. */
+  trustUnproven(): Grounds;
 }
 
 /** What the peer says of itself, as far as it takes to find its key. */
@@ -103,29 +106,37 @@ function known(claim: KeyClaim): readonly PeerKey[] {
 function ofCertificate(claim: KeyClaim, certificate: Certificate, sent: readonly Certificate[]): PeerKey {
   const { remote, identity } = claim;
   const name = certificate.subject.text;
+  const trust = (proven: boolean): Grounds => {
+    const pinned = trustedRawKey(certificate.publicKey.spki, remote.publicKeys);
+    const grounds: Grounds =
+      pinned === undefined ? chainOf(claim, certificate, sent, proven) : { kind: 'pinned', spki: pinned };
+    if (certificateMatches(identity, certificate)) return grounds;
+    throw new Failed(identityNotInCertificate(identity, certificate));
+  };
   return {
     key: certificate.publicKey,
     name,
-    trust() {
-      const pinned = trustedRawKey(certificate.publicKey.spki, remote.publicKeys);
-      const grounds: Grounds =
-        pinned === undefined ? chainOf(claim, certificate, sent) : { kind: 'pinned', spki: pinned };
-      if (certificateMatches(identity, certificate)) return grounds;
-      throw new Failed(identityNotInCertificate(identity, certificate));
-    },
+    trust: () => trust(true),
+    trustUnproven: () => trust(false),
   };
 }
 
 function chainOf(
-  { remote, host }: KeyClaim,
+  { remote, host, identity }: KeyClaim,
   certificate: Certificate,
   sent: readonly Certificate[],
+  proven: boolean,
 ): TrustedChain {
   const name = certificate.subject.text;
-  const chain = host.trust.validate(certificate, sent, remote, host.now);
-  if (chain.kind === 'untrusted') throw new Failed(untrustedChain(chain, host.trust.anchors));
   const { certificates } = remote;
-  if (certificates.length === 0 || certificates.some(der => equal(der, certificate.der))) return chain;
+  const isWanted = certificates.length === 0 || certificates.some(der => equal(der, certificate.der));
+  // What will be refused in any case is no reason to ask anybody anything.
+  const maySeek = proven && isWanted && certificateMatches(identity, certificate);
+  const demands = proven ? remote : { ...remote, revocation: 'relaxed' as const };
+  const chain = host.trust.validate(certificate, sent, demands, host.now, maySeek);
+  if (chain.kind === 'status-wanted') throw new StatusMissing(chain.path);
+  if (chain.kind === 'untrusted') throw new Failed(untrustedChain(chain, host.trust.anchors));
+  if (isWanted) return chain;
   throw new Failed({
     code: 'auth/untrusted-chain',
     summary: `the certificate of ${name} is not one of those configured for the peer`,
@@ -137,18 +148,15 @@ function chainOf(
 
 function ofRawKey({ remote, host, identity }: KeyClaim, spki: Uint8Array): PeerKey {
   const key = readPublicKey(spki, host.provider);
-  return {
-    key,
-    name: `raw ${key.type} key`,
-    trust() {
-      const pinned = trustedRawKey(spki, remote.publicKeys);
-      if (pinned !== undefined) return { kind: 'pinned', spki: pinned };
-      throw new Failed({
-        code: 'auth/untrusted-chain',
-        summary: `the raw public key of ${formatIdentity(identity)} is not one of those configured`,
-        theirs: [formatIdentity(identity)],
-        remedy: 'set pubkeys of the remote side to the key of the peer',
-      });
-    },
+  const trust = (): Grounds => {
+    const pinned = trustedRawKey(spki, remote.publicKeys);
+    if (pinned !== undefined) return { kind: 'pinned', spki: pinned };
+    throw new Failed({
+      code: 'auth/untrusted-chain',
+      summary: `the raw public key of ${formatIdentity(identity)} is not one of those configured`,
+      theirs: [formatIdentity(identity)],
+      remedy: 'set pubkeys of the remote side to the key of the peer',
+    });
   };
+  return { key, name: `raw ${key.type} key`, trust, trustUnproven: trust };
 }

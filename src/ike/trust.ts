@@ -3,12 +3,14 @@ import { Malformed } from '../lib/reader.ts';
 import type { Instant } from '../lib/time.ts';
 import type { Certificate } from '../pki/certificate.ts';
 import { CertificateCache } from '../pki/certificate-cache.ts';
-import { type TrustedChain, validateChain } from '../pki/chain.ts';
+import { type StatusWanted, type TrustedChain, validateChain } from '../pki/chain.ts';
 import type { ChainFailure } from '../pki/chain-failure.ts';
-import type { Crl } from '../pki/crl.ts';
 import { authorityHashes } from '../pki/public-key.ts';
+import { StatusJudge } from '../pki/status-judge.ts';
+import { StatusMemory } from '../pki/status-memory.ts';
 import { isEncryption, type RemoteAuth } from '../policy/connection.ts';
 import type { Credentials } from '../policy/credentials.ts';
+import type { EngineSettings } from './output.ts';
 
 /**
  * The configured authorities, read once; and what was read and verified of peers' certificates, bounded: most of the
@@ -20,11 +22,15 @@ export class Trust {
   readonly #configured = new WeakMap<Uint8Array, readonly Certificate[]>();
   #anchors: readonly Certificate[] | undefined;
   #intermediates: readonly Certificate[] | undefined;
-  #crls: readonly Crl[] | undefined;
+  #statuses: StatusJudge | undefined;
+  readonly #memory: StatusMemory;
+  readonly #settings: StatusSettings;
   #anchorHashes: Uint8Array | undefined;
 
-  constructor(provider: CryptoProvider, credentials: Credentials, earlier?: Trust) {
+  constructor(provider: CryptoProvider, credentials: Credentials, settings: StatusSettings, earlier?: Trust) {
     this.#cache = earlier === undefined ? new CertificateCache(provider) : earlier.#cache;
+    this.#memory = earlier === undefined ? new StatusMemory() : earlier.#memory;
+    this.#settings = settings;
     this.#credentials = credentials;
   }
 
@@ -66,8 +72,8 @@ export class Trust {
     sent: readonly Certificate[],
     remote: RemoteAuth,
     at: Instant,
-  ): TrustedChain | ChainFailure {
-    this.#crls ??= this.#credentials.crls.flatMap(der => tryRead(() => this.#cache.crl(der)));
+    maySeek = false,
+  ): TrustedChain | StatusWanted | ChainFailure {
     return validateChain(
       {
         leaf,
@@ -75,13 +81,47 @@ export class Trust {
         anchors: this.anchors,
         trusted: this.configured(remote.certificates),
         through: this.configured(remote.authorities),
-        crls: this.#crls,
+        statuses: this.statuses,
         revocation: remote.revocation,
+        maySeek: maySeek && this.#settings.fetchStatus,
         at,
         purpose: isEncryption(remote.method) ? 'encipherment' : 'signature',
       },
       this.#cache,
     );
+  }
+
+  /** What is known of the status of certificates: from the configuration, and of what was fetched. */
+  get statuses(): StatusJudge {
+    const { crls, authorityUris = [], certificates } = this.#credentials;
+    const { useCrl, useOcsp } = this.#settings;
+    this.#statuses ??= new StatusJudge({
+      cache: this.#cache,
+      memory: this.#memory,
+      crls: crls.flatMap(der => tryRead(() => this.#cache.crl(der))),
+      uris: authorityUris.flatMap(({ authority, ...uris }) =>
+        this.configured([authority]).map(certificate => ({ certificate, ...uris })),
+      ),
+      configured: this.configured(certificates),
+      anchors: this.anchors,
+      useCrl,
+      useOcsp,
+    });
+    return this.#statuses;
+  }
+
+  /** What was fetched and is kept, DER: lists, and responses that have not run out. */
+  fetched(at: Instant): { readonly crls: readonly Uint8Array[]; readonly ocsp: readonly Uint8Array[] } {
+    return {
+      crls: this.#memory.crls(at).map(({ der }) => der),
+      ocsp: this.#memory.responses(at).map(({ der }) => der),
+    };
+  }
+
+  /** Forgets what was fetched of one kind, or of both. */
+  forgetFetched(kind?: 'crls' | 'ocsp'): void {
+    if (kind !== 'ocsp') this.#memory.flushCrls();
+    if (kind !== 'crls') this.#memory.flushResponses();
   }
 
   /** The body of a CERTREQ: the authorities that `remote` allows (RFC 7296 §3.7). */
@@ -97,6 +137,8 @@ export class Trust {
     return authorityHashes(keys, this.#cache.provider);
   }
 }
+
+type StatusSettings = Pick<EngineSettings, 'useCrl' | 'useOcsp' | 'fetchStatus'>;
 
 function tryRead<T>(read: () => T): readonly T[] {
   try {

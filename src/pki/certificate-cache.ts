@@ -2,7 +2,8 @@ import type { CryptoProvider, PublicKey } from '../crypto/provider.ts';
 import { toHex } from '../lib/bytes.ts';
 import { type Certificate, parseCertificate } from './certificate.ts';
 import { type Crl, parseCrl } from './crl.ts';
-import type { SignatureAlgorithm } from './signature-algorithm.ts';
+import { Recent } from './recent.ts';
+import type { SignedOctets } from './signed-octets.ts';
 
 /**
  * Certificates and revocation lists that were read, and signatures that were found good, by their hashes: what is
@@ -63,45 +64,4 @@ export class CertificateCache {
   }
 }
 
-/** What certificates and revocation lists have in common. */
-export interface SignedOctets {
-  readonly fingerprint: string;
-  readonly tbs: Uint8Array;
-  readonly signatureAlgorithm: SignatureAlgorithm;
-  readonly signature: Uint8Array;
-}
-
 const MAX_KEPT = 8192;
-
-/** A map that remembers its `capacity` most recently used entries: iteration order of Map is order of insertion. */
-class Recent<T> {
-  readonly #capacity: number;
-  readonly #entries = new Map<string, T>();
-
-  constructor(capacity: number) {
-    this.#capacity = capacity;
-  }
-
-  get(key: string): T | undefined {
-    const value = this.#entries.get(key);
-    if (value === undefined) return undefined;
-    this.#entries.delete(key);
-    this.#entries.set(key, value);
-    return value;
-  }
-
-  put(key: string, value: T): T {
-    this.#entries.set(key, value);
-    if (this.#entries.size > this.#capacity) {
-      for (const oldest of this.#entries.keys()) {
-        this.#entries.delete(oldest);
-        break;
-      }
-    }
-    return value;
-  }
-
-  clear(): void {
-    this.#entries.clear();
-  }
-}

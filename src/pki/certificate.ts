@@ -1,18 +1,16 @@
 import type { CryptoProvider, PublicKey } from '../crypto/provider.ts';
-import { equal, toHex } from '../lib/bytes.ts';
+import { equal } from '../lib/bytes.ts';
 import { Malformed } from '../lib/reader.ts';
 import type { Instant } from '../lib/time.ts';
 import { context, type DerReader, readDer, Tag } from './der.ts';
 import { type CertificateExtensions, NO_EXTENSIONS, readCertificateExtensions } from './extensions.ts';
 import { formatName, nameKey } from './name.ts';
 import { readPublicKey } from './public-key.ts';
-import { parseSignatureAlgorithm, type SignatureAlgorithm } from './signature-algorithm.ts';
+import { readSigned, type SignedOctets } from './signed-octets.ts';
 
 /** An X.509 certificate (RFC 5280 §4), read and not yet judged. All octets are views of `der`. */
-export interface Certificate extends CertificateExtensions {
+export interface Certificate extends CertificateExtensions, SignedOctets {
   readonly der: Uint8Array;
-  /** SHA-256 of `der`, in hex. */
-  readonly fingerprint: string;
   readonly version: 1 | 2 | 3;
   /** Content octets of the serial number. */
   readonly serial: Uint8Array;
@@ -21,10 +19,6 @@ export interface Certificate extends CertificateExtensions {
   readonly notBefore: Instant;
   readonly notAfter: Instant;
   readonly publicKey: PublicKey;
-  /** The signed part as it stood. */
-  readonly tbs: Uint8Array;
-  readonly signatureAlgorithm: SignatureAlgorithm;
-  readonly signature: Uint8Array;
 }
 
 /** A distinguished name in the three forms that it is used in. */
@@ -56,12 +50,8 @@ const MAX_SERIAL = 64;
 export function parseCertificate(der: Uint8Array, provider: CryptoProvider): Certificate {
   if (der.length > MAX_CERTIFICATE) throw new Malformed(`certificate: ${der.length} octets`, 0);
   const copy = der.slice();
-  const certificate = readDer(copy, Tag.SEQUENCE, 'certificate');
-  const tbs = certificate.element('certificate: signed part');
-  const algorithm = certificate.element('certificate: signature algorithm');
-  const signature = certificate.bitOctets('certificate: signature');
-  certificate.end('certificate');
-  const body = readDer(tbs, Tag.SEQUENCE, 'certificate');
+  const { algorithm, ...signed } = readSigned(copy, 'certificate', provider);
+  const body = readDer(signed.tbs, Tag.SEQUENCE, 'certificate');
   const version = readVersion(body.enterIf(context(0), 'version'));
   const serial = body.integer('serial number');
   if (serial.length > MAX_SERIAL) throw new Malformed(`serial number: ${serial.length} octets`, body.offset);
@@ -82,7 +72,7 @@ export function parseCertificate(der: Uint8Array, provider: CryptoProvider): Cer
   body.end('certificate');
   return {
     der: copy,
-    fingerprint: toHex(provider.hash('sha256', copy)),
+    ...signed,
     version,
     serial,
     issuer,
@@ -90,9 +80,6 @@ export function parseCertificate(der: Uint8Array, provider: CryptoProvider): Cer
     notBefore,
     notAfter,
     publicKey: readPublicKey(spki, provider),
-    tbs,
-    signatureAlgorithm: parseSignatureAlgorithm(algorithm),
-    signature,
     ...extensions,
   };
 }

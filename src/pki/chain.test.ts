@@ -15,6 +15,8 @@ import type { CryptoProvider } from '../crypto/provider.ts';
 import { CertificateCache } from './certificate-cache.ts';
 import { type ChainRequest, type TrustedChain, validateChain } from './chain.ts';
 import type { ChainFailure, ChainFailureReason } from './chain-failure.ts';
+import { StatusJudge } from './status-judge.ts';
+import { StatusMemory } from './status-memory.ts';
 
 const DAY = 86_400_000;
 const provider = nodeProvider();
@@ -35,21 +37,32 @@ interface Case {
 function validate(given: Case, on = cache): TrustedChain | ChainFailure {
   const read = (list: readonly Issued[] = []): ReturnType<typeof on.certificate>[] =>
     list.map(({ der }) => on.certificate(der));
-  return validateChain(
+  const result = validateChain(
     {
       leaf: on.certificate(given.leaf.der),
       intermediates: read(given.between),
       anchors: read(given.anchors),
       trusted: read(given.trusted),
       through: read(given.through),
-      crls: (given.crls ?? []).map(der => on.crl(der)),
+      statuses: new StatusJudge({ ...NOTHING, cache: on, crls: (given.crls ?? []).map(der => on.crl(der)) }),
       revocation: given.revocation ?? 'relaxed',
       at: given.at ?? TEST_TIME,
       ...(given.allowWeak === undefined ? {} : { allowWeak: given.allowWeak }),
     },
     on,
   );
+  assert.ok(result.kind !== 'status-wanted', 'nothing may be sought');
+  return result;
 }
+
+const NOTHING = {
+  memory: new StatusMemory(),
+  uris: [],
+  configured: [],
+  anchors: [],
+  useCrl: true,
+  useOcsp: true,
+} as const;
 
 function accepts(given: Case, path?: readonly string[]): TrustedChain {
   const result = validate(given);

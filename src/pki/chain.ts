@@ -4,7 +4,6 @@ import { formatInstant } from './calendar.ts';
 import { type Certificate, isSelfIssued } from './certificate.ts';
 import type { CertificateCache } from './certificate-cache.ts';
 import type { ChainFailure, ChainFailureReason } from './chain-failure.ts';
-import type { Crl } from './crl.ts';
 import {
   type CertificateFault,
   endEntityFault,
@@ -14,7 +13,8 @@ import {
   ownFault,
 } from './fitness.ts';
 import { violatedConstraint } from './name-constraints.ts';
-import { passesRevocation, type RevocationPolicy, revocationStatus } from './revocation.ts';
+import { passesRevocation, type RevocationPolicy } from './revocation.ts';
+import type { StatusJudge } from './status-judge.ts';
 
 /** What is to be validated, against what, and when. */
 export interface ChainRequest {
@@ -27,8 +27,11 @@ export interface ChainRequest {
   readonly trusted?: readonly Certificate[];
   /** When not empty, the chain must contain one of these authorities. */
   readonly through?: readonly Certificate[];
-  readonly crls: readonly Crl[];
+  /** What is known of the revocation of certificates. */
+  readonly statuses: StatusJudge;
   readonly revocation: RevocationPolicy;
+  /** Where all holds but for the status of certificates, and that can be asked for: say so first. */
+  readonly maySeek?: boolean;
   readonly at: Instant;
   /** What the key of the leaf is wanted for; to sign, where it is not said. */
   readonly purpose?: KeyPurpose;
@@ -49,6 +52,13 @@ export interface TrustedChain {
   readonly notes: readonly string[];
 }
 
+/** All of the path holds, and word on the status of its certificates can be had: to be asked for, and the chain judged again. */
+export interface StatusWanted {
+  readonly kind: 'status-wanted';
+  /** From the leaf to the anchor, both included. */
+  readonly path: readonly Certificate[];
+}
+
 /** Certificates between leaf and anchor, at most. */
 const MAX_INTERMEDIATES = 7;
 /** Bounds on the work that a peer's certificates can cause. */
@@ -60,7 +70,10 @@ const MAX_STEPS = 512;
  * the leaf): signatures, validity at `at`, authority and path length, key usages, name constraints, critical
  * extensions, revocation. Returns the receipt, or the failure of the path that came furthest.
  */
-export function validateChain(request: ChainRequest, cache: CertificateCache): TrustedChain | ChainFailure {
+export function validateChain(
+  request: ChainRequest,
+  cache: CertificateCache,
+): TrustedChain | StatusWanted | ChainFailure {
   const search = new Search(request, cache);
   return search.extend([request.leaf]) ?? search.failure;
 }
@@ -85,7 +98,7 @@ class Search {
   }
 
   /** Depth first, anchors before intermediates, so that an honest chain is found at once. */
-  extend(path: readonly Certificate[]): TrustedChain | undefined {
+  extend(path: readonly Certificate[]): TrustedChain | StatusWanted | undefined {
     const current = path[path.length - 1] as Certificate;
     const fault = this.#judge(path, current);
     if (fault !== undefined) return this.#fail(fault.reason, path, fault.detail);
@@ -166,7 +179,7 @@ class Search {
   }
 
   /** What concerns the path as a whole, once it has reached its anchor. */
-  #finish(path: readonly Certificate[]): TrustedChain | undefined {
+  #finish(path: readonly Certificate[]): TrustedChain | StatusWanted | undefined {
     const { through = [], leaf } = this.#request;
     const violation = constraintFault(path);
     if (violation !== undefined) return this.#failWhole('name-constraints', path, violation);
@@ -177,23 +190,30 @@ class Search {
         detail: `the chain does not contain ${names}`,
       });
     }
+    if (this.#isPending(path)) return { kind: 'status-wanted', path };
     const notes = [...leniencies(leaf)];
     const revoked = this.#checkRevocation(path, notes);
     if (revoked !== undefined) return this.#failWhole(revoked.reason, path, revoked);
     return { [receipt]: true, kind: 'trusted', leaf, path, notes };
   }
 
+  #isPending(path: readonly Certificate[]): boolean {
+    const { at, maySeek = false, statuses } = this.#request;
+    return (
+      maySeek && pairs(path).some(([certificate, issuer]) => statuses.isPending(certificate, issuer, at))
+    );
+  }
+
   #checkRevocation(
     path: readonly Certificate[],
     notes: string[],
   ): (CertificateFault & { readonly certificate: Certificate }) | undefined {
-    const { crls, at, revocation } = this.#request;
-    for (const [i, certificate] of path.entries()) {
-      const issuer = path[i + 1];
-      if (issuer === undefined) return undefined;
-      const status = revocationStatus(certificate, issuer, crls, at, this.#cache);
-      if (passesRevocation(certificate, status, revocation)) {
-        if (status.kind === 'unknown' && crls.length > 0) {
+    const { at, revocation, statuses } = this.#request;
+    for (const [certificate, issuer] of pairs(path)) {
+      const status = statuses.status(certificate, issuer, at);
+      const named = statuses.isNamed(certificate, issuer);
+      if (passesRevocation(status, revocation, named)) {
+        if (status.kind === 'unknown' && (named || statuses.hasLists)) {
           notes.push(`revocation of ${certificate.subject.text} is not known: ${status.why.join('; ')}`);
         }
         continue;
@@ -257,6 +277,14 @@ class Search {
     this.#progress = progress;
     this.#failure = failure;
   }
+}
+
+/** Each certificate of a path but the anchor, with its issuer. */
+export function pairs(path: readonly Certificate[]): readonly (readonly [Certificate, Certificate])[] {
+  return path.flatMap((certificate, i) => {
+    const issuer = path[i + 1];
+    return issuer === undefined ? [] : [[certificate, issuer] as const];
+  });
 }
 
 /** A certificate, or another one for the same name and key: a path through both would be a loop (RFC 5280 §6.1). */

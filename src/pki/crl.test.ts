@@ -14,8 +14,9 @@ import { Malformed } from '../lib/reader.ts';
 import { utf8 } from '../lib/text.ts';
 import { CertificateCache } from './certificate-cache.ts';
 import { parseCrl } from './crl.ts';
+import { crlStatus } from './crl-status.ts';
 import { context, encodeDer, encodeOid, Tag } from './der.ts';
-import { type RevocationStatus, revocationStatus } from './revocation.ts';
+import type { RevocationStatus } from './revocation.ts';
 
 const DAY = 86_400_000;
 const provider = nodeProvider();
@@ -59,7 +60,7 @@ const point = (uri: string): Uint8Array =>
 
 function status(options: CrlOptions, of = leaf): RevocationStatus {
   const crls = [cache.crl(issueCrl(root, options))];
-  return revocationStatus(cache.certificate(of.der), cache.certificate(root.der), crls, TEST_TIME, cache);
+  return crlStatus(cache.certificate(of.der), cache.certificate(root.der), crls, TEST_TIME, cache);
 }
 
 const authority = makeAuthority({ parent: root, subject: 'CN=sub' });

@@ -4,32 +4,39 @@ import { Malformed } from '../lib/reader.ts';
 import type { Instant } from '../lib/time.ts';
 import { CertificateName } from './certificate.ts';
 import { context, DerReader, readDer, Tag } from './der.ts';
-import { readAuthorityKeyIdentifier, readExtensions, readFullName } from './extensions.ts';
+import {
+  readAuthorityKeyIdentifier,
+  readDistributionPoints,
+  readExtensions,
+  readFullName,
+} from './extensions.ts';
 import type { GeneralName } from './general-name.ts';
-import { parseSignatureAlgorithm, type SignatureAlgorithm } from './signature-algorithm.ts';
+import { readSigned, type SignedOctets } from './signed-octets.ts';
 
 /** A certificate revocation list (RFC 5280 §5), read and not yet judged. */
-export interface Crl {
+export interface Crl extends SignedOctets {
   readonly der: Uint8Array;
-  /** SHA-256 of `der`, in hex. */
-  readonly fingerprint: string;
   readonly issuer: CertificateName;
   readonly thisUpdate: Instant;
   /** Absent on lists that never grow old by themselves. */
   readonly nextUpdate?: Instant;
   readonly authorityKeyIdentifier?: Uint8Array;
   readonly scope: CrlScope;
-  /** Why this list cannot be used whatever it says: a delta, an indirect list, critical extensions not known here. */
+  /** Its place in the issuer's sequence (RFC 5280 §5.2.3). */
+  readonly number?: bigint;
+  /** It lists changes alone: those since the list of this number (RFC 5280 §5.2.4). */
+  readonly deltaOf?: bigint;
+  /** Where changes to it can be had (RFC 5280 §5.2.6). */
+  readonly deltaUris: readonly string[];
+  /** Why this list cannot be used whatever it says: an indirect list, critical extensions not known here. */
   readonly unusable?: string;
   readonly size: number;
-  readonly tbs: Uint8Array;
-  readonly signatureAlgorithm: SignatureAlgorithm;
-  readonly signature: Uint8Array;
   /** The entry for a serial number (content octets). */
   find(serial: Uint8Array): Revocation | undefined;
 }
 
-interface Revocation {
+/** That a certificate was revoked, and when. */
+export interface Revocation {
   readonly at: Instant;
   /** Of RFC 5280 §5.3.1, in its words; absent when the list gives none. */
   readonly reason?: string;
@@ -51,11 +58,7 @@ const MAX_CRL = 16 * 1024 * 1024;
 export function parseCrl(der: Uint8Array, provider: CryptoProvider): Crl {
   if (der.length > MAX_CRL) throw new Malformed(`CRL: ${der.length} octets`, 0);
   const copy = der.slice();
-  const list = readDer(copy, Tag.SEQUENCE, 'CRL');
-  const tbs = list.element('CRL: signed part');
-  const algorithm = list.element('CRL: signature algorithm');
-  const signature = list.bitOctets('CRL: signature');
-  list.end('CRL');
+  const { tbs, algorithm, ...signed } = readSigned(copy, 'CRL', provider);
   const body = readDer(tbs, Tag.SEQUENCE, 'CRL');
   if (body.tag === Tag.INTEGER && body.small('CRL: version') !== 1)
     throw new Malformed('CRL: unknown version', 0);
@@ -69,25 +72,22 @@ export function parseCrl(der: Uint8Array, provider: CryptoProvider): Crl {
   const entries = new Entries(body.enterIf(Tag.SEQUENCE, 'CRL: entries'));
   const extensions = readCrlExtensions(body.enterIf(context(0), 'CRL: extensions'));
   body.end('CRL');
-  const { authorityKeyIdentifier, scope } = extensions;
-  const unusable = extensions.unusable ?? entries.unusable;
+  const { unusable = entries.unusable, ...rest } = extensions;
   return {
     der: copy,
-    fingerprint: toHex(provider.hash('sha256', copy)),
+    ...signed,
+    tbs,
     issuer,
     thisUpdate,
     ...(next === undefined ? {} : { nextUpdate: next }),
-    ...(authorityKeyIdentifier === undefined ? {} : { authorityKeyIdentifier }),
-    scope,
+    ...rest,
     ...(unusable === undefined ? {} : { unusable }),
     size: entries.size,
-    tbs,
-    signatureAlgorithm: parseSignatureAlgorithm(algorithm),
-    signature,
     find: serial => entries.find(serial),
   };
 }
 
+/** CRLReason in the words of RFC 5280 §5.3.1; '' where a number has none. */
 const REASONS = [
   'unspecified',
   'keyCompromise',
@@ -130,35 +130,44 @@ class Entries {
     entry.end('CRL: entry');
     let reason: string | undefined;
     readExtensions(extensions, (oid, critical, value) => {
-      if (oid === '2.5.29.21') reason = readReason(value);
+      if (oid === '2.5.29.21') reason = readReason(new DerReader(value));
       else if (critical) this.unusable = `an entry has the critical extension ${oid}`;
     });
     return reason;
   }
 }
 
-function readReason(value: Uint8Array): string | undefined {
-  const outer = new DerReader(value);
-  const code = outer.small('CRL: reason', Tag.ENUMERATED);
-  outer.end('CRL: reason');
+/** The one CRLReason that is left in `outer`, in words. Throws Malformed. */
+export function readReason(outer: DerReader): string | undefined {
+  const code = outer.small('revocation reason', Tag.ENUMERATED);
+  outer.end('revocation reason');
   return REASONS[code] || undefined;
 }
 
 interface CrlExtensions {
   authorityKeyIdentifier?: Uint8Array;
   scope: CrlScope;
+  number?: bigint;
+  deltaOf?: bigint;
+  deltaUris: readonly string[];
   unusable?: string;
 }
 
 function readCrlExtensions(explicit: DerReader | undefined): CrlExtensions {
-  const found: CrlExtensions = { scope: { someReasons: false } };
+  const found: CrlExtensions = { scope: { someReasons: false }, deltaUris: [] };
   if (explicit === undefined) return found;
   readExtensions(explicit.enter(Tag.SEQUENCE, 'CRL: extensions'), (oid, critical, value) => {
     switch (oid) {
       case '2.5.29.20':
+        found.number = readNumber(value);
         return;
       case '2.5.29.27':
-        found.unusable = 'it lists changes only (a delta)';
+        found.deltaOf = readNumber(value);
+        return;
+      case '2.5.29.46':
+        found.deltaUris = readDistributionPoints(value, 'freshestCRL').flatMap(name =>
+          name.kind === 'uri' ? [name.text] : [],
+        );
         return;
       case '2.5.29.28': {
         const { indirect, ...scope } = readScope(value);
@@ -177,6 +186,15 @@ function readCrlExtensions(explicit: DerReader | undefined): CrlExtensions {
   });
   explicit.end('CRL: extensions');
   return found;
+}
+
+/** "CRL verifiers MUST be able to handle CRLNumber values up to 20 octets" (RFC 5280 §5.2.3). */
+function readNumber(value: Uint8Array): bigint {
+  const outer = new DerReader(value);
+  const octets = outer.integer('CRL: number');
+  outer.end('CRL: number');
+  if (octets.length > 32 || (octets[0] as number) >= 0x80) throw new Malformed('CRL: number', 0);
+  return BigInt(`0x${toHex(octets)}`);
 }
 
 function readScope(value: Uint8Array): CrlScope & { readonly indirect: boolean } {

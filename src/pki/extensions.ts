@@ -97,6 +97,15 @@ export function readAuthorityKeyIdentifier(value: Uint8Array): Uint8Array | unde
   );
 }
 
+/** The full names of all the CRLDistributionPoints (RFC 5280 §4.2.1.13). Throws Malformed. */
+export function readDistributionPoints(value: Uint8Array, what: string): readonly GeneralName[] {
+  return readItems(readDer(value, Tag.SEQUENCE, what), what, points => {
+    const point = points.enter(Tag.SEQUENCE, what);
+    const name = point.enterIf(context(0), what);
+    return name === undefined ? [] : readFullName(name, what);
+  }).flat();
+}
+
 /** The names of a DistributionPointName's fullName (RFC 5280 §4.2.1.13); none for a name relative to the issuer. */
 export function readFullName(point: DerReader, what: string): readonly GeneralName[] {
   const full = point.enterIf(context(0), what);
@@ -148,12 +157,7 @@ const READERS: Readonly<Record<string, ExtensionReader>> = {
     found.nameConstraints = { permitted, excluded };
   },
   '2.5.29.31': (value, found) => {
-    const what = 'cRLDistributionPoints';
-    found.crlDistributionPoints = readItems(readDer(value, Tag.SEQUENCE, what), what, points => {
-      const point = points.enter(Tag.SEQUENCE, what);
-      const name = point.enterIf(context(0), what);
-      return name === undefined ? [] : readFullName(name, what);
-    }).flat();
+    found.crlDistributionPoints = readDistributionPoints(value, 'cRLDistributionPoints');
   },
   '2.5.29.32': (value, found) => {
     const what = 'certificatePolicies';

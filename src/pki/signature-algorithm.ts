@@ -23,7 +23,8 @@ export function parseSignatureAlgorithm(der: Uint8Array): SignatureAlgorithm {
 const PSS = '1.2.840.113549.1.1.10';
 const MGF1 = '1.2.840.113549.1.1.8';
 
-const HASHES: Readonly<Record<string, HashName>> = {
+/** Hash algorithms by their object identifiers. */
+export const HASHES: Readonly<Record<string, HashName>> = {
   '1.3.14.3.2.26': 'sha1',
   '2.16.840.1.101.3.4.2.1': 'sha256',
   '2.16.840.1.101.3.4.2.2': 'sha384',

@@ -5,6 +5,8 @@ import { nodeProvider } from '../crypto/node/provider.ts';
 import { Secret } from '../lib/secret.ts';
 import { CertificateCache } from '../pki/certificate-cache.ts';
 import { validateChain } from '../pki/chain.ts';
+import { StatusJudge } from '../pki/status-judge.ts';
+import { StatusMemory } from '../pki/status-memory.ts';
 import {
   identityNotInCertificate,
   methodNotAllowed,
@@ -54,8 +56,18 @@ test('an identity that the certificate does not carry, with those that it does',
 
 test('a chain that leads nowhere, with the authorities that it might have led to', () => {
   const other = cache.certificate(makeAuthority({ subject: 'CN=Other' }).der);
+  const statuses = new StatusJudge({
+    cache,
+    memory: new StatusMemory(),
+    crls: [],
+    uris: [],
+    configured: [],
+    anchors: [],
+    useCrl: true,
+    useOcsp: true,
+  });
   const result = validateChain(
-    { leaf, intermediates: [], anchors: [other], crls: [], revocation: 'relaxed', at: TEST_TIME },
+    { leaf, intermediates: [], anchors: [other], statuses, revocation: 'relaxed', at: TEST_TIME },
     cache,
   );
   assert.ok(result.kind === 'untrusted');

@@ -187,7 +187,7 @@ const CHAIN_REMEDIES: Readonly<Record<ChainFailureReason, (certificate: Certific
   'wrong-authority': () => 'set remote.cacerts to the authority that issued the certificate, or leave it out',
   revoked: () => 'issue a new certificate',
   'revocation-unknown': ({ issuer }) =>
-    `put a current CRL of ${issuer.text} into the x509crl folder, or set remote.revocation = relaxed`,
+    `publish a current CRL of ${issuer.text} where its certificates or crl_uris say, put it into the x509crl folder, or set remote.revocation = relaxed`,
   'too-much-work': () =>
     'let the peer send no certificates but those between its own and the trusted authority',
 };

@@ -14,6 +14,15 @@ export interface Credentials {
   readonly certificates: readonly Uint8Array[];
   /** Revocation lists, DER. */
   readonly crls: readonly Uint8Array[];
+  /** Where authorities tell of revocation, besides what certificates say. */
+  readonly authorityUris?: readonly AuthorityUris[];
+}
+
+export interface AuthorityUris {
+  /** Certificate of the authority, DER. */
+  readonly authority: Uint8Array;
+  readonly crlUris: readonly string[];
+  readonly ocspUris: readonly string[];
 }
 
 export interface SharedKey {

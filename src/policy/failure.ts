@@ -58,6 +58,7 @@ export const FAILURES = {
   'local/no-privilege': 'a privilege is missing',
   'local/unsupported': 'this build or platform cannot do it',
   'local/address': 'there is no address to send from or to',
+  'local/unreachable': 'what was to be fetched could not be had',
   'local/no-virtual-ip': 'no pool has a virtual IP to give',
   'local/half-open-limit': 'too many negotiations are under way',
   'local/expired': 'its lifetime ended before anything took its place',

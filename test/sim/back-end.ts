@@ -32,7 +32,7 @@ export interface InstalledSa {
   received: number;
 }
 
-type BackEndQuestion = Exclude<Question, { kind: 'resolve' | 'lease' | 'check-safe-prime' }>;
+type BackEndQuestion = Exclude<Question, { kind: 'resolve' | 'lease' | 'check-safe-prime' | 'fetch' }>;
 type BackEndCommand = Exclude<Command, { kind: 'release-lease' }>;
 
 type Operation =

@@ -1,5 +1,5 @@
 import { Leases } from '../../src/daemon/leases.ts';
-import type { Answer, IkeEvent, IkeSaStatus, Output } from '../../src/ike/output.ts';
+import type { Answer, IkeEvent, IkeSaStatus, Output, Question } from '../../src/ike/output.ts';
 import type { IpAddress } from '../../src/lib/ip.ts';
 import type { Duration, Instant } from '../../src/lib/time.ts';
 import type { BackendEvent, Path } from '../../src/policy/sa.ts';
@@ -60,6 +60,8 @@ export class Host<E extends HostEngine = HostEngine> {
   /** What becomes of a prime that a peer proposes: what the daemon does with it takes too long here. */
   checkPrime: (prime: Uint8Array) => Answer = () => ({ kind: 'done' });
   primeLatency: Duration = 200;
+  fetch: (wanted: FetchQuestion) => Answer = ({ uri }) => unreachable(uri);
+  fetchLatency: Duration = 50;
   /** How long a `resolve` takes. */
   resolveLatency: Duration = 0;
   readonly #schedule: Schedule;
@@ -244,6 +246,9 @@ export class Host<E extends HostEngine = HostEngine> {
     } else if (question.kind === 'check-safe-prime') {
       const answer = this.checkPrime(question.prime);
       this.#schedule.at(this.#schedule.now + this.primeLatency, () => back(answer));
+    } else if (question.kind === 'fetch') {
+      const answer = this.fetch(question);
+      this.#schedule.at(this.#schedule.now + this.fetchLatency, () => back(answer));
     } else {
       this.backEnd.ask(question, back);
     }
@@ -265,6 +270,12 @@ export class Host<E extends HostEngine = HostEngine> {
       this.#perform(this.engine.tick(now));
     });
   }
+}
+
+export type FetchQuestion = Extract<Question, { kind: 'fetch' }>;
+
+function unreachable(uri: string): Answer {
+  return { kind: 'failed', failure: { code: 'local/unreachable', summary: `nothing is at ${uri}` } };
 }
 
 /** Whatever a peer or a network does, none of it is a defect of ours. */

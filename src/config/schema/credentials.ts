@@ -43,7 +43,11 @@ export const AUTHORITY = {
   handle: maybe(text, 'none', 'CKA_ID of the certificate on a token, hexadecimal.'),
   slot: ignored(maybe(text, 'any', 'Slot of the token.')),
   module: ignored(maybe(text, 'any', 'PKCS #11 module of the token.')),
-  crl_uris: ignored(list(text, '', 'Where its revocation lists can be had. Lists in x509crl are heeded.')),
-  ocsp_uris: ignored(list(text, '', 'Where it answers OCSP requests.')),
+  crl_uris: list(
+    text,
+    '',
+    'Where its revocation lists can be had: `http:`, `https:` or `file:`. They are asked before those that certificates name.',
+  ),
+  ocsp_uris: list(text, '', 'Where it answers OCSP requests: `http:` or `https:`.'),
   cert_uri_base: ignored(one(text, 'none', 'Where its certificates can be had by their hash.')),
 };

@@ -60,6 +60,7 @@ export const CHARON = {
     'no',
     'Answer Aggressive Mode with a shared key, which whoever asks can then guess off line.',
   ),
+  ocsp_nonce_len: maybe(integer(0, 32), '32', 'Octets of the nonce in OCSP requests; 0 sends none.'),
   signature_authentication: maybe(
     boolean,
     'yes',
@@ -99,6 +100,17 @@ export const SAVE_KEYS = {
   ike: one(boolean, 'no', 'Save the keys of IKE SAs.'),
   esp: one(boolean, 'no', 'Save the keys of Child SAs.'),
   wireshark_keys: maybe(text, 'none', 'Folder to save keys in.'),
+};
+
+/** `charon.plugins.revocation` */
+export const REVOCATION = {
+  enable_crl: maybe(boolean, 'yes', 'Heed revocation lists, and fetch them.'),
+  enable_ocsp: maybe(boolean, 'yes', 'Ask OCSP responders.'),
+  timeout: maybe(
+    time,
+    '10s',
+    'When one fetch is given up; 0 is never, but for the 25s that all of them have.',
+  ),
 };
 
 /** `charon.plugins.resolve` */
@@ -176,7 +188,7 @@ export const CHARON_IGNORED: readonly string[] = (
   'ikesa_table_segments ikesa_table_size init_limit_job_load ' +
   'integrity_test interfaces_ignore interfaces_use ' +
   'keep_alive_dpd_margin load load_modular max_ikev1_exchanges max_packet ' +
-  'ocsp_nonce_len piggyback_child_rekey prefer_best_path ' +
+  'piggyback_child_rekey prefer_best_path ' +
   'prefer_configured_proposals prefer_previous_dh_group prefer_temporary_addrs process_route rdn_matching ' +
   'receive_delay receive_delay_request receive_delay_response receive_delay_type replay_window reqid_base ' +
   'retransmit_jitter ' +

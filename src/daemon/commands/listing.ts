@@ -124,7 +124,7 @@ async function usageOf(
 }
 
 /** The certificates in force that a request asks for, end entities first; then the revocation lists. */
-function* certificates(message: Message, { live, provider }: ListingSubjects): Generator<Message> {
+function* certificates(message: Message, { gateway, live, provider }: ListingSubjects): Generator<Message> {
   const type = textOf(message, 'type')?.toUpperCase() ?? 'ANY';
   const flag = textOf(message, 'flag')?.toUpperCase() ?? 'ANY';
   const subject = textOf(message, 'subject');
@@ -148,6 +148,14 @@ function* certificates(message: Message, { live, provider }: ListingSubjects): G
       };
     }
   }
-  if ((type !== 'ANY' && type !== 'X509_CRL') || subject !== undefined || flag === 'CA') return;
-  for (const der of credentials.crls) yield { type: 'X509_CRL', flag: 'NONE', data: der };
+  if (subject !== undefined || flag === 'CA') return;
+  const fetched = gateway.statuses.fetched(now());
+  const others = [
+    ['X509_CRL', [...credentials.crls, ...fetched.crls]],
+    ['OCSP_RESPONSE', fetched.ocsp],
+  ] as const;
+  for (const [kind, ders] of others) {
+    if (type === 'ANY' || type === kind)
+      for (const der of ders) yield { type: kind, flag: 'NONE', data: der };
+  }
 }

@@ -18,11 +18,13 @@ import type { CryptoProvider } from '../../crypto/provider.ts';
 import type { Connection } from '../../policy/connection.ts';
 import { Failed, type FailureCode } from '../../policy/failure.ts';
 import { guessableKey } from '../../policy/guessable-key.ts';
+import type { Gateway } from '../gateway.ts';
 import { keyId } from '../key-id.ts';
 import type { LiveConfiguration } from '../live-configuration.ts';
 import type { StartActions } from '../start-actions.ts';
 
 export interface LoadingSubjects {
+  readonly gateway: Gateway;
   readonly live: LiveConfiguration;
   readonly actions: StartActions;
   readonly provider: CryptoProvider;
@@ -75,7 +77,12 @@ export function loadingCommands(subjects: LoadingSubjects): Readonly<Record<stri
     },
     'flush-certs': async message => {
       const type = textOf(message, 'type')?.toUpperCase() ?? 'ANY';
-      if (type === 'ANY' || type === 'X509_CRL') live.flushCrls();
+      const { statuses } = subjects.gateway;
+      if (type === 'ANY' || type === 'X509_CRL') {
+        live.flushCrls();
+        statuses.forgetFetched('crls');
+      }
+      if (type === 'ANY' || type === 'OCSP_RESPONSE') statuses.forgetFetched('ocsp');
       return DONE;
     },
     'load-authority': async message => loadAuthority(message, subjects),

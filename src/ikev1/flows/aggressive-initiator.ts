@@ -1,4 +1,5 @@
 import { V1ExchangeType } from '../../iana/ikev1.ts';
+import { unlessMissing, withStatus } from '../../ike/certificate-status.ts';
 import { floated } from '../../ike/path.ts';
 import type { VerifiedPeer } from '../../ike/verified-peer.ts';
 import { Failed } from '../../policy/failure.ts';
@@ -17,7 +18,7 @@ import {
 } from '../phase-one-proposal.ts';
 import { heed, offered } from '../vendor-ids/index.ts';
 import { initialContactNotify, isFirst } from '../vendor-ids/initial-contact.ts';
-import { verifyPeer } from './identity.ts';
+import { type Proof, verifyPeer } from './identity.ts';
 import { judge } from './main-initiator.ts';
 import {
   arranged,
@@ -47,7 +48,8 @@ import {
 interface Outcome {
   readonly transcript: Transcript;
   readonly candidate: Candidate;
-  readonly peer: VerifiedPeer;
+  /** Who it is; to be asked again once the status of its certificates is known. Throws Refused. */
+  readonly peer: () => VerifiedPeer;
 }
 
 /** The initiator's aggressive mode: no identity is hidden, and the group is fixed beforehand. Throws Failed. */
@@ -135,8 +137,9 @@ function judgeAnswer(
     if (candidate === undefined) throw new Error('no keys were derived');
     const { keys, shared } = candidate;
     const { remote } = firstRound(sa.connection);
-    const peer = verifyPeer(sa, method, { transcript, keys, shared, share: theirs, message, remote });
-    return { transcript, candidate, peer };
+    const proof: Proof = { transcript, keys, shared, share: theirs, message, remote };
+    const verified = unlessMissing(() => verifyPeer(sa, method, proof));
+    return { transcript, candidate, peer: () => verified ?? verifyPeer(sa, method, proof) };
   } catch (error) {
     if (error instanceof Refused) return error;
     if (error instanceof Failed) return notAuthenticated(error.failure);
@@ -148,7 +151,7 @@ function judgeAnswer(
 function* conclude(
   sa: EmergingSa,
   method: Authentication,
-  { transcript, candidate, peer }: Outcome,
+  { transcript, candidate, ...outcome }: Outcome,
   answer: Message,
 ): Flow<void> {
   const { suite } = transcript;
@@ -158,6 +161,7 @@ function* conclude(
   heed('choice', answer.payloads, circumstances(sa, suite));
   heed('responder-share', transcript.responder.payloads ?? answer.payloads, circumstances(sa, suite));
   sa.agree([keys]);
+  const peer = yield* withStatus(sa.host, outcome.peer);
   if (sa.peer.encapsulate) sa.path = floated(sa.path, sa.host.settings);
   const hash = hashOf(sa, 'initiator', transcript, keys, idPayload(method.localId), method.hash);
   yield* send({

@@ -1,4 +1,5 @@
 import { V1PayloadType } from '../../iana/ikev1.ts';
+import { unlessMissing, withStatus } from '../../ike/certificate-status.ts';
 import type { VerifiedPeer } from '../../ike/verified-peer.ts';
 import { Failed } from '../../policy/failure.ts';
 import { certificateRequests, heedCertificateRequests } from '../auth/certificate-request.ts';
@@ -58,14 +59,18 @@ export function* answerAggressiveMode(sa: EmergingSa, opening: Opening): Flow<vo
     },
     {
       reject: proof => {
-        const judged = judge(sa, method, transcript, candidate, proof);
+        const judged = unlessMissing(() => judge(sa, method, transcript, candidate, proof));
         if (judged instanceof Refused) return judged;
         peer = judged;
         return undefined;
       },
     },
   );
-  if (peer === undefined) throw breach('a proof that was not looked at');
+  peer ??= yield* withStatus(sa.host, () => {
+    const judged = judge(sa, method, transcript, candidate, third);
+    if (judged instanceof Refused) throw judged;
+    return judged;
+  });
   heed('initiator-share', third.payloads, circumstances(sa, suite, third.path));
   sa.path = third.path;
   sa.establish(method.localId, peer, keys);

@@ -1,4 +1,5 @@
 import { V1ExchangeType, V1Notify, V1PayloadType } from '../../iana/ikev1.ts';
+import { withStatus } from '../../ike/certificate-status.ts';
 import { floated } from '../../ike/path.ts';
 import { Failed } from '../../policy/failure.ts';
 import { encodeV1Body } from '../../wire/v1/message.ts';
@@ -144,14 +145,16 @@ function* prove(
     ],
   });
   const { remote } = firstRound(sa.connection);
-  const peer = verifyPeer(sa, method, {
-    transcript,
-    keys,
-    shared,
-    share: transcript.responder,
-    message: answer,
-    remote,
-  });
+  const peer = yield* withStatus(sa.host, () =>
+    verifyPeer(sa, method, {
+      transcript,
+      keys,
+      shared,
+      share: transcript.responder,
+      message: answer,
+      remote,
+    }),
+  );
   sa.establish(method.localId, peer, keys);
 }
 

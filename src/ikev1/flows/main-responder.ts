@@ -1,4 +1,5 @@
 import { V1Notify } from '../../iana/ikev1.ts';
+import { withStatus } from '../../ike/certificate-status.ts';
 import type { VerifiedPeer } from '../../ike/verified-peer.ts';
 import type { Secret } from '../../lib/secret.ts';
 import { wrongKey } from '../../policy/auth-failures.ts';
@@ -40,7 +41,7 @@ export function* answerMainMode(sa: EmergingSa, opening: Opening): Flow<void> {
   });
   const method = authentication(sa, opening, sa.connection);
   const { transcript, found, fifth } = yield* exchangeKeys(sa, method, opening, third);
-  const proven = prove(sa, opening, method, transcript, found, fifth);
+  const proven = yield* withStatus(sa.host, () => prove(sa, opening, method, transcript, found, fifth));
   // Peers may ask for our certificate as late as with their own (RFC 2408 §3.10).
   heedCertificateRequests(sa, fifth);
   const id = idPayload(proven.method.localId);

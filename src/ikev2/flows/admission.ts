@@ -1,5 +1,6 @@
 import { selectProposal } from '../../crypto/proposal.ts';
 import { PayloadType } from '../../iana/ikev2.ts';
+import { withStatus } from '../../ike/certificate-status.ts';
 import { isFor } from '../../ike/crossing.ts';
 import type { VerifiedPeer } from '../../ike/verified-peer.ts';
 import { equal } from '../../lib/bytes.ts';
@@ -13,7 +14,7 @@ import type { AuthPayload, IdPayload } from '../../wire/v2/payload.ts';
 import { methodNamed } from '../auth/index.ts';
 import type { Proof } from '../auth/method.ts';
 import { heed } from '../extensions/index.ts';
-import { first, type Message } from '../flow.ts';
+import { type Flow, first, type Message } from '../flow.ts';
 import type { EmergingSa } from '../ike-sa.ts';
 import { allowedMethod, identityIn, verifyPeer } from './auth.ts';
 import { type InitResult, proposalsIn } from './init.ts';
@@ -64,7 +65,7 @@ export class Admission {
   }
 
   /** Takes the proof of a round: `sa.connection` is then the one whose demands are met. Throws Failed. */
-  take(message: Message, id: IdPayload, auth: AuthPayload): void {
+  *take(message: Message, id: IdPayload, auth: AuthPayload): Flow<void> {
     const idr = first(message, PayloadType.IDr);
     const claim: Claim = {
       message,
@@ -76,6 +77,22 @@ export class Admission {
     };
     this.#claims.push(claim);
     if (this.#claims.length === 1) this.#candidates = this.#fitting(claim);
+    yield* withStatus(this.#sa.host, () => this.#settle(claim));
+  }
+
+  /** The peer who has proved itself, last as this. */
+  get peer(): VerifiedPeer {
+    return present(this.#standing).peer;
+  }
+
+  /** How we prove ourselves in a round, counted from 0. Throws Failed. */
+  proof(round: number): Proof {
+    const { connection, proofs, peer } = present(this.#standing);
+    return proofs[round] ?? this.#prepare(connection, round, peer.identity);
+  }
+
+  /** Settles on the first connection whose demands are met by all claims, `claim` the last of them. Throws Failed. */
+  #settle(claim: Claim): void {
     let failure: Failure | undefined;
     for (const [i, connection] of this.#candidates.entries()) {
       try {
@@ -90,17 +107,6 @@ export class Admission {
       }
     }
     throw new Failed(failure ?? this.#nobody(claim));
-  }
-
-  /** The peer who has proved itself, last as this. */
-  get peer(): VerifiedPeer {
-    return present(this.#standing).peer;
-  }
-
-  /** How we prove ourselves in a round, counted from 0. Throws Failed. */
-  proof(round: number): Proof {
-    const { connection, proofs, peer } = present(this.#standing);
-    return proofs[round] ?? this.#prepare(connection, round, peer.identity);
   }
 
   /** Throws Failed. */

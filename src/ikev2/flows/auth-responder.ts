@@ -76,7 +76,7 @@ function* proofs(
   let localId: Identity | undefined;
   for (let round = 0; ; round++) {
     if (owed) {
-      claim(admission, message);
+      yield* claim(admission, message);
       owed = announcesAnother(sa, message);
     } else if (first(message, PayloadType.AUTH) !== undefined)
       throw syntax('IKE_AUTH with a proof of identity that was not announced');
@@ -96,12 +96,16 @@ function* proofs(
 }
 
 /** Throws Refused. */
-function claim(admission: Admission, message: Message): void {
+function* claim(admission: Admission, message: Message): Flow<void> {
   const id = first(message, PayloadType.IDi);
   const auth = first(message, PayloadType.AUTH);
   if (id === undefined) throw syntax('IKE_AUTH without an identity');
   if (auth === undefined) throw refused(eapAsked(id));
-  secured(() => admission.take(message, id, auth));
+  try {
+    yield* admission.take(message, id, auth);
+  } catch (error) {
+    throw veiled(error);
+  }
 }
 
 function proofPayloads(init: InitResult, proof: Proof): readonly Payload[] {
@@ -154,9 +158,12 @@ function secured<Result>(action: () => Result): Result {
   try {
     return action();
   } catch (error) {
-    if (error instanceof Failed && !(error instanceof Refused)) throw refused(error.failure);
-    throw error;
+    throw veiled(error);
   }
+}
+
+function veiled(error: unknown): unknown {
+  return error instanceof Failed && !(error instanceof Refused) ? refused(error.failure) : error;
 }
 
 function refused(failure: Failure): Refused {

@@ -1,6 +1,7 @@
 import { ExchangeType, PayloadType } from '../../iana/ikev2.ts';
 import { nameOf } from '../../iana/name.ts';
 import { NotifyError } from '../../iana/notify.ts';
+import { withStatus } from '../../ike/certificate-status.ts';
 import { warning } from '../../ike/events.ts';
 import { failureOf } from '../../ike/flow.ts';
 import type { VerifiedPeer } from '../../ike/verified-peer.ts';
@@ -93,7 +94,7 @@ function* rounds(
       ...(round === 0 ? besides : []),
     ]);
     if (owed) {
-      const proved = proofIn(sa, init, response, round, localId);
+      const proved = yield* withStatus(sa.host, () => proofIn(sa, init, response, round, localId));
       if (!('code' in proved)) {
         peer = proved;
         owed = announcesAnother(sa, response);

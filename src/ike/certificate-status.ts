@@ -1,0 +1,150 @@
+import { type Instant, SECOND } from '../lib/time.ts';
+import { formatInstant } from '../pki/calendar.ts';
+import type { Certificate } from '../pki/certificate.ts';
+import { pairs } from '../pki/chain.ts';
+import { ocspRequest } from '../pki/ocsp-request.ts';
+import type { StatusSource } from '../pki/status-judge.ts';
+import { Failed } from '../policy/failure.ts';
+import { ask, type Flow } from './flow.ts';
+import type { Host } from './session.ts';
+
+/**
+ * A chain holds but for the status of its certificates, which must be asked for before it is judged. It is thrown where
+ * nobody can wait, once the proof that it belongs to was found good, and `withStatus` is what catches it: nothing is fetched for a
+ * peer that has not shown that it holds the key of a certificate of a trusted authority.
+ */
+export class StatusMissing extends Error {
+  /** From the leaf to the anchor, both included. */
+  readonly path: readonly Certificate[];
+
+  constructor(path: readonly Certificate[]) {
+    super('the status of certificates is to be asked for');
+    this.path = path;
+  }
+}
+
+/** All that is fetched for one proof must be there by then: a peer waits, and so does our own half-open SA. */
+const PATIENCE = 25 * SECOND;
+/** Of several chains that a leaf has, the status of so many is sought. */
+const MOST_CHAINS = 4;
+
+/** Runs `check`; where it lacks word on certificates, that is fetched, and it is run again. It must bear that. */
+export function* withStatus<Result>(host: Host, check: () => Result): Flow<never, Result> {
+  const end = host.now + PATIENCE;
+  for (let chains = 0; ; chains++) {
+    try {
+      return check();
+    } catch (error) {
+      if (!(error instanceof StatusMissing)) throw error;
+      if (chains === MOST_CHAINS)
+        throw new Failed({
+          code: 'auth/untrusted-chain',
+          reason: 'revocation-unknown',
+          summary: `the status of ${MOST_CHAINS} chains of ${error.path[0]?.subject.text} was sought in vain`,
+          remedy: 'let the authorities certify each other less often',
+        });
+      yield* seek(host, error.path, end);
+    }
+  }
+}
+
+/** What `check` answers, or undefined where it lacks word on certificates: for who cannot wait, and asks again in `withStatus`. */
+export function unlessMissing<Result>(check: () => Result): Result | undefined {
+  try {
+    return check();
+  } catch (error) {
+    if (error instanceof StatusMissing) return undefined;
+    throw error;
+  }
+}
+
+/** Asks for the status of all certificates of a path but the anchor's, one after the other, until one is revoked. */
+function* seek(host: Host, path: readonly Certificate[], end: Instant): Flow<never, void> {
+  for (const [certificate, issuer] of pairs(path)) {
+    if (!host.trust.statuses.isPending(certificate, issuer, host.now)) continue;
+    tell(host, `checking certificate status of "${certificate.subject.text}"`);
+    yield* seekOne(host, certificate, issuer, end);
+    const status = host.trust.statuses.status(certificate, issuer, host.now);
+    if (status.kind === 'good') tell(host, 'certificate status is good');
+    if (status.kind === 'unknown') tell(host, 'certificate status is not available');
+    if (status.kind !== 'revoked') continue;
+    tell(
+      host,
+      `certificate was revoked on ${formatInstant(status.at)}, reason: ${status.reason ?? 'unspecified'}`,
+    );
+    return;
+  }
+}
+
+/** Asks one place after the other, until enough is known. */
+function* seekOne(
+  host: Host,
+  certificate: Certificate,
+  issuer: Certificate,
+  end: Instant,
+): Flow<never, void> {
+  const tried = new Set<string>();
+  const why: string[] = [];
+  for (;;) {
+    const { statuses } = host.trust;
+    const source = statuses.next(certificate, issuer, tried, host.now);
+    if (source === undefined) break;
+    tried.add(`${source.kind} ${source.uri}`);
+    const obstacle = yield* consult(host, source, certificate, issuer, end);
+    if (obstacle === undefined) continue;
+    tell(
+      host,
+      `${source.kind === 'ocsp' ? `ocsp request to ${source.uri}` : 'crl fetching'} failed: ${obstacle}`,
+    );
+    why.push(`${source.uri}: ${obstacle}`);
+  }
+  host.trust.statuses.conclude(certificate, issuer, why, host.now);
+}
+
+/** Fetches from one place and keeps what is of use; answers why nothing was. */
+function* consult(
+  host: Host,
+  source: StatusSource,
+  certificate: Certificate,
+  issuer: Certificate,
+  end: Instant,
+): Flow<never, string | undefined> {
+  const { kind, uri, limit } = source;
+  const refusal = schemeFault(source);
+  if (refusal !== undefined) return refusal;
+  const { ocspNonceLength, fetchTimeout } = host.settings;
+  const left = end - host.now;
+  if (left <= 0) return 'no time was left for it';
+  tell(
+    host,
+    kind === 'ocsp' ? `  requesting ocsp status from '${uri}' ...` : `  fetching crl from '${uri}' ...`,
+  );
+  const nonce = kind === 'ocsp' && ocspNonceLength > 0 ? host.provider.random(ocspNonceLength) : undefined;
+  const body = kind === 'ocsp' ? ocspRequest(certificate, issuer, nonce, host.provider) : undefined;
+  try {
+    const { octets } = yield* ask<'fetch'>({
+      kind: 'fetch',
+      uri,
+      ...(body === undefined ? {} : { body }),
+      limit,
+      timeout: fetchTimeout === 0 ? left : Math.min(fetchTimeout, left),
+    });
+    return host.trust.statuses.learn(source, octets, certificate, issuer, host.now, nonce);
+  } catch (error) {
+    if (error instanceof Failed) return error.failure.summary;
+    throw error;
+  }
+}
+
+/** Certificates say where over the network; a file of this host is only the configuration's to name. */
+function schemeFault({ kind, uri, configured }: StatusSource): string | undefined {
+  const scheme = /^([a-z][a-z0-9+.-]*):/i.exec(uri)?.[1]?.toLowerCase();
+  if (scheme === 'http' || scheme === 'https') return undefined;
+  if (scheme === 'file' && kind !== 'ocsp')
+    return configured ? undefined : 'files are read only where the configuration names them (crl_uris)';
+  return `${scheme ?? 'it'} is not fetched here: put the list where http:// has it, or into x509crl`;
+}
+
+function tell(host: Host, text: string): void {
+  host.event({ kind: 'log', level: 'info', group: 'cfg', text });
+}

@@ -81,7 +81,15 @@ function proposalsFrom(
 
 type Lifetimes = Pick<
   ChildConfig,
-  'rekeyTime' | 'lifeTime' | 'randTime' | 'rekeyBytes' | 'lifeBytes' | 'rekeyPackets' | 'lifePackets'
+  | 'rekeyTime'
+  | 'lifeTime'
+  | 'randTime'
+  | 'rekeyBytes'
+  | 'lifeBytes'
+  | 'randBytes'
+  | 'rekeyPackets'
+  | 'lifePackets'
+  | 'randPackets'
 >;
 
 /** What is not given follows from what is: a tenth more for the end, their difference for the random part. */
@@ -91,8 +99,10 @@ function lifetimesFrom(values: {
   readonly rand_time: number | undefined;
   readonly rekey_bytes: bigint;
   readonly life_bytes: bigint | undefined;
+  readonly rand_bytes: bigint | undefined;
   readonly rekey_packets: bigint;
   readonly life_packets: bigint | undefined;
+  readonly rand_packets: bigint | undefined;
 }): Lifetimes {
   const lifeTime = values.life_time ?? Math.round(values.rekey_time * 1.1);
   return {
@@ -101,7 +111,9 @@ function lifetimesFrom(values: {
     randTime: values.rand_time ?? Math.max(0, lifeTime - values.rekey_time),
     rekeyBytes: values.rekey_bytes,
     lifeBytes: values.life_bytes ?? (values.rekey_bytes * 11n) / 10n,
+    ...(values.rand_bytes !== undefined && { randBytes: values.rand_bytes }),
     rekeyPackets: values.rekey_packets,
     lifePackets: values.life_packets ?? (values.rekey_packets * 11n) / 10n,
+    ...(values.rand_packets !== undefined && { randPackets: values.rand_packets }),
   };
 }

@@ -336,13 +336,24 @@ for (const [what, body, failures] of WRONG) {
 
 test('what has no effect yet is named once, and not where it says the default', () => {
   const { warnings, failures } = read(
-    'dscp = 000000\nchildren { a { label_mode = simple\n rand_bytes = 5 }\n b { label_mode = simple\n ipcomp = no } }',
+    'ocsp = reply\nchildren { a { label_mode = simple }\n b { label_mode = simple\n ipcomp = no } }',
   );
   assert.deepEqual(failures, []);
-  assert.deepEqual(warnings, [
-    'f:3:16: label_mode has no effect here yet',
-    'f:4:2: rand_bytes has no effect here yet',
-  ]);
+  assert.deepEqual(warnings, ['f:3:16: label_mode has no effect here yet']);
+});
+
+test('DSCP, port, and random parts of octets and packets', () => {
+  const { dscp, localPort, children } = sound(
+    'dscp = 101110\nlocal_port = 4500\nchildren { a { rand_bytes = 1k\n rand_packets = 7 }\n b { } }',
+  );
+  assert.deepEqual([dscp, localPort], [46, 4500]);
+  assert.deepEqual(
+    children.map(({ randBytes, randPackets }) => [randBytes, randPackets]),
+    [
+      [1024n, 7n],
+      [undefined, undefined],
+    ],
+  );
 });
 
 test('what the kernel is told besides is there when it differs from the default', () => {

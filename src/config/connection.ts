@@ -55,6 +55,7 @@ export function connectionFrom(section: Section, context: ReadingContext): Conne
     encap: values.encap,
     fragmentation: values.fragmentation,
     mobike: values.mobike,
+    ...(values.dscp > 0 && { dscp: values.dscp }),
     tcp: values.tcp,
     childless: values.childless,
     sendCertreq: values.send_certreq,

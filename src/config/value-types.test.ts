@@ -49,7 +49,7 @@ const READ: readonly (readonly [type: ValueType<unknown>, text: string, value: u
   [time, '0', 0],
   [decimal, '1.8', 1.8],
   [decimal, '4', 4],
-  [dscp, '001010', '001010'],
+  [dscp, '001010', 10],
   [text, 'a b', 'a b'],
   [host, '192.0.2.1', '192.0.2.1'],
   [host, '2001:db8::/32', '2001:db8::/32'],

@@ -152,11 +152,11 @@ export function formatTime(duration: Duration): string {
   return `${duration / SECOND}s`;
 }
 
-export const dscp: ValueType<string> = {
+export const dscp: ValueType<number> = {
   name: 'six binary digits',
   read(value) {
     if (!/^[01]{6}$/.test(value)) throw new Unfit('it is not six binary digits');
-    return value;
+    return Number.parseInt(value, 2);
   },
 };
 

@@ -4,9 +4,15 @@ import type { UdpTransport } from '../net/transport.ts';
 import type { Connection } from '../policy/connection.ts';
 import { Failed } from '../policy/failure.ts';
 import type { Path } from '../policy/sa.ts';
+import { portFault } from './local-port.ts';
 
-/** From where to where the first message of `connection` goes. Throws Failed where it names nobody to call. */
+/**
+ * From where to where the first message of `connection` goes. Throws Failed where it names nobody to call, or a port that nothing is
+ * sent from.
+ */
 export async function pathOf(connection: Connection, transport: UdpTransport): Promise<Path> {
+  const fault = portFault(connection, transport);
+  if (fault !== undefined) throw new Failed(fault);
   const hosts = connection.remoteAddresses.filter(isHost);
   const [host] = hosts;
   if (host === undefined) {

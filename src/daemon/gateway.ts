@@ -349,7 +349,7 @@ export class Gateway {
     switch (output.kind) {
       case 'transmit':
         this.#trace.outgoing(output.datagram, output.path);
-        this.#carrierOf(output.path)?.send(output.datagram, output.path);
+        this.#carrierOf(output.path)?.send(output.datagram, output.path, (output.dscp ?? 0) << 2);
         return;
       case 'keepalive':
         this.#options.transport.sendKeepalive(output.path);

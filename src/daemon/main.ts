@@ -169,7 +169,9 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
     );
     gateway.on(event => keySaving.note(event));
     keySaving.into(options.saveKeys ?? settings.saveKeys);
-    const tellUnheeded = unheededTeller(plane.backend, text => log.warn({ group: 'cfg' }, text));
+    const tellUnheeded = unheededTeller(plane.backend, plane.transport, text =>
+      log.warn({ group: 'cfg' }, text),
+    );
     tellUnheeded(base.connections);
     const live = new LiveConfiguration(base, (connections, credentials, pools) => {
       tellUnheeded(connections);

@@ -263,6 +263,11 @@ test('a program gives keys to its gateway, hears what they carry, and is refused
   for (let i = 0; i < 2; i++) {
     await assert.rejects(open({ encap: 'no' }), /plain ESP cannot be carried here/);
     await assert.rejects(open({ esp: 'aes128-sha256' }), /takes 16 octets/);
+    const marked = { local: { auth: 'psk' }, remote: { auth: 'psk' }, dscp: '101110' };
+    await assert.rejects(
+      openGateway({ connections: { marked }, addresses: ['127.0.0.1'], port: 0, natPort: 0 }),
+      /marked: node:dgram cannot set a DSCP/,
+    );
   }
   const b = await open({ ...exchanged(SETTINGS), life_packets: '1' });
   const a = await open({ remote_port: String(b.natPort) });

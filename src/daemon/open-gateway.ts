@@ -49,11 +49,18 @@ export interface OpenGateway {
 /**
  * Opens UDP ports and a gateway on them, with ESP in this process: no privilege is needed beyond that for the ports.
  * `gateway.close()` ends it. Rejects with `ConfigurationFailure`, or with `Failed` (`local/port-in-use`, `local/no-privilege`,
- * `local/address`), also where an SA with given keys cannot be had.
+ * `local/address`, `local/unsupported` for a `dscp`), also where an SA with given keys cannot be had.
  */
 export async function openGateway(setup: GatewaySetup): Promise<OpenGateway> {
   const { addresses, port, natPort, settings, fetchStatus, provider = withOpenssl(nodeProvider()) } = setup;
   const { connections, credentials, pools, manual: keyed } = configurationFrom(setup, provider);
+  const marked = connections.find(({ dscp }) => dscp !== undefined);
+  if (marked !== undefined)
+    throw new Failed({
+      code: 'local/unsupported',
+      summary: `${marked.name}: node:dgram cannot set a DSCP`,
+      remedy: 'leave dscp out, or run the daemon',
+    });
   const transport = await openNodeTransport({
     ...(addresses === undefined ? {} : { addresses: addresses.map(ip) }),
     ...(port === undefined ? {} : { port }),

@@ -28,7 +28,8 @@ test('what a back end cannot heed is named once when it is loaded', () => {
   );
   const told: string[] = [];
   const features = userspaceFeatures(['tunnel', 'transport']);
-  const tell = unheededTeller({ name: 'userspace', features }, text => void told.push(text));
+  const transport = { name: 'sys', port: 500, natPort: 4500 } as const;
+  const tell = unheededTeller({ name: 'userspace', features }, transport, text => void told.push(text));
   tell(connections);
   tell(connections);
   assert.deepEqual(told, [
@@ -47,6 +48,50 @@ test('what a back end cannot heed is named once when it is loaded', () => {
     kernelOptions: true,
     ipcomp: true,
   } as const;
-  unheededTeller({ name: 'kernel', features: everything }, text => void all.push(text))(connections);
+  unheededTeller(
+    { name: 'kernel', features: everything },
+    transport,
+    text => void all.push(text),
+  )(connections);
   assert.deepEqual(all, []);
+});
+
+test('what a transport cannot do is named: ports that it has not, marks on a stream', () => {
+  const { connections } = configurationFrom(
+    {
+      connections: {
+        plain: { ...AUTH, local_port: '500', dscp: '000000' },
+        own: { ...AUTH, local_port: '1500' },
+        nat: { ...AUTH, local_port: '4500', remote_port: '4500', dscp: '101110' },
+        marked: { ...AUTH, local_port: '4500' },
+        other: { ...AUTH, local_port: '1501' },
+        stream: { ...AUTH, dscp: '001010', tcp: 'fallback' },
+      },
+    },
+    nodeProvider(),
+  );
+  const features = userspaceFeatures(['tunnel']);
+  const told = (name: 'sys' | 'node'): readonly string[] => {
+    const found: string[] = [];
+    const tell = unheededTeller(
+      { name: 'userspace', features },
+      { name, port: 1500, natPort: 4500 },
+      text => void found.push(text),
+    );
+    tell(connections);
+    tell(connections);
+    return found;
+  };
+  const sys = told('sys');
+  assert.deepEqual(
+    sys.map(text => text.split(/[:;]/)[0]),
+    ['marked', 'other', 'dscp of stream has no effect on messages over TCP'],
+  );
+  assert.match(sys[0] ?? '', /port 4500 bear a marker that port 500 does not expect; set remote_port/);
+  assert.match(
+    sys[1] ?? '',
+    /nothing is sent from port 1501: the daemon has the ports 1500 and 4500; .*--port 1501/,
+  );
+  const node = told('node');
+  assert.equal(node.filter(text => /^dscp of (nat|stream) .* portable transport/.test(text)).length, 2);
 });

@@ -1,6 +1,8 @@
+import type { UdpTransport } from '../net/transport.ts';
 import type { Connection } from '../policy/connection.ts';
 import type { KernelConfig } from '../policy/kernel-config.ts';
 import type { BackendFeatures, KernelOptions } from '../policy/sa.ts';
+import { portFault } from './local-port.ts';
 
 /** What only the kernel's own IPsec can heed, by the keys that set it; what it leaves undone elsewhere. */
 const OPTIONS: Readonly<Record<keyof KernelOptions, readonly [key: string, harmless: boolean]>> = {
@@ -70,14 +72,31 @@ function isAsked(kernel: KernelConfig | KernelOptions, field: keyof KernelOption
   return kernel[field] !== undefined && !(field === 'offload' && kernel.offload === 'auto');
 }
 
+/** What a connection itself asks of its transport in vain. */
+function unsent(connection: Connection, transport: Carrier): readonly string[] {
+  const { name, dscp, tcp } = connection;
+  const fault = portFault(connection, transport);
+  return [
+    ...(fault === undefined ? [] : [`${fault.summary}; ${fault.remedy}`]),
+    ...(dscp !== undefined && transport.name !== 'sys'
+      ? [`dscp of ${name} has no effect: the portable transport cannot set it`]
+      : []),
+    ...(dscp !== undefined && tcp !== 'no' ? [`dscp of ${name} has no effect on messages over TCP`] : []),
+  ];
+}
+
+type Carrier = Pick<UdpTransport, 'name' | 'port' | 'natPort'>;
+
 /** Tells of what connections ask in vain, each thing once while the daemon runs. */
 export function unheededTeller(
   backend: { readonly name: string; readonly features: BackendFeatures },
+  transport: Carrier,
   tell: (text: string) => void,
 ): (connections: readonly Connection[]) => void {
   const told = new Set<string>();
   return connections => {
-    for (const text of unheeded(connections, backend)) {
+    const asked = connections.flatMap(connection => unsent(connection, transport));
+    for (const text of [...asked, ...unheeded(connections, backend)]) {
       if (told.has(text)) continue;
       told.add(text);
       tell(text);

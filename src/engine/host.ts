@@ -123,8 +123,8 @@ export class EngineHost implements Host {
 
   // ── what sessions ask: Host ──
 
-  transmit(datagram: Uint8Array, path: Path): void {
-    this.#outputs.push({ kind: 'transmit', datagram, path });
+  transmit(datagram: Uint8Array, path: Path, dscp?: number): void {
+    this.#outputs.push({ kind: 'transmit', datagram, path, ...(dscp !== undefined && { dscp }) });
   }
 
   keepalive(path: Path): void {

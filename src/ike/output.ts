@@ -7,7 +7,13 @@ import type { TrafficSelector } from '../policy/traffic-selector.ts';
 
 /** What the core wants done, in order. The shell performs it; nothing in the core does anything itself. */
 export type Output =
-  | { readonly kind: 'transmit'; readonly datagram: Uint8Array; readonly path: Path }
+  | {
+      readonly kind: 'transmit';
+      readonly datagram: Uint8Array;
+      readonly path: Path;
+      /** For the IP header; absent: 0. */
+      readonly dscp?: number;
+    }
   /** One octet 0xFF to hold a NAT's mapping open (RFC 3948 §4). */
   | { readonly kind: 'keepalive'; readonly path: Path }
   | { readonly kind: 'ask'; readonly id: number; readonly question: Question }

@@ -73,7 +73,7 @@ export interface Host {
   readonly trust: Trust;
   /** Addresses of names in the connections, as far as they were resolved. */
   readonly names: ResolvedNames;
-  transmit(datagram: Uint8Array, path: Path): void;
+  transmit(datagram: Uint8Array, path: Path, dscp?: number): void;
   command(command: Command): void;
   /** The engine adds `at`. */
   event(event: EventBody): void;

@@ -370,7 +370,8 @@ export class Exchanges {
   }
 
   #transmit(datagrams: readonly Uint8Array[], path: Path): void {
-    for (const datagram of datagrams) this.#owner.host.transmit(datagram, path);
+    const { host, connection } = this.#owner;
+    for (const datagram of datagrams) host.transmit(datagram, path, connection.dscp);
   }
 
   #trace(

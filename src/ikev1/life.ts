@@ -127,7 +127,14 @@ export function reduced(config: ChildConfig, agreed: Life, responders: Life): Li
 /** The limits of a child that both ends keep: those configured, less where the agreed life is shorter, in the same proportion. */
 export type ChildLimits = Pick<
   ChildConfig,
-  'rekeyTime' | 'lifeTime' | 'randTime' | 'rekeyBytes' | 'lifeBytes' | 'rekeyPackets' | 'lifePackets'
+  | 'rekeyTime'
+  | 'lifeTime'
+  | 'randTime'
+  | 'rekeyBytes'
+  | 'lifeBytes'
+  | 'randBytes'
+  | 'rekeyPackets'
+  | 'lifePackets'
 >;
 
 export function childLimits(config: ChildConfig, agreed: Life): ChildLimits {
@@ -145,6 +152,7 @@ export function childLimits(config: ChildConfig, agreed: Life): ChildLimits {
       : {
           lifeBytes: BigInt(kilobytes) * KILOBYTE,
           rekeyBytes: (BigInt(kilobytes) * KILOBYTE * BigInt(Math.round(RENEWED_AFTER * 100))) / 100n,
+          randBytes: (BigInt(kilobytes) * KILOBYTE * BigInt(Math.round((1 - RENEWED_AFTER) * 100))) / 100n,
         };
   return { ...times, ...bytes, rekeyPackets, lifePackets };
 }

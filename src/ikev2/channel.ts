@@ -98,7 +98,8 @@ export class Channel {
   }
 
   send(datagrams: readonly Uint8Array[], path: Path): void {
-    for (const datagram of datagrams) this.#owner.host.transmit(datagram, path);
+    const { host, connection } = this.#owner;
+    for (const datagram of datagrams) host.transmit(datagram, path, connection.dscp);
   }
 
   /** Tells of a message where the engine was told to. */

@@ -85,9 +85,9 @@ class SysTransport implements UdpTransport {
     this.#watches = bound.map(one => calls.watch(one.socket.ike.fd, () => this.#read(one)));
   }
 
-  send(datagram: Uint8Array, path: Path): void {
+  send(datagram: Uint8Array, path: Path, trafficClass = 0): void {
     const nat = path.local.port === this.natPort;
-    this.#send(datagram, path, nat, nat ? MARKER : NOTHING);
+    this.#send(datagram, path, nat, nat ? MARKER : NOTHING, trafficClass);
   }
 
   sendEsp(packet: Uint8Array, path: Path): void {
@@ -117,7 +117,7 @@ class SysTransport implements UdpTransport {
     for (const { socket } of this.#bound) closeAll(socket);
   }
 
-  #send(datagram: Uint8Array, path: Path, nat: boolean, prefix: Uint8Array): void {
+  #send(datagram: Uint8Array, path: Path, nat: boolean, prefix: Uint8Array, trafficClass = 0): void {
     if (this.#closed) return;
     const { local, remote } = path;
     const bound = socketFor(this.#bound, local.address, nat);
@@ -135,7 +135,7 @@ class SysTransport implements UdpTransport {
     batch.slot(0).set(datagram, prefix.length);
     const from =
       isUnspecified(bound.listening.address) && !isUnspecified(local.address) ? local.address : undefined;
-    batch.set(0, 0, length, this.#peerAddress(remote.address, remote.port), from);
+    batch.set(0, 0, length, this.#peerAddress(remote.address, remote.port), from, trafficClass);
     try {
       // An ICMP error about an earlier datagram is reported instead of sending: the second try sends.
       if (bound.socket.ike.send(batch, 0, 1) === 0 && bound.socket.ike.send(batch, 0, 1) === 0)

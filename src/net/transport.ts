@@ -23,9 +23,10 @@ export interface UdpTransport {
   readonly natPort: number;
   /**
    * One IKE datagram. From the NAT port, with the marker, when that is the path's local port. A local address that is
-   * all zero, or on which nothing is bound, leaves the choice to the kernel.
+   * all zero, or on which nothing is bound, leaves the choice to the kernel. `trafficClass` is the TOS octet or Traffic Class,
+   * where the implementation can set it (`sys`).
    */
-  send(datagram: Uint8Array, path: Path): void;
+  send(datagram: Uint8Array, path: Path, trafficClass?: number): void;
   /** ESP in UDP, SPI first (RFC 3948 §2.1), from the NAT port. */
   sendEsp(packet: Uint8Array, path: Path): void;
   /** RFC 3948 §2.3, from the NAT port. */

@@ -14,6 +14,7 @@ export interface Connection {
   /** Addresses, prefixes, ranges or names as written; `%any` and the empty list match all. */
   readonly localAddresses: readonly string[];
   readonly remoteAddresses: readonly string[];
+  /** 500: the daemon's own. */
   readonly localPort: number;
   readonly remotePort: number;
   /** In order of preference. */
@@ -26,6 +27,8 @@ export interface Connection {
   readonly encap: boolean;
   readonly fragmentation: 'yes' | 'accept' | 'force' | 'no';
   readonly mobike: boolean;
+  /** DSCP of datagrams with IKE messages; absent: 0. */
+  readonly dscp?: number;
   /** IKE and ESP over TCP (RFC 9329): never, at once, or where UDP goes unanswered. A responder takes both but with `no`. */
   readonly tcp: 'no' | 'yes' | 'fallback';
   readonly childless: 'allow' | 'prefer' | 'force' | 'never';
@@ -117,8 +120,11 @@ export interface ChildConfig {
   readonly randTime: Duration;
   readonly rekeyBytes: bigint;
   readonly lifeBytes: bigint;
+  /** Up to this much is taken off rekeyBytes at random; absent: what lies between it and lifeBytes. */
+  readonly randBytes?: bigint;
   readonly rekeyPackets: bigint;
   readonly lifePackets: bigint;
+  readonly randPackets?: bigint;
   readonly startAction: StartAction;
   readonly closeAction: StartAction;
   readonly dpdAction: 'clear' | 'trap' | 'restart' | 'trap|restart';

@@ -56,6 +56,14 @@ test('a Child SA has soft and hard limits, the soft ones randomised', () => {
   assert.deepEqual([rekeyTime, rekeyBytes, rekeyPackets], [57 * MINUTE, 950n, 10n]);
 });
 
+test('a random part that is given takes the place of the gap, and leaves at least one', () => {
+  const given = { ...child, randBytes: 600n, randPackets: 4n };
+  const { rekeyBytes, rekeyPackets } = childLifetimes(given, 0.5);
+  assert.deepEqual([rekeyBytes, rekeyPackets], [700n, 8n]);
+  assert.equal(childLifetimes({ ...given, randBytes: 0n }, 0.9).rekeyBytes, 1000n);
+  assert.ok(childLifetimes({ ...given, randPackets: 1_000_000n }, 0.9999).rekeyPackets >= 1n);
+});
+
 test('no limit stays none', () => {
   const unlimited = childLifetimes({ ...child, rekeyTime: 0, rekeyBytes: 0n }, 0.9);
   assert.deepEqual([unlimited.rekeyTime, unlimited.rekeyBytes], [0, 0n]);

@@ -42,16 +42,16 @@ export function ikeLifetimes(
 }
 
 /**
- * The limits of one CHILD_SA. Time is randomised by `randTime`, octets and packets by the gap between their soft
- * and hard limits, as charon does by default. 0 is no limit. `fraction` is drawn anew for each SA from [0, 1).
+ * The limits of one CHILD_SA, the soft ones less a part of `randTime`, `randBytes` and `randPackets`; the latter two are the gap
+ * between soft and hard limits where nothing else is said, as with charon. 0 is no limit. `fraction` is drawn anew for each SA from [0, 1).
  */
 export function childLifetimes(child: ChildConfig, fraction: number): ChildLifetimes {
   return {
     rekeyTime: lessRandom(child.rekeyTime, child.randTime, fraction),
     lifeTime: child.lifeTime,
-    rekeyBytes: lessRandomCount(child.rekeyBytes, child.lifeBytes, fraction),
+    rekeyBytes: lessRandomCount(child.rekeyBytes, child.lifeBytes, child.randBytes, fraction),
     lifeBytes: child.lifeBytes,
-    rekeyPackets: lessRandomCount(child.rekeyPackets, child.lifePackets, fraction),
+    rekeyPackets: lessRandomCount(child.rekeyPackets, child.lifePackets, child.randPackets, fraction),
     lifePackets: child.lifePackets,
   };
 }
@@ -61,8 +61,9 @@ function lessRandom(time: Duration, random: Duration, fraction: number): Duratio
   return time === 0 ? 0 : Math.max(1, Math.round(time - random * fraction));
 }
 
-function lessRandomCount(soft: bigint, hard: bigint, fraction: number): bigint {
-  if (soft === 0n || hard <= soft) return soft;
-  const gap = hard - soft < soft ? hard - soft : soft - 1n;
-  return soft - (gap * BigInt(Math.floor(fraction * 2 ** 32))) / 2n ** 32n;
+function lessRandomCount(soft: bigint, hard: bigint, random: bigint | undefined, fraction: number): bigint {
+  if (soft === 0n) return soft;
+  const wanted = random ?? (hard > soft ? hard - soft : 0n);
+  const span = wanted < soft ? wanted : soft - 1n;
+  return soft - (span * BigInt(Math.floor(fraction * 2 ** 32))) / 2n ** 32n;
 }

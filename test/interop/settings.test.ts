@@ -56,6 +56,53 @@ describe('strongswan.conf', () => {
     await there.pingBothWays();
   });
 
+  test('dscp of a connection is on all its messages, as charon has it', async () => {
+    await using there = await Scene.open({
+      alice: set('connections.lab.dscp', '101110'),
+      bob: set('connections.lab.dscp', '001010'),
+    });
+    // On the port for NAT traversal IKE has four zeros first, and ESP has not.
+    const rules = (direction: string, dscp: number) =>
+      [`udp sport 4500 @ih,0,32 0 ip dscp ${dscp}`, `udp sport 4500 @ih,0,32 0 ip dscp != ${dscp}`]
+        .map(
+          (rule, i) =>
+            `add rule ip marks ${direction} ${rule} counter comment "${i === 0 ? 'marked' : 'unmarked'}"`,
+        )
+        .join('; ');
+    const nft = (ruleset: string) => there.lab.run(there.bob, ['nft', ruleset]);
+    await nft('add table ip marks; add chain ip marks in { type filter hook input priority 0; }');
+    await nft('add chain ip marks out { type filter hook output priority 0; }');
+    await nft(rules('in', 46));
+    await nft(rules('out', 10));
+    await there.up('initiator');
+    const { stdout } = await there.lab.run(there.bob, ['nft', 'list', 'table', 'ip', 'marks']);
+    const counted = [...stdout.matchAll(/packets (\d+) bytes \d+ comment "(\w+)"/g)].map(
+      ([, packets, what]) => [what, Number(packets) > 0],
+    );
+    const expected = [
+      ['marked', true],
+      ['unmarked', false],
+    ];
+    assert.deepEqual(counted, [...expected, ...expected], stdout);
+  });
+
+  test('local_port = 4500: the first message leaves from there; a port that is nobody’s is refused', async () => {
+    await using there = await Scene.open({
+      alice: both(set('connections.lab.local_port', '4500'), set('connections.lab.remote_port', '4500')),
+    });
+    await there.up('initiator');
+    assert.match(there.charon.log, /received packet: from 10\.9\.0\.1\[4500\] to 10\.9\.0\.2\[4500\]/);
+    assert.doesNotMatch(there.charon.log, /from 10\.9\.0\.1\[500\]/);
+    await there.pingBothWays();
+    await using other = await Scene.open({ alice: set('connections.lab.local_port', '1500') });
+    assert.match(other.cygnet.log, /nothing is sent from port 1500: the daemon has the ports 500 and 4500/);
+    for (let i = 0; i < 2; i++) {
+      const { code, summary } = await other.refusedUp();
+      assert.equal(code, 'config/invalid-value');
+      assert.match(summary, /port 1500/);
+    }
+  });
+
   test('syslog sections are written to /dev/log, as charon writes them', async () => {
     const lab = new Lab();
     try {

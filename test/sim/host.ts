@@ -209,7 +209,14 @@ export class Host<E extends HostEngine = HostEngine> {
     for (const output of outputs) {
       switch (output.kind) {
         case 'transmit':
-          this.#network.send({ kind: 'ike', datagram: output.datagram.slice() }, output.path);
+          this.#network.send(
+            {
+              kind: 'ike',
+              datagram: output.datagram.slice(),
+              ...(output.dscp !== undefined && { dscp: output.dscp }),
+            },
+            output.path,
+          );
           break;
         case 'keepalive':
           this.#network.send({ kind: 'keepalive' }, output.path);

@@ -10,7 +10,7 @@ export interface Packet {
   readonly to: Endpoint;
   readonly tcp?: true;
   readonly content:
-    | { readonly kind: 'ike'; readonly datagram: Uint8Array }
+    | { readonly kind: 'ike'; readonly datagram: Uint8Array; readonly dscp?: number }
     | { readonly kind: 'esp'; readonly spi: number; readonly key: string }
     | { readonly kind: 'keepalive' };
 }

@@ -31,13 +31,17 @@ export const CHILD = {
   rand_time: maybe(time, 'life_time − rekey_time', 'Up to this much is taken off rekey_time at random.'),
   rekey_bytes: one(volume, '0', 'Replace the keys after this many octets; 0 never does.'),
   life_bytes: maybe(volume, 'rekey_bytes and a tenth', 'Give the SA up after this many octets.'),
-  rand_bytes: ignored(
-    maybe(volume, 'life_bytes − rekey_bytes', 'Up to this much is taken off rekey_bytes at random.'),
+  rand_bytes: maybe(
+    volume,
+    'life_bytes − rekey_bytes',
+    'Up to this much is taken off rekey_bytes at random.',
   ),
   rekey_packets: one(count, '0', 'Replace the keys after this many packets; 0 never does.'),
   life_packets: maybe(count, 'rekey_packets and a tenth', 'Give the SA up after this many packets.'),
-  rand_packets: ignored(
-    maybe(count, 'life_packets − rekey_packets', 'Up to this many are taken off rekey_packets at random.'),
+  rand_packets: maybe(
+    count,
+    'life_packets − rekey_packets',
+    'Up to this many are taken off rekey_packets at random.',
   ),
   updown: maybe(
     text,

@@ -23,7 +23,11 @@ export const CONNECTION = {
     '',
     'Addresses of the peer: the first single one or name is sent to, and a peer must come from one of them.',
   ),
-  local_port: ignored(one(port, '500', 'UDP port of this side.')),
+  local_port: one(
+    port,
+    '500',
+    'UDP port that this side begins from: 500 for the daemon’s own, or its port for NAT traversal, with a remote_port that is not 500. It has no others.',
+  ),
   remote_port: one(port, '500', 'UDP port of the peer.'),
   proposals: list(proposal('ike'), 'default', 'Algorithms for the IKE SA, best first.'),
   vips: list(address, '', 'Virtual IPs to ask the peer for; 0.0.0.0 and :: ask for any.'),
@@ -42,7 +46,7 @@ export const CONNECTION = {
     'yes',
     'IKEv1: the client asks for its virtual addresses (mode config); no: the side with the pool tells it. Both sides must say the same.',
   ),
-  dscp: ignored(one(dscp, '000000', 'DSCP of IKE packets.')),
+  dscp: one(dscp, '000000', 'DSCP of the datagrams with IKE messages; over TCP they have none.'),
   encap: one(boolean, 'no', 'Pretend to be behind a NAT, so that ESP travels in UDP.'),
   mobike: heedingNot(one(boolean, 'yes', 'Let the SAs follow when addresses change (RFC 4555).'), {
     yes: 'ignored',

@@ -3,6 +3,7 @@ import type { IpsecBackend } from '../ipsec/backend.ts';
 import { MemoryBackend } from '../ipsec/memory/backend.ts';
 import { openTunBackend } from '../ipsec/userspace/tun-backend.ts';
 import { openXfrmBackend } from '../ipsec/xfrm/backend.ts';
+import { kernelDrops } from '../ipsec/xfrm/drops.ts';
 import type { IpAddress } from '../lib/ip.ts';
 import { kernelStreams } from '../net/kernel-streams.ts';
 import { openNodeTransport } from '../net/node-transport.ts';
@@ -88,8 +89,12 @@ const PLANES: Readonly<Record<BackendName, (options: PlaneOptions) => Promise<Pl
       }),
     );
     const calls = systemCalls();
-    if (calls === undefined || plane.backend.features.tcp !== true) return plane;
-    return { ...plane, streams: new TcpStreams(transport.listening, kernelStreams(calls)) };
+    if (calls === undefined || plane.backend.features.tcp !== true) return { ...plane, drops: kernelDrops };
+    return {
+      ...plane,
+      drops: kernelDrops,
+      streams: new TcpStreams(transport.listening, kernelStreams(calls)),
+    };
   },
 };
 

@@ -76,6 +76,8 @@ describe('in the kernel, over time', { skip: withoutKernelIpsec }, () => {
     for (const peer of [there.cygnet, there.charon]) await peer.install('drop');
     await there.sameOnBothEnds();
     assert.equal(await there.passes(HOST.ping), false);
+    const { stdout: metrics } = await there.scene.cygnet.cli('metrics');
+    assert.match(metrics, /^cygnet_dropped_packets_total\{reason="XfrmOutPolBlock"\} [1-9]/m);
     for (const peer of [there.cygnet, there.charon]) await peer.install('pass');
     await there.sameOnBothEnds();
     assert.equal(await there.passes(HOST.ping), true);

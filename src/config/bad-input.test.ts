@@ -111,8 +111,8 @@ const CASES: Readonly<Record<string, readonly [conf: string, told: string]>> = {
     'warning swanctl.conf:1:15: no secret belongs to a.org or b.org of connection "gw"; give one of them as id of a secret whose name begins with ike',
   ],
   'what is known and not done': [
-    gw('mobike = yes\nocsp = both'),
-    'warning swanctl.conf:2:1: mobike = yes has no effect here yet\nwarning swanctl.conf:3:1: ocsp has no effect here yet',
+    gw('dscp = 000001\nocsp = both'),
+    'warning swanctl.conf:2:1: dscp has no effect here yet\nwarning swanctl.conf:3:1: ocsp has no effect here yet',
   ],
   'what must not be left out': [
     gw('ppk_id = x'),

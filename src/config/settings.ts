@@ -142,6 +142,8 @@ function fromCharon(charon: Section, report: Report): Omit<Settings, 'warnings'>
       ),
       ...defined('fragmentSize', values.fragment_size === 0 ? undefined : values.fragment_size),
       ...defined('natKeepAlive', values.keep_alive),
+      ...defined('preferBestPath', values.prefer_best_path),
+      ...defined('checkCurrentPath', values.check_current_path),
       ...defined('retryInitiateInterval', values.retry_initiate_interval),
       ...defined('deleteRekeyedDelay', values.delete_rekeyed_delay),
       ...defined('allowAggressivePsk', values.i_dont_care_about_security_and_use_aggressive_mode_psk),

@@ -1,6 +1,7 @@
 import type { Answer, Question } from '../ike/output.ts';
 import type { Fetcher } from '../net/fetcher.ts';
 import type { TcpStreams } from '../net/tcp-streams.ts';
+import type { Ways } from '../net/ways.ts';
 import type { Connection } from '../policy/connection.ts';
 import type { Path } from '../policy/sa.ts';
 import type { BackendQueue } from './backend-queue.ts';
@@ -20,6 +21,7 @@ export interface Sources {
   readonly resolve: (connection: Connection) => Promise<Path>;
   /** Undefined where nothing is fetched. */
   readonly fetcher: Fetcher | undefined;
+  readonly ways: Pick<Ways, 'paths'>;
 }
 
 /** Finds the answers to what the engine asks: from the back end, the pools, the resolver, a prime's tests, elsewhere. */
@@ -36,11 +38,21 @@ export class Answers {
     const { queue, leases } = this.#sources;
     if (question.kind === 'resolve') return this.#resolve(question.connection, question.tcp === true);
     if (question.kind === 'fetch') return fetchAnswer(this.#sources.fetcher, question);
+    if (question.kind === 'paths') return this.#paths(question);
     if (question.kind === 'check-safe-prime') return this.#primes.check(question.prime);
     if (question.kind !== 'lease') return queue.ask(question);
     // What else the engine said in one breath with it comes first: an SA that goes gives back what the same peer wants again.
     await undefined;
     return leases.lease(question);
+  }
+
+  async #paths({ path, remotes }: Extract<Question, { kind: 'paths' }>): Promise<Answer> {
+    const { ways, queue } = this.#sources;
+    try {
+      return { kind: 'paths', paths: await ways.paths(path, remotes, address => queue.isVirtual(address)) };
+    } catch (error) {
+      return { kind: 'failed', failure: failureOf(error) };
+    }
   }
 
   async #resolve(name: string, tcp: boolean): Promise<Answer> {

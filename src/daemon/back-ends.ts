@@ -10,6 +10,7 @@ import { openNodeTransport } from '../net/node-transport.ts';
 import { openSysTransport } from '../net/sys-transport.ts';
 import { TcpStreams } from '../net/tcp-streams.ts';
 import type { UdpTransport } from '../net/transport.ts';
+import { RoutedWays, type Ways } from '../net/ways.ts';
 import { Failed, type Failure } from '../policy/failure.ts';
 import { systemCalls } from '../sys/system-calls.ts';
 import { now } from './clock.ts';
@@ -22,6 +23,8 @@ export interface Plane {
   /** TCP connections for IKE and ESP, where the back end can have them. */
   readonly streams?: TcpStreams;
   readonly backend: IpsecBackend;
+  /** How peers are reached. */
+  readonly ways?: Ways;
   /** Packets that went nowhere, by reason; absent where they are not counted. */
   readonly drops?: () => Promise<ReadonlyMap<string, number>>;
   /** For when no gateway came to own them. */
@@ -72,7 +75,7 @@ const PLANES: Readonly<Record<BackendName, (options: PlaneOptions) => Promise<Pl
       });
     });
     streams.onEsp((packet, path) => plane.backend.receiveEsp(packet, path));
-    return { ...plane, streams, drops: () => plane.backend.drops() };
+    return { ...plane, ...ways(options, transport, mark), streams, drops: () => plane.backend.drops() };
   },
   memory: async options => {
     const transport = await openNodeTransport(ports(options));
@@ -88,10 +91,11 @@ const PLANES: Readonly<Record<BackendName, (options: PlaneOptions) => Promise<Pl
         ...(options.virtualIps !== undefined && { virtualIps: options.virtualIps }),
       }),
     );
+    const moving = { ...plane, ...ways(options, transport) };
     const calls = systemCalls();
-    if (calls === undefined || plane.backend.features.tcp !== true) return { ...plane, drops: kernelDrops };
+    if (calls === undefined || plane.backend.features.tcp !== true) return { ...moving, drops: kernelDrops };
     return {
-      ...plane,
+      ...moving,
       drops: kernelDrops,
       streams: new TcpStreams(transport.listening, kernelStreams(calls)),
     };
@@ -114,6 +118,20 @@ export async function openPlane(
     options.onRemark(`packets go through user space: ${summary}`);
     return { name: 'userspace', ...(await PLANES.userspace(options)) };
   }
+}
+
+/** What goes through tunnels goes by this table in every back end, unless said otherwise. */
+const TABLE = 220;
+
+function ways(
+  { routes }: PlaneOptions,
+  { listening }: UdpTransport,
+  mark: { readonly mark?: number } = {},
+): { readonly ways?: Ways } {
+  const calls = systemCalls();
+  if (calls === undefined) return {};
+  const table = (routes === false ? undefined : routes?.table) ?? TABLE;
+  return { ways: new RoutedWays(() => calls.routing(), { listening, table, ...mark }) };
 }
 
 function otherwise(remedy: string | undefined): string {

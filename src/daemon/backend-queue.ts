@@ -9,7 +9,10 @@ import { tunnelInterfaces } from '../policy/tunnel-interface.ts';
 import { failureOf } from './failure-of.ts';
 import { needsKernel } from './unheeded.ts';
 
-type BackendQuestion = Exclude<Question, { kind: 'resolve' | 'lease' | 'check-safe-prime' | 'fetch' }>;
+type BackendQuestion = Exclude<
+  Question,
+  { kind: 'resolve' | 'paths' | 'lease' | 'check-safe-prime' | 'fetch' }
+>;
 type BackendCommand = Exclude<Command, { kind: 'release-lease' }>;
 type SaCommand = Extract<BackendCommand, { id: number }>;
 
@@ -107,6 +110,11 @@ export class BackendQueue {
     } catch (error) {
       this.#onFailure(failureOf(error));
     }
+  }
+
+  /** Whether it is on this host as a virtual IP. */
+  isVirtual(address: IpAddress): boolean {
+    return this.#assigned.has(formatIp(address));
   }
 
   /** Resolves when everything asked so far has been carried out. */

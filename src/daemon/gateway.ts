@@ -6,6 +6,7 @@ import type { Instant } from '../lib/time.ts';
 import type { Fetcher } from '../net/fetcher.ts';
 import type { TcpStreams } from '../net/tcp-streams.ts';
 import type { UdpTransport } from '../net/transport.ts';
+import { UNROUTED_WAYS, type Ways } from '../net/ways.ts';
 import type { ChildConfig, Connection } from '../policy/connection.ts';
 import type { Credentials } from '../policy/credentials.ts';
 import { Failed, type Failure } from '../policy/failure.ts';
@@ -41,6 +42,8 @@ export interface GatewayOptions {
   readonly fetcher?: Fetcher;
   /** From where to where a connection's first message goes: names looked up, a local address chosen. Rejects with `Failed`. */
   readonly resolve: (connection: Connection) => Promise<Path>;
+  /** How peers are reached when addresses change; default: as the system chooses. */
+  readonly ways?: Ways;
 }
 
 /** Whose traffic a policy without an SA is. */
@@ -102,6 +105,7 @@ export class Gateway {
       connection: name => this.#connections.get(name),
       resolve: options.resolve,
       fetcher: options.fetcher,
+      ways: options.ways ?? UNROUTED_WAYS,
     });
     // In a moment, when whoever opens the gateway listens to it.
     queueMicrotask(() => this.#queue.makeInterfaces(this.connections));
@@ -262,6 +266,14 @@ export class Gateway {
 
   removeSa(id: number): Promise<void> {
     return this.#queue.remove(id);
+  }
+
+  /** Addresses or routes of this host are others than before: SAs move where they can. To be called once at the beginning, too. */
+  networkChanged(): void {
+    const { backend, ways = UNROUTED_WAYS } = this.#options;
+    backend.networkChanged?.();
+    const addresses = ways.addresses(address => this.#queue.isVirtual(address));
+    this.#enter(at => this.#engine.networkChanged(addresses, at));
   }
 
   /** The port from which ESP in UDP is sent. */

@@ -66,6 +66,11 @@ function linesOf(event: IkeEvent): readonly LogLine[] {
       ];
     case 'ike-rekey':
       return [about(event.new, 0, `IKE_SA ${nameOf(event.new)} rekeyed between ${ends(event.new)}`)];
+    case 'ike-update':
+      return [
+        ...changed(event.ike, 'local', event.from.local, event.ike.path.local),
+        ...changed(event.ike, 'remote', event.from.remote, event.ike.path.remote),
+      ];
     case 'child-up':
       return [
         { ...about(event.ike, 1, `selected proposal: ${childProposal(event.child)}`), group: 'CFG' },
@@ -108,6 +113,11 @@ function linesOf(event: IkeEvent): readonly LogLine[] {
     case 'child-keys':
       return [];
   }
+}
+
+function changed(ike: IkeSaStatus, end: string, from: Endpoint, to: Endpoint): readonly LogLine[] {
+  const [before, after] = [endpoint(from), endpoint(to)];
+  return before === after ? [] : [about(ike, 1, `${end} endpoint changed from ${before} to ${after}`)];
 }
 
 const GROUPS: Readonly<Record<string, LogGroup>> = {

@@ -32,6 +32,14 @@ export function logEvent(log: Logger, event: IkeEvent): void {
         `IKE SA ${event.old.connection}[${event.old.id}] rekeyed as [${event.new.id}]`,
       );
       return;
+    case 'ike-update': {
+      const { path, connection, id } = event.ike;
+      log.info(
+        { group: 'ike', ...ike(event.ike) },
+        `IKE SA ${connection}[${id}] goes on from ${formatIp(path.local.address)} to ${formatIp(path.remote.address)}[${path.remote.port}]`,
+      );
+      return;
+    }
     case 'child-up':
     case 'child-down':
       log.info(

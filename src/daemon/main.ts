@@ -156,7 +156,8 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
     closing.push(async () => inactivity.close());
     // The last of them are begun by the end of the gateway.
     closing.push(() => updown.settled());
-    const unwatch = watchNetwork(() => plane.backend.networkChanged?.());
+    gateway.networkChanged();
+    const unwatch = watchNetwork(() => gateway.networkChanged());
     closing.push(() => gateway.close(FAREWELL));
     closing.push(async () => unwatch());
     const facts = factsOf(plane, startedAt);

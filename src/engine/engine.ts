@@ -221,6 +221,14 @@ export class Engine {
     });
   }
 
+  /** Addresses or routes of this host have changed, or are known now: `addresses` are all by which peers can reach it. */
+  networkChanged(addresses: readonly IpAddress[], now: Instant): readonly Output[] {
+    return this.#enter(now, () => {
+      this.#host.addresses = addresses;
+      for (const session of [...this.#host.sessions]) session.networkChanged?.();
+    });
+  }
+
   /** The TCP connection of a path of ours broke, and there is another in its place. */
   renewed(path: Path, instead: Path, now: Instant): readonly Output[] {
     return this.#enter(now, () => {

@@ -38,6 +38,7 @@ export class EngineHost implements Host {
   connections: readonly Connection[];
   credentials: Credentials;
   trust: Trust;
+  addresses: readonly IpAddress[] = [];
   now: Instant = 0;
   /** Set once, before anything happens. */
   watcher: Watcher | undefined;

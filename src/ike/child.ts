@@ -36,7 +36,7 @@ export interface ChildSa {
   readonly remoteTs: readonly TrafficSelector[];
   /** IKEv1: what quick mode named, where less of it is installed. */
   readonly negotiated?: { readonly local: TrafficSelector; readonly remote: TrafficSelector };
-  readonly udpEncapsulation: boolean;
+  udpEncapsulation: boolean;
   /** Marks and the like, where any are configured. */
   readonly kernel?: KernelOptions;
   /** Where it is other than configured. */

@@ -72,6 +72,17 @@ export class Children {
     }
   }
 
+  /** All of them, those that leave too, go on along `path` (RFC 4555 §3.5). */
+  move(path: Path, udpEncapsulation: boolean): void {
+    for (const child of this.#list) {
+      child.udpEncapsulation = udpEncapsulation;
+      if (isInBackEnd(child))
+        this.#host.command({ kind: 'update-path', id: child.id, path, udpEncapsulation });
+    }
+    for (const { id } of this.#leaving)
+      this.#host.command({ kind: 'update-path', id, path, udpEncapsulation });
+  }
+
   /** When `tick` is due. */
   get deadline(): Instant | undefined {
     let soonest = Number.POSITIVE_INFINITY;

@@ -17,6 +17,7 @@ export interface AskStep {
 /** The good answer to each kind of question. */
 interface Answers {
   readonly resolve: Extract<Answer, { kind: 'path' }>;
+  readonly paths: Extract<Answer, { kind: 'paths' }>;
   readonly 'allocate-spi': Extract<Answer, { kind: 'spi' }>;
   readonly install: Extract<Answer, { kind: 'done' }>;
   readonly lease: Extract<Answer, { kind: 'lease' }>;

@@ -29,6 +29,14 @@ export type Question =
       /** A TCP connection is opened too; the answer's path is by it. */
       readonly tcp?: true;
     }
+  /** By which of this host's addresses which of the peer's can be reached now (RFC 4555 §3.5). */
+  | {
+      readonly kind: 'paths';
+      /** The present one: ports and, where there is no reason against it, addresses are taken from it. */
+      readonly path: Path;
+      /** Addresses of the peer, best first. */
+      readonly remotes: readonly IpAddress[];
+    }
   /** With `ipcomp` a CPI along with the SPI, where there is one to be had: the two are released and installed together. */
   | {
       readonly kind: 'allocate-spi';
@@ -68,6 +76,8 @@ export type Question =
 
 export type Answer =
   | { readonly kind: 'path'; readonly path: Path }
+  /** Best first; none where nothing can be reached. */
+  | { readonly kind: 'paths'; readonly paths: readonly Path[] }
   | { readonly kind: 'spi'; readonly spi: number; readonly cpi?: number }
   | {
       readonly kind: 'lease';
@@ -101,6 +111,8 @@ export type Command =
 export type IkeEvent = { readonly at: Instant } & (
   | { readonly kind: 'ike-up' | 'ike-down'; readonly ike: IkeSaStatus; readonly failure?: Failure }
   | { readonly kind: 'ike-rekey'; readonly old: IkeSaStatus; readonly new: IkeSaStatus }
+  /** It goes on along another path than `from`. */
+  | { readonly kind: 'ike-update'; readonly ike: IkeSaStatus; readonly from: Path }
   | {
       readonly kind: 'child-up' | 'child-down';
       readonly ike: IkeSaStatus;
@@ -178,6 +190,9 @@ export interface IkeSaStatus {
   readonly natRemote: boolean;
   /** There is none, and we pretend to be behind one, so that ESP goes in UDP. */
   readonly natFake?: true;
+  /** Both ends may move (RFC 4555); and where else the peer says it can be reached. */
+  readonly mobike?: true;
+  readonly remoteAddresses?: readonly string[];
   /** Chosen algorithms in proposal keywords, such as `aes128gcm16-prfsha256-x25519`. */
   readonly proposal?: string;
   readonly establishedAt?: Instant;
@@ -263,6 +278,10 @@ export interface EngineSettings {
   /** Largest IP packet for IKE messages before they are fragmented, octets. */
   readonly fragmentSize: number;
   readonly natKeepAlive: Duration;
+  /** A path that still works is left for one that the routing table prefers. */
+  readonly preferBestPath: boolean;
+  /** After a change of the network that leaves a path as it is, the peer is asked whether it still works. */
+  readonly checkCurrentPath: boolean;
   /** When a peer whose name has no address, or to whom there is no way, is tried again; 0 is never. */
   readonly retryInitiateInterval: Duration;
   /** Answer aggressive mode of IKEv1 with a shared key: whoever asks gets what the key can be guessed from off line. */

@@ -58,6 +58,8 @@ export interface Session {
   backendEvent(event: Exclude<BackendEvent, { kind: 'acquire' }>): void;
   /** Another TCP connection is there in place of that of `path`: what was unanswered on it may be lost (RFC 9329 §6.2). */
   renewed?(path: Path, instead: Path): void;
+  /** Addresses or routes of this host are others than before. */
+  networkChanged?(): void;
   status(): IkeSaStatus;
 }
 
@@ -73,6 +75,8 @@ export interface Host {
   readonly trust: Trust;
   /** Addresses of names in the connections, as far as they were resolved. */
   readonly names: ResolvedNames;
+  /** Where this host can be reached, virtual IPs left out: as last told, none before. */
+  readonly addresses: readonly IpAddress[];
   transmit(datagram: Uint8Array, path: Path, dscp?: number): void;
   command(command: Command): void;
   /** The engine adds `at`. */

@@ -20,6 +20,8 @@ export const DEFAULT_SETTINGS: EngineSettings = {
   halfOpenLimit: 10_000,
   fragmentSize: 1280,
   natKeepAlive: 20 * SECOND,
+  preferBestPath: false,
+  checkCurrentPath: false,
   retryInitiateInterval: 0,
   allowAggressivePsk: false,
   signatureAuthentication: true,

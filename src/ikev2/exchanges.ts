@@ -125,7 +125,7 @@ export class Exchanges {
     if (this.#requests.due === undefined || this.#requests.due > host.now) return;
     const datagrams = this.#requests.again(host.settings, host.now);
     if (datagrams !== undefined) {
-      this.#channel.send(datagrams, this.#owner.path);
+      this.#sendAll(datagrams, this.#requests.sentInAll);
       return;
     }
     const exchange = this.#requests.exchange ?? 0;
@@ -141,10 +141,11 @@ export class Exchanges {
     else this.#task.fail(failure);
   }
 
-  /** Sends what is unanswered once more, out of turn; false where nothing is. */
-  resend(): boolean {
+  /** Sends what is unanswered once more, out of turn; false where nothing is. With `anew` all patience begins again. */
+  resend(anew = false): boolean {
     if (this.#requests.exchange === undefined) return false;
-    this.#channel.send(this.#requests.datagrams, this.#owner.path);
+    if (anew) this.#requests.restart(this.#owner.host.settings, this.#owner.host.now);
+    this.#sendAll(this.#requests.datagrams, 0);
     return true;
   }
 
@@ -158,6 +159,10 @@ export class Exchanges {
     this.#channel.close();
   }
 
+  #sendAll(datagrams: readonly Uint8Array[], sent: number): void {
+    for (const path of this.#owner.waysOut(sent)) this.#channel.send(datagrams, path);
+  }
+
   #receiveResponse(datagram: Uint8Array, header: Header, path: Path): void {
     // RFC 7296 §2.1: a response to nothing is dropped, whatever it says.
     if (!this.#requests.answeredBy(header.messageId, header.exchangeType)) return;
@@ -168,7 +173,7 @@ export class Exchanges {
     const opened = this.#channel.open(datagram, header);
     if (opened.kind === 'forged' || opened.kind === 'fragment') return;
     this.#requests.done();
-    this.#owner.heard(path);
+    this.#owner.answered(path);
     if (opened.kind === 'malformed') {
       const failure: Failure = {
         code: 'peer/malformed',
@@ -227,7 +232,7 @@ export class Exchanges {
       continuation.conversation.resume({ ...message, response: continuation.sent });
     } else if (verdict === 'temporary' || this.#isFlood(exchangeType))
       this.#reply({ payloads: [notify(NotifyError.TEMPORARY_FAILURE)] });
-    else this.#serve(this.#owner.serve(message));
+    else this.#serve(this.#owner.serve(message, path));
   }
 
   /** A peer may keep us busy with key exchanges, but not without end (RFC 8019 §5). */

@@ -12,6 +12,7 @@ import type { Identity } from '../policy/identity.ts';
 import type { Path } from '../policy/sa.ts';
 import type { Collisions } from './collisions.ts';
 import type { Flow } from './flow.ts';
+import type { Moves } from './moves.ts';
 import type { PeerFacts } from './peer-facts.ts';
 
 /** The end that sent the first message of this IKE SA, or the rekey request that made it, is its initiator. */
@@ -39,6 +40,8 @@ export interface IkeSa {
   /** Those that this SA has, until it hands them on or gives them back at its end. */
   virtualIps: VirtualIps;
   readonly collisions: Collisions<IkeSa>;
+  /** Where the two ends are, and what follows when one moves. */
+  readonly mobility: Moves;
   /** The task whose request is on its way; those that wait are not meant. */
   readonly running: Task | undefined;
 
@@ -50,6 +53,8 @@ export interface IkeSa {
   has(which: (task: Task) => boolean): boolean;
 
   addChild(child: ChildSa): void;
+  /** Children, those that leave too, go on along the path of this SA, and in UDP where that is needed now. */
+  moveChildren(): void;
   /** Takes `child` off this SA without touching the back end. */
   releaseChild(child: ChildSa): void;
   /** Takes `child` off this SA and, after `delay`, out of the back end. */
@@ -101,7 +106,8 @@ export interface Task {
     | 'rekey-ike'
     | 'delete-child'
     | 'delete-ike'
-    | 'liveness';
+    | 'liveness'
+    | 'mobike';
   /** What it is about: a child's name or number. Tasks of the same kind and subject are one. */
   readonly subject: string;
   /** The configured name of the child it is about. */

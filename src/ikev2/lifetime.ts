@@ -63,7 +63,13 @@ export class Lifetime {
     const inherited = predecessor?.reauthAt;
     if (inherited !== undefined) this.#timers.set('reauth', inherited);
     this.watch(connection.dpdDelay);
-    if (peer.natLocal && path.tcp !== true) this.keepAlive();
+    this.behindNat(peer.natLocal && path.tcp !== true);
+  }
+
+  /** Whether there is a NAT's mapping to be held open. */
+  behindNat(isSo: boolean): void {
+    if (!isSo) this.#timers.clear('keepalive');
+    else if (this.#timers.get('keepalive') === undefined) this.keepAlive();
   }
 
   /** The peer is asked whether it is there when it has been silent for `delay`; never where that is 0. */

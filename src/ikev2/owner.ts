@@ -18,11 +18,15 @@ export interface Owner {
   /** Whether messages may be fragmented: the peer said it understands that. */
   readonly fragments: boolean;
   /** The flow that answers a request for which the table says `serve`. */
-  serve(request: Message): Flow<Reply>;
+  serve(request: Message, path: Path): Flow<Reply>;
   /** Something came to an end: what waits may begin. */
   settle(): void;
-  /** An authentic message came by `path`. */
+  /** An authentic request came by `path`. */
   heard(path: Path): void;
+  /** So did the answer to a request of ours. */
+  answered(path: Path): void;
+  /** The ways that a request goes which was sent `sent` times so far, this time counted. */
+  waysOut(sent: number): readonly Path[];
   /** Somebody without our keys says that something is amiss. */
   hinted(): void;
   /** Requests go unanswered for good. */

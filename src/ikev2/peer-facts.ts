@@ -1,4 +1,5 @@
 import type { Numbering } from '../ike/child.ts';
+import type { IpAddress } from '../lib/ip.ts';
 
 /** What the peer said it can do, and what lies between us. Extensions fill it in (`extensions/`). */
 export interface PeerFacts {
@@ -9,6 +10,13 @@ export interface PeerFacts {
   natRemote: boolean;
   /** ESP goes in UDP: a NAT is there, or is to be believed to be. */
   encapsulate: boolean;
+  /** Our address and port as it sees them, hashed (RFC 7296 §2.23); undefined until it has said. */
+  seenAs: Uint8Array | undefined;
+  /** RFC 4555: both ends said that they may move. */
+  mobike: boolean;
+  /** Where else it can be reached, and where else we told it that we can. */
+  addresses: readonly IpAddress[];
+  toldAddresses: readonly IpAddress[];
   /** RFC 7383: it understands SKF. */
   fragmentation: boolean;
   /** RFC 6023. */
@@ -30,6 +38,10 @@ export function unknownPeer(): PeerFacts {
     natLocal: false,
     natRemote: false,
     encapsulate: false,
+    seenAs: undefined,
+    mobike: false,
+    addresses: [],
+    toldAddresses: [],
     fragmentation: false,
     childless: false,
     multipleAuthentication: false,

@@ -83,6 +83,14 @@ export class Requests {
     return this.#outstanding?.messageId === messageId && this.#outstanding.exchange === exchange;
   }
 
+  /** The outstanding request goes another way now: it is waited for as if it were new. */
+  restart(schedule: RetransmissionSchedule, now: Instant): void {
+    const outstanding = this.#outstanding;
+    if (outstanding === undefined) return;
+    outstanding.resent = 0;
+    outstanding.due = now + waitAfter(schedule, 0);
+  }
+
   /** The request has its answer. */
   done(): void {
     this.#outstanding = undefined;

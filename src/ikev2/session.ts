@@ -28,6 +28,7 @@ import { rekeyChild } from './flows/rekey-child.ts';
 import { rekeyIke } from './flows/rekey-ike.ts';
 import type { EmergingSa, IkeKeys, IkeSa, IkeState, Role, Succession, Task } from './ike-sa.ts';
 import { Lifetime, type TimerName } from './lifetime.ts';
+import { Mobility } from './mobility.ts';
 import { type PeerFacts, unknownPeer } from './peer-facts.ts';
 import { Protection } from './protection.ts';
 import { statusOf } from './status.ts';
@@ -67,6 +68,7 @@ export class Ikev2Session implements Session, EmergingSa {
   running: Task | undefined;
   readonly collisions = new Collisions<IkeSa>();
   readonly #lifetime: Lifetime;
+  readonly mobility: Mobility;
   /** Established, and no other SA has taken its children over: it is the one that events speak of. */
   #inCharge = false;
   #heedHintsFrom: Instant = 0;
@@ -85,6 +87,7 @@ export class Ikev2Session implements Session, EmergingSa {
     this.responderSpi = responderSpi;
     this.#lifetime = new Lifetime(host);
     this.#children = new Children(host, this);
+    this.mobility = new Mobility(this);
   }
 
   // ── what the engine does with it ──
@@ -119,8 +122,13 @@ export class Ikev2Session implements Session, EmergingSa {
 
   renewed(path: Path, instead: Path): void {
     if (!samePath(path, this.path)) return;
-    this.#move(instead);
+    this.mobility.renewed(instead);
     if (!this.exchanges.resend() && this.establishedAt !== undefined) this.start(liveness());
+    this.settle();
+  }
+
+  networkChanged(): void {
+    this.mobility.networkChanged();
     this.settle();
   }
 
@@ -195,7 +203,7 @@ export class Ikev2Session implements Session, EmergingSa {
     if (child === undefined) return;
     if (event.kind === 'expire') childExpired(this, child, event.hard);
     else if (event.kind === 'inbound') activateOutbound(this.host, child);
-    else this.#follow(event.path);
+    else this.mobility.follow(event.path);
     this.settle();
   }
 
@@ -263,6 +271,7 @@ export class Ikev2Session implements Session, EmergingSa {
     this.#remoteId = peer.identity;
     this.#live();
     this.#inCharge = true;
+    this.mobility.established();
     this.host.established(this, { local: localId, remote: peer.identity }, this.peer.initialContact);
     this.host.event({ kind: 'ike-up', ike: this.status() });
   }
@@ -297,6 +306,17 @@ export class Ikev2Session implements Session, EmergingSa {
     tellYounger(this, this.#localId, this.#remoteId);
   }
 
+  moveChildren(): void {
+    const { natLocal, encapsulate } = this.peer;
+    this.#lifetime.behindNat(natLocal && this.path.tcp !== true);
+    this.#children.move(this.path, encapsulate);
+  }
+
+  resend(anew: boolean): void {
+    this.exchanges.resend(anew);
+    this.host.reschedule(this);
+  }
+
   succeed({ role, initiatorSpi, responderSpi, keys }: Succession): IkeSa {
     const { host, connection, path } = this;
     const successor = new Ikev2Session({ host, connection, path, role, initiatorSpi, responderSpi });
@@ -318,6 +338,11 @@ export class Ikev2Session implements Session, EmergingSa {
     for (const task of this.#tasks.remove(isAboutChildren)) successor.start(task);
     successor.#inCharge = true;
     this.#inCharge = false;
+    if (successor.mobility.count === 0) {
+      successor.path = this.path;
+      Object.assign(successor.peer, this.peer);
+    } else successor.moveChildren();
+    successor.mobility.takeOver(this.mobility);
     this.state = 'REKEYED';
     this.#lifetime.replaced();
     this.host.succeeded(this, successor);
@@ -336,6 +361,7 @@ export class Ikev2Session implements Session, EmergingSa {
     const queued = this.#tasks.remove(() => true);
     this.running = undefined;
     this.exchanges.close();
+    this.mobility.close();
     const configs = this.children.map(({ config }) => config);
     for (const child of this.children) announceDown(this, child, failure);
     tellYounger(this, this.#localId, this.#remoteId);
@@ -359,10 +385,10 @@ export class Ikev2Session implements Session, EmergingSa {
     return this.peer.fragmentation && (fragmentation === 'yes' || fragmentation === 'force');
   }
 
-  serve(request: Message): Flow<Reply> {
+  serve(request: Message, path: Path): Flow<Reply> {
     return request.header.exchangeType === ExchangeType.CREATE_CHILD_SA
       ? serveCreateChildSa(this, request)
-      : serveInformational(this, request);
+      : serveInformational(this, request, path);
   }
 
   heard(path: Path): void {
@@ -372,7 +398,16 @@ export class Ikev2Session implements Session, EmergingSa {
       return;
     }
     this.#lifetime.watch(this.connection.dpdDelay);
-    this.#follow(path);
+    this.mobility.heard(path);
+  }
+
+  answered(path: Path): void {
+    this.heard(path);
+    this.mobility.answered(path);
+  }
+
+  waysOut(sent: number): readonly Path[] {
+    return this.mobility.waysOut(sent);
   }
 
   hinted(): void {
@@ -426,7 +461,7 @@ export class Ikev2Session implements Session, EmergingSa {
         return;
       case 'liveness':
         this.#lifetime.watch(this.connection.dpdDelay);
-        if (this.running === undefined) this.start(liveness());
+        if (this.running === undefined && !this.mobility.stale) this.start(liveness());
         return;
       case 'rekey':
         this.start(rekeyIke());
@@ -437,23 +472,6 @@ export class Ikev2Session implements Session, EmergingSa {
       case 'expire':
         this.terminate(EXPIRED);
     }
-  }
-
-  /**
-   * The address of a peer behind a NAT may change at any time: it is where its last authentic packet came from.
-   * Whoever is behind a NAT itself does not follow (RFC 7296 §2.23). Over TCP it is the connection that comes last
-   * (RFC 9329 §6.1); from one transport to another leads MOBIKE alone.
-   */
-  #follow(path: Path): void {
-    const { natLocal, natRemote } = this.peer;
-    if (samePath(path, this.path) || path.tcp !== this.path.tcp) return;
-    if (path.tcp !== true && (!natRemote || natLocal)) return;
-    this.#move(path);
-  }
-
-  #move(path: Path): void {
-    this.path = path;
-    this.#children.follow(path);
   }
 
   #failed(task: Task, failure: Failure): void {

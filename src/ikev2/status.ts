@@ -1,6 +1,7 @@
 import { childStatus } from '../ike/child.ts';
 import type { IkeSaStatus } from '../ike/output.ts';
 import { virtualIpStatus } from '../ike/virtual-ips.ts';
+import { formatIp } from '../lib/ip.ts';
 import type { Instant } from '../lib/time.ts';
 import { formatIdentity, type Identity } from '../policy/identity.ts';
 import type { IkeSa, Task } from './ike-sa.ts';
@@ -34,6 +35,8 @@ export function statusOf(
     natLocal: sa.peer.natLocal,
     natRemote: sa.peer.natRemote,
     ...(sa.connection.encap && !sa.peer.natLocal && !sa.peer.natRemote && { natFake: true }),
+    ...(sa.peer.mobike && { mobike: true }),
+    ...(sa.peer.addresses.length > 0 && { remoteAddresses: sa.peer.addresses.map(formatIp) }),
     ...known({ ...progress, establishedAt: sa.establishedAt }),
     ...virtualIpStatus(sa.virtualIps),
     children: sa.children.map(childStatus),

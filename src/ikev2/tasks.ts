@@ -6,8 +6,8 @@ interface Queued {
   readonly notBefore: Instant;
 }
 
-/** Tasks that must not wait behind others: what is to go shall go. */
-const FIRST: ReadonlySet<Task['kind']> = new Set(['delete-ike', 'delete-child']);
+/** Tasks that must not wait behind others: what is to go shall go, and where we are must be known before anything else. */
+const FIRST: ReadonlySet<Task['kind']> = new Set(['delete-ike', 'delete-child', 'mobike']);
 
 /** The conversations that this end will begin, one after the other. Two about the same thing are one. */
 export class Tasks {

@@ -21,6 +21,20 @@ export function matchAddress(
   return list.reduce((best, entry) => Math.max(best, matchEntry(entry.trim(), address, names)), NONE);
 }
 
+/**
+ * Whether an end whose addresses `list` names may go on at `address`: hosts say where it is called, prefixes and ranges
+ * where it may be.
+ */
+export function mayMoveTo(list: readonly string[], address: IpAddress): boolean {
+  const confines = list.some(entry => /[/-]/.test(entry) && isAddressText(entry));
+  return !confines || matchAddress(list, address) > NONE;
+}
+
+/** Other than a name, which may have a dash in it. */
+function isAddressText(entry: string): boolean {
+  return parseIp(entry.split(/[/-]/)[0]?.trim() ?? '') !== undefined;
+}
+
 const NONE = 0;
 const ANY = 1;
 const EXACT = 130;

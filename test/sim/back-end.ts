@@ -32,7 +32,10 @@ export interface InstalledSa {
   received: number;
 }
 
-type BackEndQuestion = Exclude<Question, { kind: 'resolve' | 'lease' | 'check-safe-prime' | 'fetch' }>;
+type BackEndQuestion = Exclude<
+  Question,
+  { kind: 'resolve' | 'paths' | 'lease' | 'check-safe-prime' | 'fetch' }
+>;
 type BackEndCommand = Exclude<Command, { kind: 'release-lease' }>;
 
 type Operation =

@@ -24,6 +24,7 @@ export interface HostEngine {
   terminate(target: Target, now: Instant): { readonly matched: number; readonly outputs: readonly Output[] };
   rekey(target: Target, now: Instant): { readonly matched: number; readonly outputs: readonly Output[] };
   backendEvent(event: BackendEvent, now: Instant): readonly Output[];
+  networkChanged?(addresses: readonly IpAddress[], now: Instant): readonly Output[];
   status(): readonly IkeSaStatus[];
   shutdown(now: Instant): readonly Output[];
 }
@@ -57,6 +58,18 @@ export class Host<E extends HostEngine = HostEngine> {
   readonly events: IkeEvent[] = [];
   /** Where the first message of a connection goes. */
   resolve: (connection: string, tcp?: true) => Answer;
+  /** All of its addresses, once it has roamed. */
+  addresses: readonly IpAddress[] = [];
+  /** By which of its addresses those of a peer can be reached: by all, in the order of its own. */
+  paths = ({ path, remotes }: Extract<Question, { kind: 'paths' }>): readonly Path[] =>
+    remotes.flatMap(remote =>
+      this.addresses
+        .filter(({ length }) => length === remote.length)
+        .map(address => ({
+          local: { ...path.local, address },
+          remote: { ...path.remote, address: remote },
+        })),
+    );
   /** What becomes of a prime that a peer proposes: what the daemon does with it takes too long here. */
   checkPrime: (prime: Uint8Array) => Answer = () => ({ kind: 'done' });
   primeLatency: Duration = 200;
@@ -145,11 +158,19 @@ export class Host<E extends HostEngine = HostEngine> {
     this.#begin(action(this.engine, this.#schedule.now));
   }
 
-  /** Takes another address; the old one is gone. */
+  /** Takes another address; the old one is gone. The engine is not told. */
   move(address: IpAddress): void {
     this.#network.detach(this.address);
     this.address = address;
     this.#network.attach(this.name, this.address, this.#receive);
+  }
+
+  /** Has these addresses from now on, the first of which the routing table prefers, and tells the engine. */
+  roam(...addresses: readonly IpAddress[]): void {
+    for (const address of [this.address, ...this.addresses]) this.#network.detach(address);
+    this.addresses = addresses;
+    for (const address of addresses) this.#network.attach(this.name, address, this.#receive);
+    this.#begin(this.engine.networkChanged?.(addresses, this.#schedule.now) ?? []);
   }
 
   status(): readonly IkeSaStatus[] {
@@ -245,7 +266,10 @@ export class Host<E extends HostEngine = HostEngine> {
       this.#perform(this.engine.answer(id, answer, this.#schedule.now));
     };
     this.#asks++;
-    if (question.kind === 'resolve') {
+    if (question.kind === 'paths') {
+      const answer: Answer = { kind: 'paths', paths: this.paths(question) };
+      this.#schedule.at(this.#schedule.now, () => back(answer));
+    } else if (question.kind === 'resolve') {
       const answer = this.resolve(question.connection, question.tcp);
       this.#schedule.at(this.#schedule.now + this.resolveLatency, () => back(answer));
     } else if (question.kind === 'lease') {

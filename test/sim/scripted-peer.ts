@@ -126,6 +126,8 @@ export class ScriptedPeer {
   /** The newest SA, and all there were. */
   sa: PeerSa | undefined;
   readonly sas: PeerSa[] = [];
+  /** From where to where it sends. */
+  path: Path;
   /** ESP SPIs of the children it took part in, own inbound one first. */
   readonly children: { readonly spiIn: number; readonly spiOut: number }[] = [];
   readonly localTs: readonly TrafficSelector[] = [subnet('10.2.0.0/16')];
@@ -148,11 +150,18 @@ export class ScriptedPeer {
     this.#sim = sim;
     this.#options = options;
     this.name = options.name;
+    this.path = { local: { address: options.address, port: 500 }, remote: options.remote };
     const random = sim.random.fork();
     this.provider = nodeProvider({ random: length => random.octets(length) });
     this.#prf = prfOf(this.provider, PrfId.PRF_HMAC_SHA2_256) as Prf;
     this.#secret = utf8(options.secret ?? 'the secret of the simulation');
     sim.network.attach(this.name, options.address, (content, path) => this.#receive(content, path));
+  }
+
+  /** Is at `address` too from now on, and sends from there. */
+  moveTo(address: IpAddress): void {
+    this.#sim.network.attach(this.name, address, (content, path) => this.#receive(content, path));
+    this.path = { ...this.path, local: { ...this.path.local, address } };
   }
 
   /** As `establish`, as far as it goes: the answer to IKE_AUTH, or to what came instead of it. */
@@ -247,8 +256,7 @@ export class ScriptedPeer {
   }
 
   transmit(datagram: Uint8Array): void {
-    const local = { address: this.#options.address, port: 500 };
-    this.#sim.network.send({ kind: 'ike', datagram }, { local, remote: this.#options.remote });
+    this.#sim.network.send({ kind: 'ike', datagram }, this.path);
   }
 
   /** The SA that messages go by where none is named. */

@@ -1,6 +1,6 @@
 import { interfaceId } from '../kernel-types.ts';
 import { proposal } from '../policy-types.ts';
-import { heedingNot, ignored, list, maybe, one, refused } from '../schema.ts';
+import { ignored, list, maybe, one, refused } from '../schema.ts';
 import { address, boolean, choice, dscp, host, integer, text, time } from '../value-types.ts';
 
 const port = integer(0, 65_535);
@@ -48,9 +48,11 @@ export const CONNECTION = {
   ),
   dscp: one(dscp, '000000', 'DSCP of the datagrams with IKE messages; over TCP they have none.'),
   encap: one(boolean, 'no', 'Pretend to be behind a NAT, so that ESP travels in UDP.'),
-  mobike: heedingNot(one(boolean, 'yes', 'Let the SAs follow when addresses change (RFC 4555).'), {
-    yes: 'ignored',
-  }),
+  mobike: one(
+    boolean,
+    'yes',
+    'IKEv2: let the SAs go on where either side moves to (RFC 4555), where the peer can too.',
+  ),
   tcp: one(
     choice(['no', 'yes', 'fallback'], YES_NO),
     'no',

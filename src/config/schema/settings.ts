@@ -33,6 +33,16 @@ export const CHARON = {
     '1280',
     'Largest IP packet for IKE messages before they are split.',
   ),
+  prefer_best_path: maybe(
+    boolean,
+    'no',
+    'Whether an SA leaves a path that still works when the routing table prefers another (MOBIKE).',
+  ),
+  check_current_path: maybe(
+    boolean,
+    'no',
+    'Whether the peer is asked if the path still works after every change of addresses or routes.',
+  ),
   keep_alive: maybe(time, '20s', 'How often a NAT is reminded of an idle SA; 0 is off.'),
   user: maybe(
     text,
@@ -180,7 +190,7 @@ export const GROUP_LEVEL = maybe(level, 'default', 'Level of one group.');
 
 /** Keys of `charon` that charon has and that mean nothing here, so that a misspelt one can be told from them. */
 export const CHARON_IGNORED: readonly string[] = (
-  'accept_private_algs accept_unencrypted_mainmode_messages cache_crls cert_cache check_current_path ' +
+  'accept_private_algs accept_unencrypted_mainmode_messages cache_crls cert_cache ' +
   'child_sa_half_open_timeout cisco_flexvpn cisco_unity close_ike_on_child_failure delete_rekeyed ' +
   'dh_exponent_ansi_x9_42 dlopen_use_rtld_now flush_auth_cfg follow_redirects ' +
   'force_eap_only_authentication hash_and_url ' +
@@ -188,7 +198,7 @@ export const CHARON_IGNORED: readonly string[] = (
   'ikesa_table_segments ikesa_table_size init_limit_job_load ' +
   'integrity_test interfaces_ignore interfaces_use ' +
   'keep_alive_dpd_margin load load_modular max_ikev1_exchanges max_packet ' +
-  'piggyback_child_rekey prefer_best_path ' +
+  'piggyback_child_rekey ' +
   'prefer_configured_proposals prefer_previous_dh_group prefer_temporary_addrs process_route rdn_matching ' +
   'receive_delay receive_delay_request receive_delay_response receive_delay_type replay_window reqid_base ' +
   'retransmit_jitter ' +

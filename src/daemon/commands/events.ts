@@ -2,6 +2,7 @@ import { failureShape } from '../../control/failure.ts';
 import type { Message } from '../../control/vici/message.ts';
 import type { ViciServer } from '../../control/vici/server.ts';
 import type { IkeEvent } from '../../ike/output.ts';
+import { formatIp } from '../../lib/ip.ts';
 import type { Failure } from '../../policy/failure.ts';
 import type { ChildSaUsage } from '../../policy/sa.ts';
 import type { LogLine } from '../log-lines.ts';
@@ -67,6 +68,17 @@ export function publish(server: ViciServer, event: IkeEvent): void {
         },
       });
       return;
+    case 'ike-update': {
+      const { local, remote } = event.ike.path;
+      server.emit('ike-update', {
+        'local-host': formatIp(local.address),
+        'local-port': String(local.port),
+        'remote-host': formatIp(remote.address),
+        'remote-port': String(remote.port),
+        [event.ike.connection]: ikeSaFields(event.ike, event.at),
+      });
+      return;
+    }
     case 'child-rekey': {
       const { [`${event.old.name}-${event.old.id}`]: old = {} } = childSas([event.old], NO_USAGE, event.at);
       const { [`${event.new.name}-${event.new.id}`]: replacement = {} } = childSas(

@@ -3,6 +3,7 @@ import { childless } from './childless.ts';
 import type { Circumstances, Extension, Slot } from './extension.ts';
 import { fragmentation } from './fragmentation.ts';
 import { initialContact } from './initial-contact.ts';
+import { mobike } from './mobike.ts';
 import { multipleAuthentication } from './multiple-authentication.ts';
 import { natDetection } from './nat-detection.ts';
 import { privateNumbers } from './private-numbers.ts';
@@ -16,6 +17,7 @@ const EXTENSIONS: readonly Extension[] = [
   childless,
   multipleAuthentication,
   initialContact,
+  mobike,
   privateNumbers,
 ];
 

@@ -4,6 +4,7 @@ import { equal, writeU16, writeU64 } from '../../lib/bytes.ts';
 import type { Endpoint } from '../../policy/sa.ts';
 import type { Payload } from '../../wire/v2/payload.ts';
 import { notify } from '../flow.ts';
+import type { PeerFacts } from '../peer-facts.ts';
 import type { Circumstances, Extension } from './extension.ts';
 
 /**
@@ -15,32 +16,50 @@ export const natDetection: Extension = {
   rfc: 'RFC 7296 §2.23',
 
   offer(slot, circumstances) {
-    const { host, path, peer } = circumstances;
-    if (slot !== 'init-request' && (slot !== 'init-response' || !peer.natTraversal)) return [];
-    const source = pretends(circumstances)
-      ? host.provider.random(HASH_LENGTH)
-      : hashOf(circumstances, path.local);
-    return [
-      notify(NotifyStatus.NAT_DETECTION_SOURCE_IP, source),
-      notify(NotifyStatus.NAT_DETECTION_DESTINATION_IP, hashOf(circumstances, path.remote)),
-    ];
+    if (slot === 'init-request' || (slot === 'init-response' && circumstances.peer.natTraversal))
+      return natPayloads(circumstances);
+    return [];
   },
 
   heed(slot, payloads, circumstances) {
-    if (slot !== 'init-request' && slot !== 'init-response') return;
-    const sources = hashesIn(payloads, NotifyStatus.NAT_DETECTION_SOURCE_IP);
-    const destinations = hashesIn(payloads, NotifyStatus.NAT_DETECTION_DESTINATION_IP);
-    const { peer, path } = circumstances;
-    peer.natTraversal = sources.length > 0 && destinations.length > 0;
-    if (!peer.natTraversal) return;
-    const names = (hashes: readonly Uint8Array[], endpoint: Endpoint): boolean =>
-      hashes.some(hash => equal(hash, hashOf(circumstances, endpoint)));
-    peer.natRemote = !names(sources, path.remote);
-    peer.natLocal = !names(destinations, path.local);
-    // TCP goes through NATs as it is, and carries ESP anyway (RFC 9329 §6.5).
-    peer.encapsulate = path.tcp !== true && (peer.natRemote || peer.natLocal || pretends(circumstances));
+    if (slot === 'init-request' || slot === 'init-response')
+      circumstances.peer.natTraversal = heedNat(payloads, circumstances);
   },
 };
+
+/** From where to where this end sends. */
+export function natPayloads(circumstances: Circumstances): readonly Payload[] {
+  const { host, path } = circumstances;
+  const source = pretends(circumstances)
+    ? host.provider.random(HASH_LENGTH)
+    : hashOf(circumstances, path.local);
+  return [
+    notify(NotifyStatus.NAT_DETECTION_SOURCE_IP, source),
+    notify(NotifyStatus.NAT_DETECTION_DESTINATION_IP, hashOf(circumstances, path.remote)),
+  ];
+}
+
+/** Learns from what the peer says of a message by `path` which of us is behind a NAT. False where it says nothing. */
+export function heedNat(payloads: readonly Payload[], circumstances: Circumstances): boolean {
+  const sources = hashesIn(payloads, NotifyStatus.NAT_DETECTION_SOURCE_IP);
+  const destinations = hashesIn(payloads, NotifyStatus.NAT_DETECTION_DESTINATION_IP);
+  if (sources.length === 0 || destinations.length === 0) return false;
+  const { peer, path } = circumstances;
+  const names = (hashes: readonly Uint8Array[], endpoint: Endpoint): boolean =>
+    hashes.some(hash => equal(hash, hashOf(circumstances, endpoint)));
+  peer.natRemote = !names(sources, path.remote);
+  peer.natLocal = !names(destinations, path.local);
+  // TCP goes through NATs as it is, and carries ESP anyway (RFC 9329 §6.5).
+  peer.encapsulate = path.tcp !== true && (peer.natRemote || peer.natLocal || pretends(circumstances));
+  peer.seenAs = destinations[0]?.slice();
+  return true;
+}
+
+/** Whether the peer sees us by another address or port than when it last said (RFC 4555 §3.8). */
+export function isSeenElsewhere(payloads: readonly Payload[], { seenAs }: PeerFacts): boolean {
+  const [now] = hashesIn(payloads, NotifyStatus.NAT_DETECTION_DESTINATION_IP);
+  return now !== undefined && seenAs !== undefined && !equal(now, seenAs);
+}
 
 const HASH_LENGTH = 20;
 

@@ -18,6 +18,7 @@ import { serveConfiguration } from './configuration.ts';
 import { installChild } from './create-child-exchange.ts';
 import { breach, type InitResult } from './init.ts';
 import { acceptIkeSaInit, type Opening } from './init-responder.ts';
+import { refuseIfChanged } from './mobike.ts';
 import { ANOTHER_FOLLOWS, announcesAnother, ownRounds } from './rounds.ts';
 
 /** The whole making of an IKE SA on the responder's side: the answer to IKE_SA_INIT, then to IKE_AUTH. */
@@ -41,6 +42,7 @@ function* serveIkeAuth(
   const proved = yield* proofs(sa, init, admission, message);
   if (!('localId' in proved)) return proved;
   const { localId, payloads } = proved;
+  refuseIfChanged(sa, message);
   if (!hasChild(message) && sa.connection.childless === 'never')
     throw syntax('IKE_AUTH without a child, which was not allowed');
   sa.establish(localId, admission.peer);

@@ -116,13 +116,16 @@ export function* installChild(
   const waits = outbound === 'after-elder' && hasElder(sa, child);
   // While the back end is asked the SPI belongs to it, so that nobody releases it a second time.
   let ours = false;
+  const { path } = sa;
   try {
-    yield* install(sa.host, child, keys, sa.path, {
+    yield* install(sa.host, child, keys, path, {
       outbound: outbound !== false && !waits,
       ...(replaces === undefined ? {} : { replaces: replaces.id }),
     });
     sa.addChild(child);
     if (waits) waitBehindElder(sa, child);
+    // Somebody moved while the back end worked.
+    if (sa.path !== path) sa.moveChildren();
   } catch (error) {
     ours = true;
     throw error;

@@ -3,6 +3,7 @@ import { NotifyError } from '../../iana/notify.ts';
 import { activateOutbound, type ChildSa } from '../../ike/child.ts';
 import { announceDown } from '../../ike/child-events.ts';
 import type { Failure } from '../../policy/failure.ts';
+import type { Path } from '../../policy/sa.ts';
 import type { DeletePayload } from '../../wire/v2/payload.ts';
 import { all, type Flow, findNotify, type Message, type Reply, request } from '../flow.ts';
 import type { IkeSa, Task } from '../ike-sa.ts';
@@ -11,6 +12,7 @@ import { childSpiOf } from '../sa-payload.ts';
 import { dropChild, stopOutbound, successorOf, switchTo } from '../succession.ts';
 import { createChild } from './create-child-new.ts';
 import { childBySpi, deletePayload, isMakingChild } from './delete.ts';
+import { judgeNatProbe, natProbe, serveMobike } from './mobike.ts';
 
 /*
  *   Initiator                         Responder
@@ -18,19 +20,22 @@ import { childBySpi, deletePayload, isMakingChild } from './delete.ts';
  *                                <--  HDR, SK {[N,] [D,] [CP,] ...}       RFC 7296 §1.4
  */
 
-/** Empty, and answered empty: is the peer alive? (RFC 7296 §2.4) What follows from silence is the session's business. */
+/**
+ * Empty, and answered empty: is the peer alive? (RFC 7296 §2.4) What follows from silence is the session's business.
+ * Behind a NAT it is also asked whether that has forgotten us.
+ */
 export function liveness(): Task {
   return {
     kind: 'liveness',
     subject: '',
-    *run() {
-      yield* request(ExchangeType.INFORMATIONAL, []);
+    *run(sa) {
+      judgeNatProbe(sa, yield* request(ExchangeType.INFORMATIONAL, natProbe(sa)));
     },
   };
 }
 
 /** Answers an INFORMATIONAL request. What is neither a Delete nor an error that concerns the SA is answered empty. */
-export function* serveInformational(sa: IkeSa, message: Message): Flow<Reply> {
+export function* serveInformational(sa: IkeSa, message: Message, path: Path): Flow<Reply> {
   const deletes = all(message, PayloadType.Delete);
   if (deletes.some(({ protocol }) => protocol === ProtocolId.IKE))
     return { payloads: [], afterwards: () => closedByPeer(sa) };
@@ -38,7 +43,8 @@ export function* serveInformational(sa: IkeSa, message: Message): Flow<Reply> {
   if (findNotify(message, NotifyError.AUTHENTICATION_FAILED) !== undefined)
     return { payloads: [], afterwards: () => sa.close(REFUSED) };
   settle(sa);
-  return { payloads: deletes.flatMap(payload => deletedByPeer(sa, payload)) };
+  const answers = deletes.flatMap(payload => deletedByPeer(sa, payload));
+  return { payloads: [...answers, ...serveMobike(sa, message, path)] };
 }
 
 const REFUSED: Failure = {

@@ -185,7 +185,9 @@ function conclude(sa: EmergingSa, { chosen, secret, nr, response }: Agreed, ni: 
   const { responderSpi } = response.header;
   const result = deriveKeys(sa, chosen, { initiator: ni, responder: nr }, secret, responderSpi);
   heed('init-response', response.payloads, sa);
-  if (sa.peer.encapsulate) sa.path = floated(sa.path, sa.host.settings);
+  // With MOBIKE a NAT may come later, and the port cannot be changed then (RFC 4555 §3.3).
+  const mayMove = sa.connection.mobike && sa.peer.natTraversal;
+  if (sa.peer.encapsulate || mayMove) sa.path = floated(sa.path, sa.host.settings);
   return {
     ...result,
     initiatorMessage: response.request,

@@ -1,10 +1,11 @@
-import { formatIp, type IpAddress, ipToBigInt, isUnspecified, isV4 } from '../../lib/ip.ts';
+import { formatIp, type IpAddress, isUnspecified, isV4 } from '../../lib/ip.ts';
 import type { IpsecMode } from '../../policy/sa.ts';
 import type { TrafficSelector } from '../../policy/traffic-selector.ts';
 import { SystemFailure } from '../../sys/failure.ts';
 import type { InterfaceAddress } from '../../sys/routing/address.ts';
-import { MAIN_TABLE, type Route, type RouteLookup } from '../../sys/routing/route.ts';
+import type { Route, RouteLookup } from '../../sys/routing/route.ts';
 import type { Rule } from '../../sys/routing/rule.ts';
+import { wayAround } from '../../sys/routing/way-around.ts';
 import { innerSource, within } from '../inner-source.ts';
 import { prefixesOf } from '../prefixes.ts';
 
@@ -148,7 +149,7 @@ export class SourceRoutes {
     const { table } = this.#options;
     // In transport mode the addresses are those that the packets have anyway; a trap may not know its peer yet.
     if (mode === 'transport' || isUnspecified(peer)) return [];
-    const way = device === undefined ? this.#wayTo(peer) : undefined;
+    const way = device === undefined ? wayAround(this.#options.routing, table, peer) : undefined;
     const index = device ?? way?.index;
     if (index === undefined) return [];
     const routes: Route[] = [];
@@ -175,20 +176,6 @@ export class SourceRoutes {
       }
     }
     return routes;
-  }
-
-  /** How the peer is reached, our own routes left out of it: they may be there because of a way that is no more. */
-  #wayTo(peer: IpAddress): Way | undefined {
-    const { routing, table } = this.#options;
-    const way = routing.lookup(peer);
-    if (way === undefined || way.table !== table) return way;
-    let best: (Route & Way) | undefined;
-    for (const route of routing.routes(MAIN_TABLE)) {
-      const { index, kind = 'unicast' } = route;
-      if (index === undefined || kind !== 'unicast' || !isIn(peer, route)) continue;
-      if (best === undefined || isBetter(route, best)) best = { ...route, index };
-    }
-    return best;
   }
 
   /** Several SAs may want a route to the same place; the latest is in the table. */
@@ -233,20 +220,6 @@ export class SourceRoutes {
 interface Owned {
   readonly routed: Routed;
   readonly routes: readonly Route[];
-}
-
-/** Out of which interface, and to whom there. */
-type Way = Pick<RouteLookup, 'index' | 'gateway'>;
-
-function isIn(address: IpAddress, { destination, prefix }: Route): boolean {
-  if (address.length !== destination.length) return false;
-  const rest = BigInt(8 * address.length - prefix);
-  return ipToBigInt(address) >> rest === ipToBigInt(destination) >> rest;
-}
-
-function isBetter(one: Route, other: Route): boolean {
-  if (one.prefix !== other.prefix) return one.prefix > other.prefix;
-  return (one.metric ?? 0) < (other.metric ?? 0);
 }
 
 /** A route is for all packets to a place, whatever their protocol and ports. */

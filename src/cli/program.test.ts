@@ -434,13 +434,13 @@ test('check prints every error and warning, and says whether there were errors',
     out: '1 connection, 0 warnings: gw',
     error: '',
   });
-  write('connections { gw { verison = 2\n mobike = x\n dscp = 000001 } }\nsecrets { ike { secret = x } }');
+  write('connections { gw { verison = 2\n mobike = x\n dpd_timeout = 5s } }\nsecrets { ike { secret = x } }');
   const bad = await cygnet('check', folder);
   assert.equal(bad.code, 1);
   assert.equal(bad.out, '2 errors');
   assert.match(
     bad.error,
-    /^error: .*:1:20: there is no key "verison".*did you mean "version"\?\nerror: .*:2:11: mobike cannot be "x".*[\s\S]*\nwarning: .*:3:2: dscp has no effect/,
+    /^error: .*:1:20: there is no key "verison".*did you mean "version"\?\nerror: .*:2:11: mobike cannot be "x".*[\s\S]*\nwarning: .*:3:2: dpd_timeout has no effect/,
   );
   const json = JSON.parse((await cygnet('check', folder, '--json')).out);
   assert.deepEqual(

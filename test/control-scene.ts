@@ -16,6 +16,7 @@ import { Metrics } from '../src/daemon/metrics.ts';
 import { KeySaving } from '../src/daemon/save-keys.ts';
 import { StandingPolicies } from '../src/daemon/standing-policies.ts';
 import { StartActions } from '../src/daemon/start-actions.ts';
+import type { EngineSettings } from '../src/ike/output.ts';
 import { MemoryBackend } from '../src/ipsec/memory/backend.ts';
 import { ip } from '../src/lib/ip.ts';
 import type { UdpTransport } from '../src/net/transport.ts';
@@ -71,14 +72,14 @@ export class ControlScene implements AsyncDisposable {
   client!: ViciClient;
   readonly #folder = mkdtempSync(join(tmpdir(), 'cygnet-control-'));
 
-  private constructor(wire: Wire, address: string, other: string) {
+  private constructor(wire: Wire, address: string, other: string, settings: Partial<EngineSettings>) {
     this.gateway = new Gateway({
       provider: PROVIDER,
       transport: wire.transport(address),
       backend: this.backend,
       connections: [],
       credentials: NO_BASE.credentials,
-      settings: { traceMessages: true, retransmitTimeout: 20, retransmitTries: 1 },
+      settings: { traceMessages: true, retransmitTimeout: 100, retransmitTries: 1, ...settings },
       resolve: async (_connection: Connection) => ({
         local: { address: ip(address), port: 500 },
         remote: { address: ip(other), port: 500 },
@@ -97,8 +98,13 @@ export class ControlScene implements AsyncDisposable {
     this.manual = new ManualSas(this.gateway, () => undefined);
   }
 
-  static async open(wire = new Wire(), address = '192.0.2.1', other = '192.0.2.2'): Promise<ControlScene> {
-    const scene = new ControlScene(wire, address, other);
+  static async open(
+    wire = new Wire(),
+    address = '192.0.2.1',
+    other = '192.0.2.2',
+    settings: Partial<EngineSettings> = {},
+  ): Promise<ControlScene> {
+    const scene = new ControlScene(wire, address, other, settings);
     const { gateway, live, counters, policies, actions, manual } = scene;
     const [history, feed] = [new History(), new LogFeed(gateway)];
     gateway.on(event => history.note(event));

@@ -19,6 +19,16 @@ type SaCommand = Extract<BackendCommand, { id: number }>;
 /** What concerns virtual IPs happens in order too; no SA has this number. */
 const ADDRESSES = 0;
 
+/** Of an SA that the back end has lost: whoever counts hears of its end all the same. */
+const UNKNOWN: ChildSaUsage = {
+  bytesIn: 0n,
+  packetsIn: 0n,
+  bytesOut: 0n,
+  packetsOut: 0n,
+  usedIn: 0,
+  usedOut: 0,
+};
+
 /**
  * Carries the core's questions and commands to the IPsec back end. What concerns one SA happens strictly in
  * the order in which the core said it (a removal never overtakes its installation); different SAs do not wait
@@ -179,8 +189,7 @@ export class BackendQueue {
 
   async #remove(id: number): Promise<void> {
     if (this.#onSpent !== undefined) {
-      const usage = await this.#backend.usage(id).catch(() => undefined);
-      if (usage !== undefined) this.#onSpent(id, usage);
+      this.#onSpent(id, (await this.#backend.usage(id).catch(() => undefined)) ?? UNKNOWN);
     }
     await this.#backend.remove(id);
   }

@@ -15,6 +15,8 @@ export interface TracedDatagram {
   readonly repeated?: 'request' | 'response';
 }
 
+type Owner = Required<Pick<TracedDatagram, 'ike' | 'connection'>>;
+
 type MessageEvent = Extract<IkeEvent, { kind: 'message' }>;
 
 /** SAs whose datagrams are known by their SPIs. */
@@ -24,7 +26,7 @@ const TRACED = 4096;
 export class DatagramTrace {
   readonly #listeners = new Set<(datagram: TracedDatagram) => void>();
   /** Whose the datagrams with these SPIs are, the youngest. */
-  readonly #known = new Map<string, MessageEvent>();
+  readonly #known = new Map<string, Owner>();
   /** What the engine said last of a message going out: the datagrams that follow carry it. */
   #announced: MessageEvent | undefined;
 
@@ -62,9 +64,9 @@ export class DatagramTrace {
       listener({ direction, octets: datagram.length, path, ...owner, ...repeated });
   }
 
-  #remember(spis: string, message: MessageEvent): void {
+  #remember(spis: string, { ike, connection }: MessageEvent): void {
     this.#known.delete(spis);
-    this.#known.set(spis, message);
+    this.#known.set(spis, { ike, connection });
     if (this.#known.size <= TRACED) return;
     for (const [oldest] of this.#known) {
       this.#known.delete(oldest);

@@ -12,7 +12,7 @@ export interface Attempt {
 }
 
 const KEPT_PER_CONNECTION = 16;
-/** As responder a stranger may cause failures that belong to no connection: they share one list under this name. */
+/** Names of connections that clients load and unload again may be ever others: the one that nothing happened to for longest makes room. */
 const KEPT_CONNECTIONS = 4096;
 
 /** The last things that happened to each connection, in both roles, so that a person can ask why it is down. */
@@ -52,13 +52,13 @@ export class History {
   }
 
   #add(connection: string, attempt: Attempt): void {
-    let list = this.#attempts.get(connection);
-    if (list === undefined) {
-      if (this.#attempts.size >= KEPT_CONNECTIONS) return;
-      list = [];
-      this.#attempts.set(connection, list);
-    }
+    const list = this.#attempts.get(connection) ?? [];
+    // Again the last to have had anything.
+    this.#attempts.delete(connection);
+    this.#attempts.set(connection, list);
     list.push(attempt);
     if (list.length > KEPT_PER_CONNECTION) list.shift();
+    const [oldest] = this.#attempts.keys();
+    if (oldest !== undefined && this.#attempts.size > KEPT_CONNECTIONS) this.#attempts.delete(oldest);
   }
 }

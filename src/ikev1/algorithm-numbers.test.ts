@@ -17,6 +17,7 @@ import {
   V1ProtocolId,
 } from '../iana/ikev1.ts';
 import { EMPTY } from '../lib/bytes.ts';
+import { ip } from '../lib/ip.ts';
 import type { Failure } from '../policy/failure.ts';
 import type { BackendFeatures } from '../policy/sa.ts';
 import { detailDatagram } from '../wire/describe.ts';
@@ -26,6 +27,11 @@ import { noFacts } from './isakmp-sa.ts';
 import { choosePhaseOne } from './phase-one-proposal.ts';
 import { chooseQuick } from './quick-proposal.ts';
 import { spiOctets } from './quick-transform.ts';
+
+const PATH = {
+  local: { address: ip('192.0.2.1'), port: 500 },
+  remote: { address: ip('192.0.2.2'), port: 500 },
+};
 
 /* Every number that IKEv1 has for an algorithm: taken where it is named, otherwise refused by its name, and shown by its name. */
 
@@ -212,7 +218,7 @@ const FEATURES: BackendFeatures = {
 
 function quick(proposals: string, payload: V1SaPayload): string | Failure {
   const config = child({ proposals: parseProposals(proposals, 'esp') });
-  const chosen = chooseQuick(config, FEATURES, noFacts(), payload);
+  const chosen = chooseQuick(config, FEATURES, { peer: noFacts(), path: PATH }, payload);
   return 'code' in chosen ? chosen : chosen.suite.accepted.text;
 }
 

@@ -1,7 +1,8 @@
 import { IpcompTransform, V1ProtocolId } from '../iana/ikev1.ts';
 import { readU16, writeU16 } from '../lib/bytes.ts';
 import type { ChildConfig } from '../policy/connection.ts';
-import type { BackendFeatures } from '../policy/sa.ts';
+import { crossesFamilies } from '../policy/narrowing.ts';
+import type { BackendFeatures, Path } from '../policy/sa.ts';
 import type { V1Attribute, V1Proposal, V1Transform } from '../wire/v1/payload.ts';
 import type { PeerFacts } from './isakmp-sa.ts';
 
@@ -22,14 +23,16 @@ const FIRST_CPI = 256;
 
 /** Why `config` gets no compression; undefined where it does. Translated addresses would have to be translated inside too. */
 export function withoutCompression(
-  { ipcomp, mode }: ChildConfig,
+  config: ChildConfig,
   features: BackendFeatures,
   { encapsulate }: PeerFacts,
+  path: Path,
 ): string | undefined {
-  if (ipcomp !== true) return 'this child is not to be compressed';
+  if (config.ipcomp !== true) return 'this child is not to be compressed';
   if (features.ipcomp !== true) return 'the IPsec back end has no compression';
   if (encapsulate) return 'there is no compression through a NAT';
-  return mode === 'beet' ? 'BEET mode has no compression' : undefined;
+  if (crossesFamilies(config, path)) return 'there is no compression of one family of addresses in the other';
+  return config.mode === 'beet' ? 'BEET mode has no compression' : undefined;
 }
 
 /** The proposal for DEFLATE that goes with the one of the same number. */

@@ -7,7 +7,7 @@ import type { Reserved } from '../ike/child.ts';
 import { noCommonProposal, type Setting } from '../ike/failures.ts';
 import type { ChildConfig } from '../policy/connection.ts';
 import type { Failure } from '../policy/failure.ts';
-import type { BackendFeatures, IpsecMode } from '../policy/sa.ts';
+import type { BackendFeatures, IpsecMode, Path } from '../policy/sa.ts';
 import type { V1Attribute, V1Proposal, V1SaPayload, V1Transform } from '../wire/v1/payload.ts';
 import { encryptionToEsp, integrityToIpsec, isSharedGroup } from './algorithm-numbers.ts';
 import { compressionAnswer, compressionOffer, withoutCompression } from './compression.ts';
@@ -84,14 +84,14 @@ export function quickOffer(
 export function chooseQuick(
   config: ChildConfig,
   features: BackendFeatures,
-  peer: PeerFacts,
+  { peer, path }: { readonly peer: PeerFacts; readonly path: Path },
   payload: V1SaPayload,
 ): { readonly suite: QuickSuite; readonly answer: (inbound: Reserved) => V1SaPayload } | Failure {
   const offered = readQuick(payload, PROTOCOLS[config.protocol], prefersShort(config));
   const wanted = wantedModes(config, peer);
   const inMode = offered.filter(({ encapsulation }) => wanted.includes(encapsulation));
   if (offered.length > 0 && inMode.length === 0) return otherMode(config, offered, wanted);
-  const obstacle = withoutCompression(config, features, peer);
+  const obstacle = withoutCompression(config, features, peer, path);
   const fitting = byCompression(inMode, obstacle === undefined);
   if (inMode.length > 0 && fitting.length === 0) return allCompressed(config, obstacle);
   const accepted = select(config, usableProposals(config, features), fitting);

@@ -18,6 +18,7 @@ import {
 import { TransformType } from '../iana/ikev2.ts';
 import { Encr, KeMethod } from '../iana/transforms.ts';
 import { EMPTY } from '../lib/bytes.ts';
+import { ip } from '../lib/ip.ts';
 import type { Failure } from '../policy/failure.ts';
 import type { BackendFeatures } from '../policy/sa.ts';
 import type { V1SaPayload, V1Transform } from '../wire/v1/payload.ts';
@@ -27,6 +28,11 @@ import { once, singles } from './proposal-words.ts';
 import { chooseQuick } from './quick-proposal.ts';
 import { spiOctets } from './quick-transform.ts';
 import { choose } from './selection.ts';
+
+const PATH = {
+  local: { address: ip('192.0.2.1'), port: 500 },
+  remote: { address: ip('192.0.2.2'), port: 500 },
+};
 
 const METHODS = [OakleyAuthMethod.PRE_SHARED_KEY];
 const FEATURES: BackendFeatures = {
@@ -211,20 +217,20 @@ test('quick mode chooses among hundreds too, and says what came nearest', () => 
   const config = child({ proposals: parseProposals('aes256gcm16,aes128-sha256-modp2048', 'esp') });
   const old = Array.from({ length: 200 }, () => [EspTransform.ESP_3DES, 0, IpsecAuthAlg.HMAC_MD5] as const);
   const good = [EspTransform.ESP_AES_CBC, 128, IpsecAuthAlg.HMAC_SHA2_256, KeMethod.MODP2048] as const;
-  const chosen = chooseQuick(config, FEATURES, noFacts(), esp(...old, good));
+  const chosen = chooseQuick(config, FEATURES, { peer: noFacts(), path: PATH }, esp(...old, good));
   assert.ok('suite' in chosen);
   assert.equal(chosen.suite.accepted.text, 'aes128-sha256-modp2048');
   assert.equal(chosen.suite.spiOut, 0x1234);
 
   const near = [EspTransform.ESP_AES_CBC, 128, IpsecAuthAlg.HMAC_SHA2_256, KeMethod.MODP1024] as const;
-  const failure = refused(chooseQuick(config, FEATURES, noFacts(), esp(near, ...old)));
+  const failure = refused(chooseQuick(config, FEATURES, { peer: noFacts(), path: PATH }, esp(near, ...old)));
   assert.match(failure.summary, /peer offers modp1024; this connection allows modp2048/);
 });
 
 test('an authentication algorithm beside an AEAD means nothing, and is passed over', () => {
   const config = child({ proposals: parseProposals('aes128gcm16', 'esp') });
   const offer = esp([EspTransform.ESP_AES_GCM_16, 128, IpsecAuthAlg.HMAC_SHA2_256]);
-  const chosen = chooseQuick(config, FEATURES, noFacts(), offer);
+  const chosen = chooseQuick(config, FEATURES, { peer: noFacts(), path: PATH }, offer);
   assert.ok('suite' in chosen, 'code' in chosen ? chosen.summary : '');
   assert.equal(chosen.suite.accepted.text, 'aes128gcm16');
 });

@@ -2,6 +2,7 @@ import { PayloadType } from '../iana/ikev2.ts';
 import { IpcompTransform, NotifyStatus } from '../iana/notify.ts';
 import { readU16, writeU16 } from '../lib/bytes.ts';
 import type { ChildConfig } from '../policy/connection.ts';
+import { crossesFamilies } from '../policy/narrowing.ts';
 import type { Payload } from '../wire/v2/payload.ts';
 import { all, type Message, notify } from './flow.ts';
 import type { IkeSa } from './ike-sa.ts';
@@ -16,10 +17,12 @@ const FIRST_CPI = 256;
 
 /**
  * Whether `config` asks for compression where it can be had. Translated addresses would have to be translated inside
- * of the encryption too, so that other implementations refuse it there, and Linux has none in BEET mode.
+ * of the encryption too, so that other implementations refuse it there, and Linux has none in BEET mode; what would
+ * carry one family of addresses in the other it loses.
  */
-export function wantsCompression({ host, peer }: IkeSa, { ipcomp, mode }: ChildConfig): boolean {
-  return ipcomp === true && host.features.ipcomp === true && !peer.encapsulate && mode !== 'beet';
+export function wantsCompression({ host, peer, path }: IkeSa, config: ChildConfig): boolean {
+  if (config.ipcomp !== true || host.features.ipcomp !== true) return false;
+  return !peer.encapsulate && config.mode !== 'beet' && !crossesFamilies(config, path);
 }
 
 /** The notify that says under which CPI we take packets compressed with DEFLATE; none where `cpi` is undefined. */

@@ -1,5 +1,6 @@
 import type { IpAddress } from '../lib/ip.ts';
-import type { ConfiguredSelector } from './connection.ts';
+import type { ChildConfig, ConfiguredSelector } from './connection.ts';
+import type { Path } from './sa.ts';
 import { ANY_PORT, contains, intersect, selectorForHost, type TrafficSelector } from './traffic-selector.ts';
 
 /** What a responder makes of the selectors it was offered (RFC 7296 §2.9). */
@@ -101,4 +102,14 @@ function differences(a: TrafficSelector, b: TrafficSelector): readonly SelectorD
   const here = { start: a.start, end: a.end, protocol: 0 };
   if (intersect({ ...a, ...here }, { ...b, ...here }) === undefined) differs.push('ports');
   return differs;
+}
+
+/** Whether a tunnel along `path` would carry addresses of the other family. */
+export function crossesFamilies(
+  { mode, localTs, remoteTs }: Pick<ChildConfig, 'mode' | 'localTs' | 'remoteTs'>,
+  { local }: Path,
+): boolean {
+  const isOther = (selector: ConfiguredSelector): boolean =>
+    !('dynamic' in selector) && selector.start.length !== local.address.length;
+  return mode === 'tunnel' && [...localTs, ...remoteTs].some(isOther);
 }

@@ -17,7 +17,7 @@ const root = resolve(import.meta.dirname, '../..');
 const MODULES = [
   'sha512_generic rng jitterentropy_rng drbg ghash-generic gf128mul cmac crypto_null authenc authencesn',
   'echainiv seqiv gcm ccm ctr cbc hmac sha256_generic sha1_generic md5 des_generic xcbc chacha_generic',
-  'poly1305_generic chacha20poly1305 camellia_generic deflate xfrm_algo xfrm_user esp4 esp6 ah4 ah6 ipcomp',
+  'poly1305_generic chacha20poly1305 camellia_generic deflate xfrm_algo xfrm_user esp4 esp6 ah4 ah6 ipcomp ipcomp6',
   'veth af_key tunnel4 xfrm4_tunnel xfrm6_tunnel ip_vti tun sch_ingress cls_matchall act_nat',
   'ip_tables nf_conntrack nf_nat iptable_nat iptable_mangle xt_nat xt_MASQUERADE xt_tcpudp',
 ].join(' ');

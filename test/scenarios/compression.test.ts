@@ -47,6 +47,11 @@ const ONE_SIDED: Readonly<Record<string, PairOptions>> = {
   "the responder's back end cannot": { children: [COMPRESSING], features: { b: PLAIN } },
   "the initiator's back end cannot": { children: [COMPRESSING], features: { a: PLAIN } },
   'a NAT is pretended': { children: [COMPRESSING], a: { encap: true } },
+  'the tunnel would carry IPv6 in IPv4': {
+    children: [
+      child({ ipcomp: true, localTs: [subnet('2001:db8:1::/64')], remoteTs: [subnet('2001:db8:2::/64')] }),
+    ],
+  },
   'BEET mode': { children: [child({ ipcomp: true, mode: 'beet' })] },
 };
 for (const [why, options] of Object.entries(ONE_SIDED)) {

@@ -128,7 +128,7 @@ function* attempt(
   group: number,
 ): Flow<ChildSa> {
   const { host, peer } = sa;
-  const isCompressed = withoutCompression(config, host.features, peer) === undefined;
+  const isCompressed = withoutCompression(config, host.features, peer, sa.path) === undefined;
   const inbound = yield* reserveSpi(config.protocol, sa.path, isCompressed);
   const { spi: spiIn } = inbound;
   let spiIsOurs = true;

@@ -10,6 +10,7 @@ import { inboundState } from './state.ts';
 
 const ESRCH = 3;
 const EEXIST = 17;
+const EINVAL = 22;
 
 /** A socket that answers by message type, with the bodies it was sent as they were and as they were left. */
 function socket(answers: Readonly<Record<number, NetlinkMessage | number>>) {
@@ -36,6 +37,16 @@ test('an SA takes the place of its reserved SPI; where that expired, it is put i
   assert.deepEqual(types(gone), [Message.UPDSA, Message.NEWSA]);
   const unreserved = socket({ [Message.NEWSA]: EEXIST });
   assert.throws(() => new XfrmKernel(unreserved).addInbound(sampleSa(), false), { code: 'EEXIST' });
+});
+
+test('a reservation goes with the attempt to take its place, unless it was lost to somebody else', () => {
+  const sa = sampleSa({ ipcomp: { cpiIn: 0x1001, cpiOut: 0x2001 } });
+  const refused = socket({ [Message.UPDSA]: EINVAL });
+  assert.throws(() => new XfrmKernel(refused).addInbound(sa, true), { code: 'EINVAL' });
+  assert.deepEqual(types(refused), [Message.UPDSA, Message.DELSA, Message.DELSA]);
+  const lost = socket({ [Message.UPDSA]: ESRCH, [Message.NEWSA]: EEXIST });
+  assert.throws(() => new XfrmKernel(lost).addInbound(sampleSa(), true), { code: 'EEXIST' });
+  assert.deepEqual(types(lost), [Message.UPDSA, Message.NEWSA]);
 });
 
 test('keys do not stay in memory, whatever the kernel says', () => {

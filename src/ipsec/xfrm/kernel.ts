@@ -132,12 +132,18 @@ export class XfrmKernel implements PolicyStore {
   }
 
   #add(sa: ChildSaParameters, inbound: boolean, reserved: boolean): void {
-    const compression = compressionState(sa, inbound);
-    if (compression !== undefined) this.#put(encodeCompression(sa, inbound, compression), reserved);
+    const [state, compression] = statesOf(sa, inbound);
+    let compressed = false;
     try {
+      if (compression !== undefined) this.#put(encodeCompression(sa, inbound, compression), reserved);
+      compressed = compression !== undefined;
       this.#offloaded(sa, inbound, offload => this.#put(encodeState(sa, inbound, offload), reserved));
     } catch (error) {
-      if (compression !== undefined) this.deleteState(compression, stateMark(sa, inbound));
+      // A reservation goes with what should have taken its place; one that was lost may be somebody else's by now.
+      const isHeld = reserved && !(error instanceof SystemFailure && error.code === 'EEXIST');
+      const mark = stateMark(sa, inbound);
+      if (compression !== undefined && (compressed || isHeld)) this.deleteState(compression, mark);
+      if (state !== undefined && isHeld) this.deleteState(state, mark);
       throw error;
     }
   }

@@ -88,6 +88,7 @@ export function childOffer(
       summary: `${config.name}: the IPsec back end has no ${mode} mode with ${config.protocol} and ${config.proposals.map(({ text }) => text).join(', ')}`,
     });
   }
+  admitBare(sa, config);
   if (options.mode === undefined && options.requested === undefined) admitWithoutAddress(sa, config);
   const [localTs, remoteTs] = configuredSelectors(sa, config, options.requested);
   if (localTs.length === 0 || remoteTs.length === 0)
@@ -331,6 +332,16 @@ function wantedMode({ mode }: ChildConfig): IpsecMode {
 
 function canDo({ modes, protocols }: BackendFeatures, { protocol }: ChildConfig, mode: IpsecMode): boolean {
   return modes.includes(mode) && protocols.includes(protocol);
+}
+
+/** AH protects the addresses too, which a NAT changes; nor is there a way to put it into UDP or TCP (RFC 3948 §1, RFC 9329 §3). */
+function admitBare({ path, peer }: IkeSa, { name, protocol }: ChildConfig): void {
+  if (protocol !== 'ah' || !(path.tcp === true || peer.encapsulate)) return;
+  throw new Failed({
+    code: 'local/unsupported',
+    summary: `${name}: AH goes neither through a NAT nor over TCP`,
+    remedy: 'set esp_proposals in place of ah_proposals',
+  });
 }
 
 /** The proposals without what the back end cannot do. */

@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { parseProposals } from '../../src/crypto/proposal.ts';
 import type { Answer } from '../../src/ike/output.ts';
 import { toHex } from '../../src/lib/bytes.ts';
 import { MINUTE, SECOND } from '../../src/lib/time.ts';
 import type { Failure } from '../../src/policy/failure.ts';
+import { child } from '../sim/configuration.ts';
 import { assertEnds, assertSettles, onlyChild, onlyIke } from '../sim/ends.ts';
 import type { Host } from '../sim/host.ts';
 import type { Packet } from '../sim/packet.ts';
@@ -143,6 +145,37 @@ test('a connection made anew is followed, by what is authentic alone', () => {
   assert.equal(onlyIke(b).path.remote.port, 41_000);
   assert.ok(b.backEnd.history.some(line => line.startsWith('update-path')));
 });
+
+test('whoever opened the connection goes on by another of its own, with its SAs', () => {
+  const { sim, a } = up(OVER_TCP);
+  const { path } = onlyIke(a);
+  const instead = { ...path, local: { ...path.local, port: 41_000 } };
+  // Of a connection that carries nothing of ours.
+  a.act((engine, now) => engine.renewed(instead, path, now));
+  assert.deepEqual(onlyIke(a).path, path);
+  a.act((engine, now) => engine.renewed(path, instead, now));
+  assert.deepEqual(onlyIke(a).path, instead);
+  sim.run(SECOND);
+  assert.deepEqual(a.backEnd.outbound('net')?.path, instead);
+});
+
+for (const [what, tcp] of [
+  ['over TCP', 'yes'],
+  ['through a NAT', 'no'],
+] as const) {
+  test(`AH does not go ${what}: it is not asked for, twice`, () => {
+    const ah = child({ protocol: 'ah', proposals: parseProposals('sha256', 'ah') });
+    const both = { tcp, encap: true, children: [ah] } as const;
+    const { sim, a, b } = pair({ both });
+    for (let turn = 1; turn <= 2; turn++) {
+      a.initiate('site', 'net');
+      sim.run(SECOND);
+      assert.equal(failures(a).length, turn);
+      assert.match(failures(a).at(-1)?.summary ?? '', /^net: AH goes neither through a NAT nor over TCP$/);
+      assert.deepEqual([a.backEnd.sas.size, b.backEnd.sas.size], [0, 0]);
+    }
+  });
+}
 
 test('an authentic message by UDP moves nothing that is on TCP', () => {
   const { sim, a, b, ab } = up(OVER_TCP);

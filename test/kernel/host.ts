@@ -38,7 +38,7 @@ const ORDERS = {
     transport = await openSysTransport(
       kind === 'xfrm' ? { espInUdp: true } : { espShards: 1, mark: 0x220, addresses: [ip('0.0.0.0')] },
     );
-    if (kind === 'xfrm') backend = openXfrmBackend();
+    if (kind === 'xfrm') backend = openXfrmBackend({ onWarning: text => void warnings.push(text) });
     else {
       const calls = systemCalls();
       if (calls === undefined) throw new Error('no system calls');
@@ -62,6 +62,18 @@ const ORDERS = {
   allocate: (path: Path) => ready().allocateSpi('esp', path),
   addPolicy: async (policy: StandingPolicy) => ready().addPolicy?.(policy),
   removePolicy: async (id: number) => ready().removePolicy?.(id),
+  /** One request to the kernel's IPsec, as another program would have it. Throws by its text. */
+  request: async (type: number, body: Uint8Array) => {
+    const socket = systemCalls()?.netlink('xfrm');
+    socket?.request({ type, body });
+    socket?.close();
+  },
+  /** What the back end told of so far, once there are `count` of it. */
+  warnings: async (count: number) => {
+    for (let i = 0; i < 600 && warnings.length < count; i++)
+      await new Promise(resolve => setTimeout(resolve, 10));
+    return warnings;
+  },
   /** The first event of a kind, as soon as there is one; it is not told again. */
   event: async (kind: BackendEvent['kind']) => {
     for (let i = 0; i < 600; i++) {
@@ -125,6 +137,7 @@ type Orders = typeof ORDERS;
 let backend: IpsecBackend | undefined;
 let transport: UdpTransport | undefined;
 const events: BackendEvent[] = [];
+const warnings: string[] = [];
 const sockets: Socket[] = [];
 
 /** The thread's end of the wire that orders come by. */

@@ -111,7 +111,7 @@ export class XfrmBackend implements IpsecBackend {
     this.#reservations = new Reservations(this.#kernel);
     this.#policies = new PolicyTable(this.#kernel);
     this.#now = options.now ?? Date.now;
-    const groups = [Group.ACQUIRE, Group.EXPIRE, Group.MAPPING];
+    const groups = [Group.ACQUIRE, Group.EXPIRE, Group.MIGRATE, Group.MAPPING];
     this.#events = calls.netlinkEvents(
       'xfrm',
       groups,
@@ -303,6 +303,12 @@ export class XfrmBackend implements IpsecBackend {
       throw refusal('kernel/install', `an SA with the number ${id} is installed already`);
     if (this.#sas.ownerOf(inboundState(sa)) !== undefined)
       throw refusal('kernel/install', `the SPI ${sa.spiIn.toString(16)} is in use already`);
+    if (sa.protocol === 'ah' && (sa.path.tcp === true || sa.udpEncapsulation))
+      throw new Failed({
+        code: 'local/unsupported',
+        summary: `${sa.name}: AH goes neither through a NAT nor over TCP`,
+        remedy: 'set esp_proposals in place of ah_proposals',
+      });
     if (replayWindow > LARGEST_WINDOW)
       throw refusal(
         'local/unsupported',
@@ -384,6 +390,7 @@ export class XfrmBackend implements IpsecBackend {
     if (event?.kind === 'acquire') this.#onEvent(event);
     if (event?.kind === 'expire') this.#expire(event);
     if (event?.kind === 'mapping') this.#remap(event);
+    if (event?.kind === 'migrate') this.#migrated(event);
   }
 
   #expire({ state, hard }: Extract<KernelEvent, { kind: 'expire' }>): void {
@@ -399,6 +406,29 @@ export class XfrmBackend implements IpsecBackend {
     const sa = this.#sas.ownerOf({ spi, destination, protocol: 'esp' })?.parameters;
     if (sa === undefined || sa.spiIn !== spi) return;
     this.#onEvent({ kind: 'mapping', id: sa.id, path: { ...sa.path, remote: { address, port } } });
+  }
+
+  /**
+   * Another program moved SAs of ours. Which addresses IKE goes by is for the peers to say; here it matters that the
+   * SAs are found, counted and removed where they are now.
+   */
+  #migrated({ reqid, from, to }: Extract<KernelEvent, { kind: 'migrate' }>): void {
+    const is = (ends: typeof from, source: IpAddress, destination: IpAddress): boolean =>
+      equal(ends.source, source) && equal(ends.destination, destination);
+    for (const id of this.#sas.ids) {
+      const installed = this.#of(id);
+      const { parameters: sa } = installed;
+      const { local, remote } = sa.path;
+      const outward = is(from, local.address, remote.address);
+      if ((reqid !== 0 && reqid !== sa.reqid) || !(outward || is(from, remote.address, local.address)))
+        continue;
+      const [here, there] = outward ? [to.source, to.destination] : [to.destination, to.source];
+      const path = { ...sa.path, local: { ...local, address: here }, remote: { ...remote, address: there } };
+      this.#sas.change(installed, { ...sa, path });
+      this.#onWarning(
+        `another program moved the SA "${sa.name}": it goes from ${formatIp(here)} to ${formatIp(there)} now, and its IKE SA stays where it is`,
+      );
+    }
   }
 
   #ready(): void {

@@ -29,6 +29,13 @@ const MAPPING = hex(
   c0000201 ${zeros(12)} c0000209 ${zeros(12)} 1194 1195`,
 );
 
+/** Outbound, from 192.0.2.1 to 192.0.2.11; the peer stays where it is. */
+const MIGRATE = hex(
+  `0a020000 ${zeros(12)} 0a010000 ${zeros(12)} ${zeros(8)} 0200 1010 ${zeros(12)} 00000000 01000000
+  5000 1100 c0000202 ${zeros(12)} c0000201 ${zeros(12)} c0000202 ${zeros(12)} c000020b ${zeros(12)}
+  32 01 0000 07000000 0200 0200 0a00 1000 ${zeros(8)}`,
+);
+
 test('an expiry names its state, and whether it is over', () => {
   const state = readEvent(message(24, EXPIRE));
   assert.ok(state?.kind === 'expire');
@@ -62,11 +69,24 @@ test('a mapping names the SA and where its packets come from now', () => {
   });
 });
 
+test('a migration names the SAs by their reqid and addresses, and the new ones', () => {
+  assert.deepEqual(readEvent(message(33, MIGRATE)), {
+    kind: 'migrate',
+    reqid: 7,
+    from: { source: ip('192.0.2.1'), destination: ip('192.0.2.2') },
+    to: { source: ip('192.0.2.11'), destination: ip('192.0.2.2') },
+  });
+  const compression = MIGRATE.slice();
+  compression[64 + 4 + 64] = 108;
+  assert.equal(readEvent(message(33, compression)), undefined);
+});
+
 test('what is cut short is malformed, what is of another kind is passed over', () => {
   for (const [type, body, whole] of [
     [24, EXPIRE, 232],
     [23, ACQUIRE, 348],
     [38, MAPPING, 64],
+    [33, MIGRATE, 144],
   ] as const) {
     for (let length = 0; length < whole; length += 4)
       assert.throws(

@@ -2,7 +2,7 @@ import type { IpAddress } from '../../lib/ip.ts';
 import { Malformed } from '../../lib/reader.ts';
 import { type NetlinkMessage, readAttributes } from '../../sys/netlink/message.ts';
 import { AF_INET } from '../../sys/socket-address.ts';
-import { Attribute, Message } from './numbers.ts';
+import { Attribute, Message, Protocol } from './numbers.ts';
 import { type KernelState, readState } from './state.ts';
 
 /** What the kernel tells without being asked. */
@@ -21,7 +21,14 @@ export type KernelEvent =
       readonly destination: IpAddress;
       readonly address: IpAddress;
       readonly port: number;
-    };
+    }
+  /** Somebody moved an SA, and the policies of one direction with it, to other addresses. */
+  | { readonly kind: 'migrate'; readonly reqid: number; readonly from: Ends; readonly to: Ends };
+
+interface Ends {
+  readonly source: IpAddress;
+  readonly destination: IpAddress;
+}
 
 /** Where the parts of struct xfrm_user_expire lie. */
 const EXPIRE_LENGTH = 232;
@@ -41,6 +48,12 @@ const MAPPING_FAMILY_AT = 20;
 const NEW_SOURCE_AT = 44;
 const NEW_PORT_AT = 62;
 
+/** struct xfrm_userpolicy_id; behind it struct xfrm_user_migrate as attributes. */
+const MIGRATE_LENGTH = 64;
+const MIGRATION_LENGTH = 76;
+const MIGRATION_PROTOCOL_AT = 64;
+const MIGRATION_REQID_AT = 68;
+
 /** Undefined for messages of other kinds. Throws Malformed. */
 export function readEvent({ type, body }: NetlinkMessage): KernelEvent | undefined {
   switch (type) {
@@ -50,6 +63,8 @@ export function readEvent({ type, body }: NetlinkMessage): KernelEvent | undefin
       return readAcquire(body);
     case Message.MAPPING:
       return readMapping(body);
+    case Message.MIGRATE:
+      return readMigration(body);
     default:
       return undefined;
   }
@@ -81,6 +96,29 @@ function readMapping(body: Uint8Array): KernelEvent {
     destination: body.slice(0, length),
     address: body.slice(NEW_SOURCE_AT, NEW_SOURCE_AT + length),
     port: view.getUint16(NEW_PORT_AT),
+  };
+}
+
+function readMigration(body: Uint8Array): KernelEvent | undefined {
+  if (body.length < MIGRATE_LENGTH) throw new Malformed('xfrm_userpolicy_id cut short', 0);
+  const migration = readAttributes(body, MIGRATE_LENGTH).get(Attribute.MIGRATE);
+  if (migration === undefined || migration.length < MIGRATION_LENGTH)
+    throw new Malformed('a migration that does not say what of', MIGRATE_LENGTH);
+  // Compression goes along with what protects it.
+  if (migration[MIGRATION_PROTOCOL_AT] === Protocol.ipcomp) return undefined;
+  const view = new DataView(migration.buffer, migration.byteOffset, migration.length);
+  const ends = (at: number, familyAt: number): Ends => {
+    const length = lengthOf(view.getUint16(familyAt, true));
+    return {
+      destination: migration.slice(at, at + length),
+      source: migration.slice(at + 16, at + 16 + length),
+    };
+  };
+  return {
+    kind: 'migrate',
+    reqid: view.getUint32(MIGRATION_REQID_AT, true),
+    from: ends(0, MIGRATION_REQID_AT + 4),
+    to: ends(32, MIGRATION_REQID_AT + 6),
   };
 }
 

@@ -14,6 +14,7 @@ export const Message = {
   FLUSHSA: 28,
   FLUSHPOLICY: 29,
   GETAE: 31,
+  MIGRATE: 33,
   MAPPING: 38,
 } as const;
 
@@ -26,6 +27,7 @@ export const Attribute = {
   REPLAY_VAL: 10,
   SRCADDR: 13,
   LASTUSED: 15,
+  MIGRATE: 17,
   ALG_AEAD: 18,
   ALG_AUTH_TRUNC: 20,
   MARK: 21,
@@ -39,7 +41,7 @@ export const Attribute = {
 } as const;
 
 /** Multicast groups by number. */
-export const Group = { ACQUIRE: 1, EXPIRE: 2, MAPPING: 8 } as const;
+export const Group = { ACQUIRE: 1, EXPIRE: 2, MIGRATE: 7, MAPPING: 8 } as const;
 
 export const Direction = { IN: 0, OUT: 1, FWD: 2 } as const;
 

@@ -3,7 +3,7 @@ import { mustRun, until } from '../interop/lab.ts';
 import { Scene } from '../interop/scene.ts';
 import type { Section } from '../interop/swanctl.ts';
 import { Steering } from './steering.ts';
-import { kernelView, type Mirror, NOTHING } from './view.ts';
+import { type KernelView, kernelView, type Mirror, NOTHING } from './view.ts';
 
 /** A child as alice has it; bob has the same with the two sides exchanged. */
 export interface Case {
@@ -61,9 +61,14 @@ export class KernelScene implements AsyncDisposable {
 
   /** cygnet's kernel has what charon's has, apart from what is different in every run. */
   async sameOnBothEnds(): Promise<void> {
-    const { lab, alice, bob } = this.scene;
-    const [ours, theirs] = [await kernelView(lab, alice), await kernelView(lab, bob, MIRROR)];
+    const [ours, theirs] = await this.views();
     assert.deepEqual(ours, theirs);
+  }
+
+  /** What cygnet's kernel has, and charon's as cygnet would have it. */
+  async views(): Promise<readonly [KernelView, KernelView]> {
+    const { lab, alice, bob } = this.scene;
+    return [await kernelView(lab, alice), await kernelView(lab, bob, MIRROR)];
   }
 
   /** Ends the IKE SA of a case, from cygnet, and waits until nothing of it is left anywhere. */

@@ -24,13 +24,19 @@ export class Libreswan {
   /** Starts pluto with `conns`, `secrets` in the form of ipsec.secrets, and the certificates of bob under that name. */
   async start(
     conns: Readonly<Record<string, Conn>>,
-    options: { readonly secrets: string; readonly certificates?: CertificateSet; readonly users?: string },
+    options: {
+      readonly secrets: string;
+      readonly certificates?: CertificateSet;
+      readonly users?: string;
+      /** More of `config setup`. */
+      readonly setup?: Conn;
+    },
   ): Promise<void> {
     for (const folder of ['run', 'nss', 'ipsec.d']) mkdirSync(this.#path(folder), { recursive: true });
     await this.#keyStore(options.certificates);
     writeFileSync(this.#path('ipsec.secrets'), options.secrets, { mode: 0o600 });
     writeFileSync(this.#path('ipsec.d/passwd'), options.users ?? '', { mode: 0o600 });
-    writeFileSync(this.#path('ipsec.conf'), this.#configuration(conns));
+    writeFileSync(this.#path('ipsec.conf'), this.#configuration(conns, options.setup));
     // The place of its programs is compiled in.
     const programs = join(unpacked('libreswan'), 'usr/libexec/ipsec');
     const mounts = `mount -t tmpfs none /usr/libexec && mkdir /usr/libexec/ipsec && mount --bind ${programs} /usr/libexec/ipsec`;
@@ -103,7 +109,7 @@ export class Libreswan {
     await mustRun('certutil', ['-A', '-d', store, '-n', 'ca', '-t', 'CT,C,C', '-i', set.file('ca.crt')]);
   }
 
-  #configuration(conns: Readonly<Record<string, Conn>>): string {
+  #configuration(conns: Readonly<Record<string, Conn>>, further: Conn = {}): string {
     const section = (title: string, settings: Readonly<Record<string, string>>): string =>
       `${title}\n${Object.entries(settings)
         .map(([key, value]) => `  ${key}=${value}\n`)
@@ -114,6 +120,7 @@ export class Libreswan {
       secretsfile: this.#path('ipsec.secrets'),
       dumpdir: this.#path('run'),
       'ikev1-policy': 'accept',
+      ...further,
     };
     return [
       section('config setup', setup),

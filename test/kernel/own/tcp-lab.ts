@@ -47,13 +47,17 @@ export class TcpLab implements AsyncDisposable {
     return new Steering(this.daemons[who]);
   }
 
-  /** Whether all of `count` packets come back. */
+  /** All of `count` packets come back. */
   async passes(count = 3, size = 56): Promise<void> {
-    const { stdout } = await this.lab.run(this.namespaces.alice, [
-      ...['ping', '-q', '-c', `${count}`, '-s', `${size}`, '-i', '0.05', '-W', '5'],
-      ...['-I', '10.1.0.1', '10.2.0.1'],
-    ]);
-    assert.match(stdout, / 0% packet loss/, `${stdout}\n${this.daemons.alice.log}\n${this.daemons.bob?.log}`);
+    const said = await this.ping(count, size);
+    assert.match(said, / 0% packet loss/, `${said}\n${this.daemons.alice.log}\n${this.daemons.bob?.log}`);
+  }
+
+  /** What ping says in the end. */
+  async ping(count: number, size = 56): Promise<string> {
+    const options = ['-q', '-c', `${count}`, '-s', `${size}`, '-i', '0.05', '-W', count === 1 ? '1' : '5'];
+    const command = ['ping', ...options, '-I', '10.1.0.1', '10.2.0.1'];
+    return (await this.lab.run(this.namespaces.alice, command)).stdout;
   }
 
   async states(who: Who): Promise<string> {

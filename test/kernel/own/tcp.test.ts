@@ -46,3 +46,57 @@ describe('ESP over TCP in the kernel', { skip: withoutOwnKernel }, () => {
 async function connections(there: TcpLab, who: 'alice' | 'bob'): Promise<string> {
   return mustRun('ip', ['netns', 'exec', there.namespaces[who], 'ss', '-Htn', 'state', 'established']);
 }
+
+describe('ESP over TCP in the kernel, when something goes wrong', { skip: withoutOwnKernel }, () => {
+  for (const [ours, theirs] of [
+    ['kernel', 'kernel'],
+    ['kernel', 'userspace'],
+    ['userspace', 'kernel'],
+  ] as const) {
+    test(`from ${ours} to ${theirs}: a connection that is cut is opened anew, and the SAs go on by it`, async () => {
+      await using there = await TcpLab.open([ours, theirs]);
+      const alice = there.steering('alice');
+      await alice.initiate('net');
+      await there.passes();
+      const spis = await alice.spis('net');
+      for (let turn = 0; turn < 2; turn++) {
+        const before = await connections(there, 'bob');
+        await mustRun('ip', ['netns', 'exec', there.namespaces.alice, 'ss', '-Kt', 'dport', '4500']);
+        await until('another connection', async () => {
+          const now = await connections(there, 'bob');
+          return now !== '' && now !== before;
+        });
+        await until('packets pass', async () => (await there.ping(1)).includes(' 0% packet loss'));
+        await there.passes(10);
+      }
+      assert.deepEqual(await alice.spis('net'), spis, 'the same SAs');
+      await there.steering('bob').rekey('net');
+      await alice.renewed('net', spis);
+      await there.passes();
+    });
+  }
+
+  test('a peer that is gone is noticed, and the SA goes', async () => {
+    const connection = { dpd_delay: '1s' };
+    const settings = 'retransmit_tries = 1\n retransmit_timeout = 1.0';
+    await using there = await TcpLab.open(['kernel', 'kernel'], { connection, settings });
+    const alice = there.steering('alice');
+    await alice.initiate('net');
+    there.daemons.bob.process.kill('SIGSTOP');
+    await until('alice has given up', () => alice.isEmpty());
+    assert.equal(await there.states('alice'), '');
+    there.daemons.bob.process.kill('SIGCONT');
+  });
+
+  test('AH does not go by TCP: it is refused, twice', async () => {
+    await using there = await TcpLab.open(['kernel', 'kernel'], {
+      child: { ah_proposals: 'sha256', esp_proposals: '' },
+    });
+    for (let turn = 0; turn < 2; turn++) {
+      const { code, stderr } = await there.daemons.alice.cli('up', 'site/net');
+      assert.equal(code, 1, stderr);
+      assert.match(stderr, /TCP/);
+    }
+    assert.equal(await there.states('alice'), '');
+  });
+});

@@ -27,7 +27,7 @@ export const ADDITIONAL_KES: readonly number[] = [
 
 /** Whether a transform type is one of ADDKE1 … ADDKE7. */
 export function isAdditionalKe(type: number): boolean {
-  return ADDITIONAL_KES.includes(type);
+  return type >= TransformType.ADDKE1 && type <= TransformType.ADDKE7;
 }
 
 /** The meanings of a keyword in a protocol's proposals: `aes128gmac` is a cipher in ESP and integrity in AH. */

@@ -158,7 +158,6 @@ function matchPair(ours: Proposal, theirs: OfferedProposal, options: SelectionOp
   }
   const withKe = options.withoutKeyExchange !== true;
   const mayAdd = options.additionalKeyExchanges !== false;
-  const isKe = (type: number): boolean => type === TransformType.KE || isAdditionalKe(type);
   for (const { type } of theirs.transforms) {
     if (TYPES[protocol].includes(type) || (isKe(type) && (mayAdd || !withKe))) continue;
     const name = nameOf(TransformType, type);
@@ -166,7 +165,7 @@ function matchPair(ours: Proposal, theirs: OfferedProposal, options: SelectionOp
     return { agreed: 0, failed: mismatch(ours, theirs, [type], [], ofType(theirs, type), reason) };
   }
   const chosen: Transform[] = [];
-  const exchanges: { readonly type: number; readonly common: readonly Transform[] }[] = [];
+  const exchanges: (readonly Transform[])[] = [];
   const failed: {
     readonly type: number;
     readonly left: readonly Transform[];
@@ -177,27 +176,27 @@ function matchPair(ours: Proposal, theirs: OfferedProposal, options: SelectionOp
   const additional = ADDITIONAL_KES.filter(type => names(ours, type) || names(theirs, type));
   for (const type of [...TYPES[protocol], ...additional]) {
     if (!withKe && isKe(type)) continue;
-    const [mine, yours] = [ofType(ours, type), ofType(theirs, type)];
     const aead = type === TransformType.INTEG && chosen.some(isAeadTransform);
     if (type === TransformType.INTEG && failed.length > 0) {
       // No common cipher: integrity is needless where both have an AEAD, and differs where one has
       const aeads = [ours, theirs].filter(side => side.transforms.some(isAeadTransform)).length;
-      if (aeads === 1) failed.push({ type, left: mine, right: yours });
+      if (aeads === 1) failed.push({ type, left: ofType(ours, type), right: ofType(theirs, type) });
       if (aeads > 0) continue;
     }
-    const left = listOf(mine, type, aead, protocol);
-    const right = listOf(yours, type, aead, protocol);
-    const common = options.preferOurs ? intersect(left, right) : intersect(right, left);
-    if (common.length === 0 && aead) {
+    const left = listOf(ours, type, aead, protocol);
+    const right = listOf(theirs, type, aead, protocol);
+    const [preferred, other] = options.preferOurs ? [left, right] : [right, left];
+    const best = preferred.find(transform => isAmong(other, transform));
+    if (best === undefined && aead) {
       // Some peers list integrity algorithms beside an AEAD, where they mean nothing (RFC 7296 §3.3.3)
       ignored = mismatch(ours, theirs, [type], left, right, explain(left, right));
-    } else if (common.length === 0) {
+    } else if (best === undefined) {
       failed.push({ type, left, right });
       continue;
     } else if (isKe(type)) {
-      exchanges.push({ type, common });
+      exchanges.push(preferred.filter(transform => isAmong(other, transform)));
     } else {
-      chosen.push(common[0] as Transform);
+      chosen.push(best);
     }
     agreed++;
   }
@@ -209,16 +208,19 @@ function matchPair(ours: Proposal, theirs: OfferedProposal, options: SelectionOp
       failed: mismatch(ours, theirs, types, first.left, first.right, explain(first.left, first.right)),
     };
   }
-  const methods = distinct(exchanges.map(({ common }) => common));
+  const methods = distinct(exchanges);
   if (methods === undefined) {
     const reason = 'the two sides share no set of key exchange methods that are all different';
-    const type = exchanges.at(-1)?.type;
-    const types = type === undefined ? [] : [type];
+    const types = exchanges.slice(-1).flatMap(([best]) => best?.type ?? []);
     return { agreed, failed: mismatch(ours, theirs, types, ours.transforms, theirs.transforms, reason) };
   }
   // Types that the peer left out are left out of the answer too
-  const answer = [...chosen, ...methods].filter(({ type }) => names(theirs, type));
+  const answer = [...chosen, ...methods].filter(({ type }) => names(theirs, type)).map(bare);
   return ignored === undefined ? { agreed, chosen: answer } : { agreed, chosen: answer, ignored };
+}
+
+function isKe(type: number): boolean {
+  return type === TransformType.KE || isAdditionalKe(type);
 }
 
 interface Alternatives {
@@ -235,11 +237,12 @@ function ofType({ transforms }: Alternatives, type: number): OfferedProposal['tr
 
 /** The acceptable transforms of a type, the meaning of absence made visible. */
 function listOf(
-  given: OfferedProposal['transforms'],
+  side: Alternatives,
   type: number,
   besideAead: boolean,
   protocol: Protocol,
 ): readonly Transform[] {
+  const given = ofType(side, type);
   if (given.length === 0) {
     if (besideAead) return [{ type, id: Integ.NONE }];
     const absent = isAdditionalKe(type) ? KeMethod.NONE : WHEN_ABSENT[type];
@@ -253,15 +256,18 @@ function listOf(
     isAdditionalKe(type) ||
     (type === TransformType.KE && protocol !== 'ike');
   // A transform with an attribute that is not understood is unacceptable by itself (RFC 7296 §3.3.6)
-  return given.filter(
-    ({ id, attributes }) => (id !== 0 || mayBeNone) && (attributes === undefined || attributes.length === 0),
-  );
+  const isAcceptable = ({ id, attributes }: (typeof given)[number]): boolean =>
+    (id !== 0 || mayBeNone) && (attributes === undefined || attributes.length === 0);
+  return given.every(isAcceptable) ? given : given.filter(isAcceptable);
 }
 
-function intersect(preferred: readonly Transform[], other: readonly Transform[]): Transform[] {
-  return preferred
-    .filter(a => other.some(b => a.id === b.id && a.keyLength === b.keyLength))
-    .map(({ type, id, keyLength }) => (keyLength === undefined ? { type, id } : { type, id, keyLength }));
+function isAmong(transforms: readonly Transform[], { id, keyLength }: Transform): boolean {
+  return transforms.some(other => other.id === id && other.keyLength === keyLength);
+}
+
+/** Without what else the peer's transform has. */
+function bare({ type, id, keyLength }: Transform): Transform {
+  return keyLength === undefined ? { type, id } : { type, id, keyLength };
 }
 
 /**

@@ -90,15 +90,11 @@ export function defaultProposals(protocol: Protocol): Proposal[] {
  * absent transform means as well is left out: integrity NONE, a lone `noesn`, a lone key exchange NONE.
  */
 export function formatTransforms(transforms: readonly Transform[]): string {
-  const words: string[] = [];
-  for (const type of ORDER) {
-    const ofType = transforms.filter(transform => transform.type === type);
-    if (ofType.length === 1 && isImplied(ofType[0])) continue;
-    for (const transform of ofType)
-      if (type !== TransformType.INTEG || transform.id !== Integ.NONE) words.push(keywordOf(transform));
-  }
-  for (const transform of transforms) if (!ORDER.includes(transform.type)) words.push(keywordOf(transform));
-  return words.join('-');
+  return transforms
+    .filter(transform => !isImplied(transform, transforms))
+    .sort((a, b) => placeOf(a) - placeOf(b))
+    .map(keywordOf)
+    .join('-');
 }
 
 /** The keywords of a proposal that are weak: fit to be warned of (RFC 8247, RFC 8221). */
@@ -140,12 +136,19 @@ const IMPLIED_PRF: Readonly<Record<number, number>> = {
   [Integ.AUTH_HMAC_SHA2_512_256]: PrfId.PRF_HMAC_SHA2_512,
 };
 
-function isImplied(transform: Transform | undefined): boolean {
-  if (transform === undefined) return true;
-  const { type, id } = transform;
-  return type === TransformType.SN
-    ? id === SequenceNumbers.SEQUENTIAL_32
-    : (type === TransformType.KE || isAdditionalKe(type)) && id === KeMethod.NONE;
+function isImplied({ type, id }: Transform, among: readonly Transform[]): boolean {
+  if (type === TransformType.INTEG) return id === Integ.NONE;
+  const isDefault =
+    type === TransformType.SN
+      ? id === SequenceNumbers.SEQUENTIAL_32
+      : (type === TransformType.KE || isAdditionalKe(type)) && id === KeMethod.NONE;
+  return isDefault && !among.some(other => other.type === type && other.id !== id);
+}
+
+/** Types that have no place of their own come last. */
+function placeOf({ type }: Transform): number {
+  const place = ORDER.indexOf(type);
+  return place < 0 ? ORDER.length : place;
 }
 
 function parseProposal(text: string, protocol: Protocol, column: number): Proposal {

@@ -178,10 +178,14 @@ const LENGTHS: Readonly<Record<number, number>> = {
   [V1IdType.ID_IPV6_ADDR_RANGE]: 32,
 };
 
+/** A name and nothing else: with a letter before any sign that another form is known by. Most identities are one. */
+const HOST_NAME = /^[\d.-]*[a-z_][\w.-]*$/i;
+
 const ANY_FORMS = new Set(['', '%any', '%any6', '*', '0.0.0.0', '::', '0::0']);
 
 /** The rules of charon, in its order, so that a configuration means the same here. */
 function guess(text: string): Identity {
+  if (HOST_NAME.test(text)) return { type: IdType.ID_FQDN, data: utf8(text) };
   if (ANY_FORMS.has(text)) return ANY_IDENTITY;
   if (text.includes('=')) {
     try {

@@ -37,7 +37,8 @@ export function narrow(ours: readonly TrafficSelector[], offered: readonly Traff
   const selectors: TrafficSelector[] = [];
   for (const theirs of offered) {
     for (const mine of ours) {
-      const shared = intersect(mine, theirs);
+      // What stays as it was configured stays the same object: its text is known already.
+      const shared = contains(theirs, mine) ? mine : intersect(mine, theirs);
       if (shared !== undefined && selectors.length < MAX_SELECTORS) selectors.push(shared);
     }
   }

@@ -81,8 +81,11 @@ function hashOf(
 }
 
 function hashesIn(payloads: readonly Payload[], notifyType: number): readonly Uint8Array[] {
-  return payloads
-    .filter(payload => payload.type === PayloadType.Notify)
-    .filter(payload => payload.notifyType === notifyType && payload.data.length === HASH_LENGTH)
-    .map(({ data }) => data);
+  return payloads.flatMap(payload =>
+    payload.type === PayloadType.Notify &&
+    payload.notifyType === notifyType &&
+    payload.data.length === HASH_LENGTH
+      ? [payload.data]
+      : [],
+  );
 }

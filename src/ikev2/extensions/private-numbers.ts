@@ -12,10 +12,10 @@ export const privateNumbers: Extension = {
   rfc: 'draft-nikander-esp-beet-mode',
 
   offer(slot, { host, connection }) {
+    if (slot !== 'init-request' && slot !== 'init-response') return [];
     const isAsked = (one: typeof connection): boolean => one.children.some(({ mode }) => mode === 'beet');
     // A responder does not know yet which of its connections it will be.
-    const wanted = slot === 'init-request' ? isAsked(connection) : host.connections.some(isAsked);
-    if ((slot !== 'init-request' && slot !== 'init-response') || !wanted) return [];
+    if (slot === 'init-request' ? !isAsked(connection) : !host.connections.some(isAsked)) return [];
     return [{ type: PayloadType.VendorID, data: STRONGSWAN }];
   },
 };

@@ -22,6 +22,8 @@ test('what a back end cannot heed is named once when it is loaded', () => {
             lan: { mode: 'pass', start_action: 'trap' },
           },
         },
+        tcp: { ...AUTH, tcp: 'yes' },
+        either: { ...AUTH, tcp: 'fallback' },
       },
     },
     nodeProvider(),
@@ -39,6 +41,17 @@ test('what a back end cannot heed is named once when it is loaded', () => {
     'gw/cards cannot come up: the userspace back end has no interface, hw_offload',
     'gw/ah cannot come up: beet mode is not to be had with the userspace back end',
     'gw/ah cannot come up: AH is not to be had with the userspace back end',
+  ]);
+  const { tcp: _, ...kernel } = features;
+  const byUdp: string[] = [];
+  unheededTeller(
+    { name: 'kernel', features: kernel },
+    transport,
+    text => void byUdp.push(text),
+  )(connections.filter(({ name }) => name !== 'gw'));
+  assert.deepEqual(byUdp, [
+    'tcp cannot come up: the kernel back end carries no ESP over TCP here',
+    'tcp of either has no effect: the kernel back end carries no ESP over TCP here',
   ]);
   const all: string[] = [];
   const everything = {

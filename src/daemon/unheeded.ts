@@ -32,13 +32,14 @@ export function needsKernel(kernel: KernelOptions): boolean {
   );
 }
 
-/** One sentence for each thing that the children of `connections` ask of a back end with `features` in vain. */
+/** One sentence for each thing that `connections` and their children ask of a back end with `features` in vain. */
 function unheeded(
   connections: readonly Connection[],
   { name, features }: { readonly name: string; readonly features: BackendFeatures },
 ): readonly string[] {
-  return connections.flatMap(connection =>
-    connection.children.flatMap(child => {
+  return connections.flatMap(connection => [
+    ...(connection.tcp === 'no' || features.tcp === true ? [] : [withoutTcp(connection, name)]),
+    ...connection.children.flatMap(child => {
       const of = `${connection.name}/${child.name}`;
       const found: string[] = [];
       const { mode, protocol, kernel } = child;
@@ -64,7 +65,13 @@ function unheeded(
       if (needed !== '') found.push(`${of} cannot come up: the ${name} back end has no ${needed}`);
       return found;
     }),
-  );
+  ]);
+}
+
+function withoutTcp({ name, tcp }: Connection, backEnd: string): string {
+  return tcp === 'yes'
+    ? `${name} cannot come up: the ${backEnd} back end carries no ESP over TCP here`
+    : `tcp of ${name} has no effect: the ${backEnd} back end carries no ESP over TCP here`;
 }
 
 /** Without a card that helps, the processor does the work. */

@@ -102,9 +102,12 @@ export class Mobility implements Moves {
     this.#isMissed = false;
   }
 
-  /** An authentic message came by `path`; with MOBIKE nothing follows from that alone (RFC 4555 §3.8). */
+  /**
+   * An authentic message came by `path`; with MOBIKE nothing follows from that alone (RFC 4555 §3.8), except that another
+   * TCP connection has taken the place of the one before (RFC 9329 §10).
+   */
   heard(path: Path): void {
-    if (!this.#sa.peer.mobike) this.follow(path);
+    if (!this.#sa.peer.mobike || path.tcp === true) this.follow(path);
   }
 
   /**

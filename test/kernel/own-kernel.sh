@@ -32,6 +32,8 @@ mkdir -p "$cache"
 exec 9>"$cache/lock"
 flock 9
 if [ ! -x "$kernel" ]; then
+  # Those of whoever was killed: nobody else builds now.
+  rm -rf "$cache"/build.*
   place=$(mktemp -d "$cache/build.XXXXXX")
   trap 'rm -rf "$place"' EXIT
   tar -xf "$source" -C "$place" --strip-components=1
@@ -40,7 +42,8 @@ if [ ! -x "$kernel" ]; then
     tail -n 50 "$cache/log" >&2
     exit 1
   fi
-  rm -f "$cache"/linux-*
   mv linux "$kernel"
+  # Other checkouts may be of other ages; what is older than that is of no use to anybody.
+  (cd "$cache" && ls -t linux-* | tail -n +5 | xargs -r rm -f)
 fi
 echo "$kernel"

@@ -122,29 +122,30 @@ test('a back end without TCP refuses before anything is sent', () => {
   sim.assertEmpty();
 });
 
-test('a connection made anew is followed, by what is authentic alone', () => {
-  const made = up(OVER_TCP);
-  const { sim, a, b, ab } = made;
-  const before = onlyIke(b).path.remote;
-  // The initiator's connection broke: the next message of its comes by another.
-  ab.script = packet => {
-    ab.script = () => 'pass';
-    const path = { local: packet.to, remote: { ...packet.from, port: 41_000 }, tcp: true } as const;
-    const { content } = packet;
-    if (content.kind === 'ike') {
-      const damaged = content.datagram.slice();
-      damaged[damaged.length - 1] = (damaged.at(-1) ?? 0) ^ 1;
-      b.act((engine, now) => engine.receive(damaged, path, now));
-      assert.deepEqual(onlyIke(b).path.remote, before, 'a damaged message moves nothing');
-      b.act((engine, now) => engine.receive(content.datagram, path, now));
-    }
-    return 'drop';
-  };
-  a.rekey({ child: 'net' });
-  sim.run(SECOND);
-  assert.equal(onlyIke(b).path.remote.port, 41_000);
-  assert.ok(b.backEnd.history.some(line => line.startsWith('update-path')));
-});
+for (const mobike of [false, true])
+  test(`a connection made anew is followed, by what is authentic alone${mobike ? ', with MOBIKE too' : ''}`, () => {
+    const made = up({ both: { tcp: 'yes', mobike } });
+    const { sim, a, b, ab } = made;
+    const before = onlyIke(b).path.remote;
+    // The initiator's connection broke: the next message of its comes by another.
+    ab.script = packet => {
+      ab.script = () => 'pass';
+      const path = { local: packet.to, remote: { ...packet.from, port: 41_000 }, tcp: true } as const;
+      const { content } = packet;
+      if (content.kind === 'ike') {
+        const damaged = content.datagram.slice();
+        damaged[damaged.length - 1] = (damaged.at(-1) ?? 0) ^ 1;
+        b.act((engine, now) => engine.receive(damaged, path, now));
+        assert.deepEqual(onlyIke(b).path.remote, before, 'a damaged message moves nothing');
+        b.act((engine, now) => engine.receive(content.datagram, path, now));
+      }
+      return 'drop';
+    };
+    a.rekey({ child: 'net' });
+    sim.run(SECOND);
+    assert.equal(onlyIke(b).path.remote.port, 41_000);
+    assert.ok(b.backEnd.history.some(line => line.startsWith('update-path')));
+  });
 
 test('whoever opened the connection goes on by another of its own, with its SAs', () => {
   const { sim, a } = up(OVER_TCP);

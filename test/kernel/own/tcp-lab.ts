@@ -24,14 +24,21 @@ export class TcpLab implements AsyncDisposable {
     backends: readonly ['kernel' | 'userspace', 'kernel' | 'userspace' | undefined],
     {
       family = 4,
-      child = {},
+      child = () => ({}),
       connection = {},
       settings = '',
-    }: { family?: 4 | 6; child?: Section; connection?: Section; settings?: string } = {},
+      bobArgs = [],
+    }: {
+      family?: 4 | 6;
+      child?: (who: Who) => Section;
+      connection?: Section;
+      settings?: string;
+      bobArgs?: readonly string[];
+    } = {},
   ): Promise<TcpLab> {
     const there = new TcpLab(family);
     try {
-      await there.#build(backends, child, connection, settings);
+      await there.#build(backends, who => there.#site(who, child(who), connection), settings, bobArgs);
       return there;
     } catch (error) {
       await there[Symbol.asyncDispose]();
@@ -48,15 +55,19 @@ export class TcpLab implements AsyncDisposable {
   }
 
   /** All of `count` packets come back. */
-  async passes(count = 3, size = 56): Promise<void> {
-    const said = await this.ping(count, size);
+  async passes(count = 3, size = 56, way?: readonly [string, string]): Promise<void> {
+    const said = await this.ping(count, size, way);
     assert.match(said, / 0% packet loss/, `${said}\n${this.daemons.alice.log}\n${this.daemons.bob?.log}`);
   }
 
   /** What ping says in the end. */
-  async ping(count: number, size = 56): Promise<string> {
+  async ping(
+    count: number,
+    size = 56,
+    [from, to]: readonly [string, string] = ['10.1.0.1', '10.2.0.1'],
+  ): Promise<string> {
     const options = ['-q', '-c', `${count}`, '-s', `${size}`, '-i', '0.05', '-W', count === 1 ? '1' : '5'];
-    const command = ['ping', ...options, '-I', '10.1.0.1', '10.2.0.1'];
+    const command = ['ping', ...options, '-I', from, to];
     return (await this.lab.run(this.namespaces.alice, command)).stdout;
   }
 
@@ -70,9 +81,9 @@ export class TcpLab implements AsyncDisposable {
 
   async #build(
     [ours, theirs]: readonly ['kernel' | 'userspace', 'kernel' | 'userspace' | undefined],
-    child: Section,
-    connection: Section,
+    site: (who: Who) => Section,
     settings: string,
+    bobArgs: readonly string[],
   ): Promise<void> {
     const { lab } = this;
     const [alice, bob] = [await lab.namespace('a'), await lab.namespace('b')];
@@ -83,7 +94,7 @@ export class TcpLab implements AsyncDisposable {
       await mustRun('ip', ['-n', namespace, 'addr', 'add', `10.${i + 1}.0.1/32`, 'dev', 'lo']);
     const daemons = { alice: new Cygnet(lab, alice, 'alice'), bob: new Cygnet(lab, bob, 'bob') };
     const start = (who: Who, backend: 'kernel' | 'userspace') =>
-      daemons[who].start(this.#site(who, child, connection), { backend, settings });
+      daemons[who].start(site(who), { backend, settings, args: who === 'bob' ? bobArgs : [] });
     await Promise.all([start('alice', ours), ...(theirs === undefined ? [] : [start('bob', theirs)])]);
     this.daemons = daemons;
   }

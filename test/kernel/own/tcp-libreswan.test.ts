@@ -23,7 +23,10 @@ describe('ESP over TCP in the kernel, cygnet and libreswan', {
   for (const role of ['initiator', 'responder'] as const) {
     for (const backend of ['kernel', 'userspace'] as const) {
       test(`cygnet as ${role}, its ESP by ${backend}: up, rekeyed by either side, and down`, async () => {
-        await using there = await TcpLab.open([backend, undefined], { connection: CONNECTION, child: CHILD });
+        await using there = await TcpLab.open([backend, undefined], {
+          connection: CONNECTION,
+          child: () => CHILD,
+        });
         const { lab, namespaces } = there;
         const route = ['route', 'add', '10.1.0.0/16', 'via', '10.9.0.1', 'src', '10.2.0.1'];
         await mustRun('ip', ['-n', namespaces.bob, ...route]);

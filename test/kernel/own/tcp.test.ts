@@ -47,6 +47,39 @@ async function connections(there: TcpLab, who: 'alice' | 'bob'): Promise<string>
   return mustRun('ip', ['netns', 'exec', there.namespaces[who], 'ss', '-Htn', 'state', 'established']);
 }
 
+describe('ESP over TCP in the kernel, where the peer itself is in the selectors', {
+  skip: withoutOwnKernel,
+}, () => {
+  test('all that there is goes to the peer, but not the connection into itself', async () => {
+    const child = (who: 'alice' | 'bob') =>
+      who === 'alice' ? { remote_ts: '0.0.0.0/0' } : { local_ts: '0.0.0.0/0' };
+    await using there = await TcpLab.open(['kernel', 'kernel'], { child });
+    await checked(there, ['10.1.0.1', '10.2.0.1']);
+  });
+
+  test('transport mode, between the two themselves', async () => {
+    const child = () => ({ mode: 'transport', local_ts: 'dynamic', remote_ts: 'dynamic' });
+    await using there = await TcpLab.open(['kernel', 'kernel'], { child });
+    await checked(there, ['10.9.0.1', '10.9.0.2']);
+  });
+
+  /** Also when the connection has to be opened anew, beside the policies. */
+  async function checked(there: TcpLab, way: readonly [string, string]): Promise<void> {
+    const alice = there.steering('alice');
+    await alice.initiate('net');
+    await there.passes(10, 1300, way);
+    assert.ok([...(await packetsBySpi(there.namespaces.alice)).values()].every(count => count >= 10));
+    await mustRun('ip', ['netns', 'exec', there.namespaces.alice, 'ss', '-Kt', 'dport', '4500']);
+    await until('packets pass', async () => (await there.ping(1, 56, way)).includes(' 0% packet loss'));
+    const before = await alice.spis('net');
+    await there.steering('bob').rekey('net');
+    await alice.renewed('net', before);
+    await there.passes(3, 56, way);
+    await alice.terminate('site');
+    assert.equal(await there.states('alice'), '');
+  }
+});
+
 describe('ESP over TCP in the kernel, when something goes wrong', { skip: withoutOwnKernel }, () => {
   for (const [ours, theirs] of [
     ['kernel', 'kernel'],
@@ -76,6 +109,17 @@ describe('ESP over TCP in the kernel, when something goes wrong', { skip: withou
     });
   }
 
+  test('where UDP is not answered, TCP is tried', async () => {
+    await using there = await TcpLab.open(['kernel', 'kernel'], {
+      connection: { tcp: 'fallback' },
+      settings: 'retransmit_timeout = 0.2',
+      bobArgs: ['--port', '501'],
+    });
+    await there.steering('alice').initiate('net');
+    assert.match(await there.states('bob'), /encap type espintcp/);
+    await there.passes(10);
+  });
+
   test('a peer that is gone is noticed, and the SA goes', async () => {
     const connection = { dpd_delay: '1s' };
     const settings = 'retransmit_tries = 1\n retransmit_timeout = 1.0';
@@ -90,7 +134,7 @@ describe('ESP over TCP in the kernel, when something goes wrong', { skip: withou
 
   test('AH does not go by TCP: it is refused, twice', async () => {
     await using there = await TcpLab.open(['kernel', 'kernel'], {
-      child: { ah_proposals: 'sha256', esp_proposals: '' },
+      child: () => ({ ah_proposals: 'sha256', esp_proposals: '' }),
     });
     for (let turn = 0; turn < 2; turn++) {
       const { code, stderr } = await there.daemons.alice.cli('up', 'site/net');

@@ -15,10 +15,12 @@ export type ResolvedNames = ReadonlyMap<string, readonly IpAddress[]>;
 export function matchAddress(
   list: readonly string[],
   address: IpAddress,
-  names: ResolvedNames = new Map(),
+  names: ResolvedNames = NO_NAMES,
 ): AddressQuality {
   if (list.length === 0) return ANY;
-  return list.reduce((best, entry) => Math.max(best, matchEntry(entry.trim(), address, names)), NONE);
+  let best = NONE;
+  for (const entry of readEntries(list)) best = Math.max(best, qualityOf(entry, address, names));
+  return best;
 }
 
 /**
@@ -35,35 +37,68 @@ function isAddressText(entry: string): boolean {
   return parseIp(entry.split(/[/-]/)[0]?.trim() ?? '') !== undefined;
 }
 
+const NO_NAMES: ResolvedNames = new Map();
+
 const NONE = 0;
 const ANY = 1;
 const EXACT = 130;
 
 const ANY_FORMS = new Set(['%any', '%any4', '%any6', '%defaultroute', '0.0.0.0', '::', '0::0', '']);
 
-function matchEntry(entry: string, address: IpAddress, names: ResolvedNames): AddressQuality {
-  if (ANY_FORMS.has(entry)) return anyOf(entry, address);
-  const slash = entry.indexOf('/');
-  if (slash > 0) return matchPrefix(entry.slice(0, slash), entry.slice(slash + 1), address);
-  const host = parseIp(entry);
-  if (host !== undefined) return equal(host, address) ? EXACT : NONE;
-  const [first, last] = entry.split('-').map(part => parseIp(part.trim()));
-  if (first !== undefined && last !== undefined) return matchRange(first, last, address);
-  return names.get(entry)?.some(resolved => equal(resolved, address)) === true ? EXACT : NONE;
+type Entry =
+  | { readonly kind: 'any'; readonly family: number | undefined }
+  | { readonly kind: 'host'; readonly address: IpAddress }
+  | { readonly kind: 'range'; readonly first: IpAddress; readonly last: IpAddress }
+  | { readonly kind: 'name'; readonly name: string };
+
+/** A stranger's first message is held against the lists of all connections: each is read once. */
+const entriesOf = new WeakMap<readonly string[], readonly Entry[]>();
+
+function readEntries(list: readonly string[]): readonly Entry[] {
+  let entries = entriesOf.get(list);
+  if (entries === undefined) {
+    entries = list.map(entry => readEntry(entry.trim()));
+    entriesOf.set(list, entries);
+  }
+  return entries;
 }
 
-function anyOf(entry: string, address: IpAddress): AddressQuality {
-  const family = entry === '%any4' || entry === '0.0.0.0' ? 4 : entry === '%any6' ? 16 : address.length;
-  return address.length === family ? ANY : NONE;
+function readEntry(text: string): Entry {
+  if (ANY_FORMS.has(text))
+    return {
+      kind: 'any',
+      family: text === '%any4' || text === '0.0.0.0' ? 4 : text === '%any6' ? 16 : undefined,
+    };
+  const slash = text.indexOf('/');
+  if (slash > 0)
+    return readPrefix(text.slice(0, slash), text.slice(slash + 1)) ?? { kind: 'name', name: text };
+  const address = parseIp(text);
+  if (address !== undefined) return { kind: 'host', address };
+  const [first, last] = text.split('-').map(part => parseIp(part.trim()));
+  return first !== undefined && last !== undefined
+    ? { kind: 'range', first, last }
+    : { kind: 'name', name: text };
 }
 
-function matchPrefix(host: string, prefix: string, address: IpAddress): AddressQuality {
+function readPrefix(host: string, prefix: string): Entry | undefined {
   const network = parseIp(host);
   const length = /^\d{1,3}$/.test(prefix) ? Number(prefix) : Number.NaN;
-  if (network === undefined || network.length !== address.length || !(length <= 8 * network.length))
-    return NONE;
+  if (network === undefined || !(length <= 8 * network.length)) return undefined;
   const { start, end } = selectorForPrefix(network, length);
-  return matchRange(start, end, address);
+  return { kind: 'range', first: start, last: end };
+}
+
+function qualityOf(entry: Entry, address: IpAddress, names: ResolvedNames): AddressQuality {
+  switch (entry.kind) {
+    case 'any':
+      return entry.family === undefined || entry.family === address.length ? ANY : NONE;
+    case 'host':
+      return equal(entry.address, address) ? EXACT : NONE;
+    case 'range':
+      return matchRange(entry.first, entry.last, address);
+    case 'name':
+      return names.get(entry.name)?.some(resolved => equal(resolved, address)) === true ? EXACT : NONE;
+  }
 }
 
 /** A range counts as the longest prefix that has at most as many addresses. */

@@ -56,9 +56,8 @@ export function matchConnections(
   query: PeerQuery,
 ): readonly ConnectionMatch[] {
   return connections
-    .map(connection => judge(connection, query))
-    .filter(judged => judged.differs.length === 0)
-    .map(({ match }) => match)
+    .filter(connection => !DIFFERENCES.some(([, differs]) => differs(connection, query)))
+    .map(connection => qualitiesOf(connection, query))
     .sort((a, b) => b.remoteId - a.remoteId || b.addresses - a.addresses || b.localId - a.localId);
 }
 
@@ -68,27 +67,41 @@ export function mismatchedConnections(
   query: PeerQuery,
 ): readonly ConnectionMismatch[] {
   return connections
-    .map(connection => ({ connection, differs: judge(connection, query).differs }))
+    .map(connection => ({
+      connection,
+      differs: DIFFERENCES.filter(([, differs]) => differs(connection, query)).map(([name]) => name),
+    }))
     .filter(({ differs }) => differs.length > 0)
     .sort((a, b) => a.differs.length - b.differs.length);
 }
 
-function judge(
-  connection: Connection,
-  query: PeerQuery,
-): { readonly match: ConnectionMatch; readonly differs: readonly PeerDifference[] } {
-  const local = matchAddress(connection.localAddresses, query.local, query.names);
-  const remote = matchAddress(connection.remoteAddresses, query.remote, query.names);
-  const localId = matchLocalId(connection, query.localId);
-  const remoteId = matchRemoteId(connection, query.remoteId);
-  const differs: PeerDifference[] = [];
-  if (connection.version !== 0 && connection.version !== query.version) differs.push('version');
-  if (local === 0) differs.push('local address');
-  if (remote === 0) differs.push('remote address');
-  if (query.tcp === true && connection.tcp === 'no') differs.push('transport');
-  if (localId === NO_MATCH) differs.push('local identity');
-  if (remoteId === NO_MATCH) differs.push('remote identity');
-  return { match: { connection, addresses: local + remote, localId, remoteId }, differs };
+type Differs = (connection: Connection, query: PeerQuery) => boolean;
+
+/** What each difference is; a stranger's first message is held against all connections, so the cheap ones come first. */
+const DIFFERENCES: readonly (readonly [PeerDifference, Differs])[] = [
+  ['version', ({ version }, query) => version !== 0 && version !== query.version],
+  ['local address', (connection, query) => localQuality(connection, query) === 0],
+  ['remote address', (connection, query) => remoteQuality(connection, query) === 0],
+  ['transport', ({ tcp }, query) => query.tcp === true && tcp === 'no'],
+  ['local identity', (connection, { localId }) => matchLocalId(connection, localId) === NO_MATCH],
+  ['remote identity', (connection, { remoteId }) => matchRemoteId(connection, remoteId) === NO_MATCH],
+];
+
+function qualitiesOf(connection: Connection, query: PeerQuery): ConnectionMatch {
+  return {
+    connection,
+    addresses: localQuality(connection, query) + remoteQuality(connection, query),
+    localId: matchLocalId(connection, query.localId),
+    remoteId: matchRemoteId(connection, query.remoteId),
+  };
+}
+
+function localQuality({ localAddresses }: Connection, { local, names }: PeerQuery): AddressQuality {
+  return matchAddress(localAddresses, local, names);
+}
+
+function remoteQuality({ remoteAddresses }: Connection, { remote, names }: PeerQuery): AddressQuality {
+  return matchAddress(remoteAddresses, remote, names);
 }
 
 /** A connection without a local identity takes whatever name the peer calls us by: the certificate shows later whether it holds. */

@@ -1,3 +1,4 @@
+import { Malformed } from '../../lib/reader.ts';
 import { SystemFailure } from '../failure.ts';
 import { checked, type Libc } from '../libc.ts';
 import { addressOf, allocate, type Memory } from '../memory.ts';
@@ -46,6 +47,7 @@ const MSG_TRUNC = 0x20;
 
 const EINTR = 4;
 const EAGAIN = 11;
+const EBADMSG = 74;
 const EMSGSIZE = 90;
 const ENOBUFS = 105;
 const ETIMEDOUT = 110;
@@ -91,7 +93,7 @@ export class NetlinkSocket {
           answers.push(message);
           continue;
         }
-        const { errno, detail } = readError(message);
+        const { errno, detail } = understood(this.#call(request), () => readError(message));
         if (errno !== 0) throw new SystemFailure(errno, this.#call(request), detail);
         return answers;
       }
@@ -123,9 +125,9 @@ export class NetlinkSocket {
         if ((message.flags & NLM_F_DUMP_INTR) !== 0) consistent = false;
         const errno =
           message.type === NLMSG_ERROR
-            ? readError(message).errno
+            ? understood(this.#call(request), () => readError(message)).errno
             : message.type === NLMSG_DONE
-              ? readDone(message)
+              ? understood(this.#call(request), () => readDone(message))
               : undefined;
         if (errno === 0) return { messages, consistent };
         if (errno !== undefined) throw new SystemFailure(errno, this.#call(request));
@@ -153,13 +155,25 @@ export class NetlinkSocket {
   #receive(): readonly NetlinkMessage[] {
     const datagram = receive(this.#libc, this.#fd, this.#buffer);
     if (datagram === undefined) throw new SystemFailure(ETIMEDOUT, `netlink ${this.#name}`);
-    const messages = readMessages(datagram);
-    datagram.fill(0); // dumps of SAs carry keys
-    return messages;
+    try {
+      return understood(`netlink ${this.#name}`, () => readMessages(datagram));
+    } finally {
+      datagram.fill(0); // dumps of SAs carry keys
+    }
   }
 
   #call(request: NetlinkRequest): string {
     return `netlink ${this.#name} ${request.type}`;
+  }
+}
+
+/** What `read` makes of the kernel's octets. Throws SystemFailure where they are not as they should be. */
+export function understood<T>(call: string, read: () => T): T {
+  try {
+    return read();
+  } catch (error) {
+    if (!(error instanceof Malformed)) throw error;
+    throw new SystemFailure(EBADMSG, call, error.message);
   }
 }
 
@@ -170,7 +184,7 @@ export interface NetlinkEvents {
 
 /**
  * Listens to multicast groups, from the event loop. `onOverrun` is called when messages were lost because more came
- * than fitted: the listener's picture is then to be made anew. Throws SystemFailure.
+ * than fitted, or could not be read: the listener's picture is then to be made anew. Throws SystemFailure.
  */
 export function netlinkEvents(
   native: Native,
@@ -240,7 +254,13 @@ function readEvents(
       continue;
     }
     if (datagram === undefined) return;
-    for (const message of readMessages(datagram)) onMessage(message);
+    try {
+      for (const message of readMessages(datagram)) onMessage(message);
+    } catch (error) {
+      // What cannot be read is as good as lost.
+      if (!(error instanceof Malformed)) throw error;
+      onOverrun();
+    }
   }
 }
 

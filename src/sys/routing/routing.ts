@@ -3,7 +3,7 @@ import { SystemFailure } from '../failure.ts';
 import type { Libc } from '../libc.ts';
 import type { Native } from '../native.ts';
 import { NLM_F_CREATE, NLM_F_EXCL, NLM_F_REPLACE } from '../netlink/message.ts';
-import { NetlinkSocket, netlinkEvents } from '../netlink/socket.ts';
+import { NetlinkSocket, netlinkEvents, understood } from '../netlink/socket.ts';
 import {
   encodeAddress,
   encodeAddressQuery,
@@ -57,7 +57,8 @@ export class Routing {
   }
 
   links(): readonly Link[] {
-    return this.#socket.dump({ type: RTM_GETLINK, body: encodeLink(0) }).map(readLink);
+    const found = this.#socket.dump({ type: RTM_GETLINK, body: encodeLink(0) });
+    return understood('links', () => found.map(readLink));
   }
 
   link(name: string): Link | undefined {
@@ -82,10 +83,8 @@ export class Routing {
   }
 
   addresses(): readonly InterfaceAddress[] {
-    return this.#socket
-      .dump({ type: RTM_GETADDR, body: encodeAddressQuery() })
-      .map(readAddress)
-      .filter(address => address !== undefined);
+    const found = this.#socket.dump({ type: RTM_GETADDR, body: encodeAddressQuery() });
+    return understood('addresses', () => found.map(readAddress)).filter(address => address !== undefined);
   }
 
   /** EEXIST where the interface has it already. */
@@ -105,9 +104,8 @@ export class Routing {
   routes(table: number = MAIN_TABLE): readonly Route[] {
     return ([4, 6] as const).flatMap(family => {
       try {
-        return this.#socket
-          .dump({ type: RTM_GETROUTE, body: encodeRouteQuery(family, table) })
-          .map(readRoute)
+        const found = this.#socket.dump({ type: RTM_GETROUTE, body: encodeRouteQuery(family, table) });
+        return understood('routes', () => found.map(readRoute))
           .filter(route => route !== undefined)
           .filter(route => route.table === table);
       } catch (error) {
@@ -155,7 +153,7 @@ export class Routing {
   ): RouteLookup | undefined {
     try {
       const [answer] = this.#socket.request({ type: RTM_GETROUTE, body: encodeLookup(destination, options) });
-      return answer === undefined ? undefined : readLookup(answer, options.source);
+      return answer && understood('look-up of a route', () => readLookup(answer, options.source));
     } catch (error) {
       // Blackholes say EINVAL without a word; with one, the question itself was wrong.
       if (error instanceof SystemFailure && UNREACHABLE.has(error.code) && error.detail === undefined)

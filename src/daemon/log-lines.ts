@@ -1,9 +1,9 @@
 import type { ChildSaStatus, IkeEvent, IkeSaStatus } from '../ike/output.ts';
+import { childFacts, childWords, spisOf, spiWord } from '../ike/steps.ts';
 import { formatIp } from '../lib/ip.ts';
 import type { Failure } from '../policy/failure.ts';
 import { plainIdentity } from '../policy/identity.ts';
-import type { Endpoint } from '../policy/sa.ts';
-import { algorithmNames } from './commands/algorithm-names.ts';
+import type { ChildSaUsage, Endpoint } from '../policy/sa.ts';
 import type { TracedDatagram } from './datagram-trace.ts';
 import type { Gateway } from './gateway.ts';
 import { messageInWords } from './message-words.ts';
@@ -22,13 +22,26 @@ export interface LogLine {
   readonly failure?: Failure;
 }
 
+/** A line whose turn has come, but not all that it says: `otherwise` is what it says without. */
+interface Held {
+  line: LogLine | undefined;
+  readonly otherwise: LogLine;
+}
+
+/** More lines than these do not wait for one. */
+const MOST_HELD = 1000;
+
 /** All lines of a gateway, as they come about. */
 export class LogFeed {
   readonly #listeners = new Map<(line: LogLine) => void, () => boolean>();
+  readonly #held: Held[] = [];
+  #settled: (() => void)[] = [];
 
   constructor(gateway: Gateway) {
     gateway.on(event => {
-      if (this.#isHeard()) for (const line of linesOf(event)) this.say(line);
+      if (!this.#isHeard()) return;
+      if (event.kind === 'closing') this.#close(event, gateway);
+      else for (const line of linesOf(event)) this.say(line);
     });
     gateway.onTraced(datagram => {
       if (this.#isHeard()) this.say(lineOfDatagram(datagram));
@@ -41,8 +54,39 @@ export class LogFeed {
     return () => this.#listeners.delete(listener);
   }
 
+  say(line: LogLine): void {
+    if (this.#held.length === 0) this.#deliver(line);
+    else this.#held.push({ line, otherwise: line });
+    if (this.#held.length > MOST_HELD) this.#drain(true);
+  }
+
+  /** Resolves when every line has been told that came about so far. */
+  async settled(): Promise<void> {
+    if (this.#held.length > 0) await new Promise<void>(resolve => this.#settled.push(resolve));
+  }
+
+  /** What the child has carried is asked of the back end; what comes about meanwhile is told after it. */
+  #close(event: ClosingEvent, gateway: Gateway): void {
+    const held: Held = { line: undefined, otherwise: closingLine(event, undefined) };
+    this.#held.push(held);
+    const tell = (usage?: ChildSaUsage): void => {
+      held.line = closingLine(event, usage);
+      this.#drain(false);
+    };
+    gateway.usage(event.child.id).then(tell, () => tell());
+  }
+
+  #drain(atOnce: boolean): void {
+    for (let [next] = this.#held; next !== undefined; [next] = this.#held) {
+      if (next.line === undefined && !atOnce) return;
+      this.#held.shift();
+      this.#deliver(next.line ?? next.otherwise);
+    }
+    for (const resolve of this.#settled.splice(0)) resolve();
+  }
+
   /** Peers have a hand in some texts: what would steer a terminal, or end a line, is shown as `?`. */
-  say({ text, ...rest }: LogLine): void {
+  #deliver({ text, ...rest }: LogLine): void {
     const line = { ...rest, text: text.replace(/\p{Cc}/gu, '?') };
     for (const [listener, isListening] of [...this.#listeners]) if (isListening()) listener(line);
   }
@@ -54,39 +98,49 @@ export class LogFeed {
   }
 }
 
+type ClosingEvent = Extract<IkeEvent, { kind: 'closing' }>;
+
+function closingLine({ ike, connection, child }: ClosingEvent, usage: ChildSaUsage | undefined): LogLine {
+  const [octetsIn, octetsOut] = [usage?.bytesIn ?? 0, usage?.bytesOut ?? 0];
+  const spis = ({ spiIn, spiOut }: ChildSaStatus): string =>
+    `${spiWord(spiIn)}_i (${octetsIn} bytes) ${spiWord(spiOut)}_o (${octetsOut} bytes)`;
+  const text = `closing CHILD_SA ${child.name}{${child.id}} ${childFacts(child, spis)}`;
+  return { group: 'IKE', level: 0, connection, ike, text };
+}
+
 /** What an event is in charon's words, as far as charon has words for it. */
 function linesOf(event: IkeEvent): readonly LogLine[] {
   switch (event.kind) {
     case 'ike-up':
-      return established(event.ike, event.at);
-    case 'ike-down':
       return [
-        about(event.ike, 0, `deleting IKE_SA ${nameOf(event.ike)} between ${ends(event.ike)}`),
-        about(event.ike, 0, ending('IKE_SA deleted', event.failure)),
+        about(event.ike, 0, `IKE_SA ${nameOf(event.ike)} established between ${ends(event.ike)}`),
+        ...schedule(event.ike, event.at),
       ];
+    case 'ike-down':
+      return ending(event.ike, event.failure);
     case 'ike-rekey':
-      return [about(event.new, 0, `IKE_SA ${nameOf(event.new)} rekeyed between ${ends(event.new)}`)];
+      return [
+        ...schedule(event.new, event.at),
+        about(event.new, 0, `IKE_SA ${nameOf(event.new)} rekeyed between ${ends(event.new)}`),
+      ];
     case 'ike-update':
       return [
         ...changed(event.ike, 'local', event.from.local, event.ike.path.local),
         ...changed(event.ike, 'remote', event.from.remote, event.ike.path.remote),
       ];
     case 'child-up':
-      return [
-        { ...about(event.ike, 1, `selected proposal: ${childProposal(event.child)}`), group: 'CFG' },
-        about(event.ike, 0, `CHILD_SA ${childName(event.child)} established ${facts(event.child)}`),
-      ];
+      return [about(event.ike, 0, `CHILD_SA ${childWords(event.child, spisOf)}`)];
     case 'child-down':
-      return [
-        about(event.ike, 0, `closing CHILD_SA ${childName(event.child)} ${facts(event.child)}`),
-        about(event.ike, 1, ending('CHILD_SA closed', event.failure)),
-      ];
+      return event.ike.state === 'DELETING' ? [] : ending(event.ike, event.failure);
     case 'child-rekey':
-      return [
-        about(event.ike, 0, `inbound CHILD_SA ${childName(event.new)} established ${facts(event.new)}`),
-        about(event.ike, 0, `outbound CHILD_SA ${childName(event.new)} established ${facts(event.new)}`),
-        about(event.ike, 0, `closing CHILD_SA ${childName(event.old)} ${facts(event.old)}`),
-      ];
+      // Of version 2 each direction is told when it comes about.
+      if (event.ike.version === 2) return [];
+      return [about(event.ike, 0, `CHILD_SA ${childWords(event.new, spisOf)}`)];
+    case 'step':
+      return [{ ...event, group: GROUPS[event.group] ?? 'IKE' }];
+    case 'closing':
+      // Told with what it carried, which has to be asked for first.
+      return [];
     case 'failed':
       return [
         {
@@ -152,9 +206,31 @@ function lineOfMessage(event: Extract<IkeEvent, { kind: 'message' }>): readonly 
     ike,
     text: `${direction === 'in' ? 'parsed' : 'generating'} ${messageInWords(text)}`,
   };
+  const vendors = direction === 'in' && isFirst(text) ? vendorLines(text) : [];
+  const more = vendors.map(words => ({ ...line, group: 'IKE' as const, text: words }));
   const begun = beginning(event);
-  return begun === undefined ? [line] : [{ group: 'IKE', level: 0, connection, ike, text: begun }, line];
+  if (begun === undefined) return [line, ...more];
+  const first: LogLine = { ...line, group: 'IKE', level: 0, text: begun };
+  return direction === 'out' ? [first, line] : [line, ...more, first];
 }
+
+/** The messages of phase 1 that carry vendor IDs which say something to somebody. */
+function isFirst(text: string): boolean {
+  return /^(MAIN_MODE|AGGRESSIVE) /.test(text);
+}
+
+function vendorLines(text: string): readonly string[] {
+  return [...text.matchAll(/ V\(([^)]*(?:\([^)]*\))?)\)/g)].map(
+    ([, name = '']) => `received ${VENDORS[name] ?? name} vendor ID`,
+  );
+}
+
+const VENDORS: Readonly<Record<string, string>> = {
+  'RFC 3947': 'NAT-T (RFC 3947)',
+  XAUTH: 'XAuth',
+  'Cisco-Unity': 'Cisco Unity',
+  'draft-ietf-ipsec-nat-t-ike-02 LF': 'draft-ietf-ipsec-nat-t-ike-02\\n',
+};
 
 /** Who begins an IKE SA is told beside its first message, as in charon's log. */
 function beginning({
@@ -167,9 +243,9 @@ function beginning({
   const [exchange = '', kind] = text.split(' ', 2);
   const mode = FIRST_MESSAGES[exchange];
   if (mode === undefined || kind !== 'request' || text.includes('N(COOKIE)')) return undefined;
-  const isFirst = exchange === 'IKE_SA_INIT' || /[[ ]SA[\] ]/.test(text);
+  const begins = exchange === 'IKE_SA_INIT' || /[[ ]SA[\] ]/.test(text);
   const remote = formatIp(path.remote.address);
-  if (!isFirst) return undefined;
+  if (!begins) return undefined;
   if (direction === 'out') return `initiating ${mode}IKE_SA ${connection}[${ike}] to ${remote}`;
   return mode === '' ? undefined : `${remote} is initiating a ${mode}IKE_SA`;
 }
@@ -180,28 +256,24 @@ const FIRST_MESSAGES: Readonly<Record<string, string>> = {
   AGGRESSIVE: 'Aggressive Mode ',
 };
 
-function established(ike: IkeSaStatus, at: number): readonly LogLine[] {
-  const lines: LogLine[] = [];
-  if (ike.proposal !== undefined) {
-    const { encr, keySize, integ, prf, ke } = algorithmNames(ike.proposal, 'ike');
-    const words = [keySize === undefined ? encr : `${encr}_${keySize}`, integ, prf, ke];
-    const text = `selected proposal: IKE:${words.filter(word => word !== undefined).join('/')}`;
-    lines.push({ ...about(ike, 1, text), group: 'CFG' });
-  }
-  if (ike.natLocal) lines.push(about(ike, 1, 'local host is behind NAT, sending keep alives'));
-  if (ike.natRemote) lines.push(about(ike, 1, 'remote host is behind NAT'));
-  lines.push(about(ike, 0, `IKE_SA ${nameOf(ike)} established between ${ends(ike)}`));
-  if (ike.rekeyAt !== undefined)
-    lines.push(about(ike, 1, `scheduling rekeying in ${seconds(ike.rekeyAt - at)}s`));
-  if (ike.reauthAt !== undefined)
-    lines.push(about(ike, 1, `scheduling reauthentication in ${seconds(ike.reauthAt - at)}s`));
-  return lines;
+function schedule(ike: IkeSaStatus, at: number): readonly LogLine[] {
+  const lines = [
+    ['scheduling rekeying in', ike.rekeyAt],
+    ['scheduling reauthentication in', ike.reauthAt],
+    ['maximum IKE_SA lifetime', ike.expiresAt],
+  ] as const;
+  return lines.flatMap(([what, due]) =>
+    due === undefined ? [] : [about(ike, 1, `${what} ${seconds(due - at)}s`)],
+  );
 }
 
-/** What somebody asked for is no failure to people who read charon's log. */
-function ending(asWished: string, failure: Failure | undefined): string {
-  return failure === undefined || failure.code === 'local/stopped' ? asWished : failure.summary;
+/** What somebody asked for was told as it happened, at whichever end; anything else has a reason. */
+function ending(ike: IkeSaStatus, failure: Failure | undefined): readonly LogLine[] {
+  if (failure === undefined || AS_WISHED.has(failure.code)) return [];
+  return [{ ...about(ike, 1, failure.summary), failure }];
 }
+
+const AS_WISHED: ReadonlySet<string> = new Set(['local/stopped', 'local/superseded', 'peer/deleted']);
 
 function about(ike: IkeSaStatus, level: number, text: string): LogLine {
   return { group: 'IKE', level, connection: ike.connection, ike: ike.id, text };
@@ -211,37 +283,14 @@ function nameOf(ike: IkeSaStatus): string {
   return `${ike.connection}[${ike.id}]`;
 }
 
-function childName(child: ChildSaStatus): string {
-  return `${child.name}{${child.id}}`;
-}
-
 function ends(ike: IkeSaStatus): string {
   const side = (end: 'local' | 'remote', id: string | undefined): string =>
     `${formatIp(ike.path[end].address)}[${plainIdentity(id)}]`;
   return `${side('local', ike.localId)}...${side('remote', ike.remoteId)}`;
 }
 
-function facts({ spiIn, spiOut, localTs, remoteTs }: ChildSaStatus): string {
-  return `with SPIs ${spi(spiIn)}_i ${spi(spiOut)}_o and TS ${localTs.join(' ')} === ${remoteTs.join(' ')}`;
-}
-
-function childProposal({ proposal, protocol, esn }: ChildSaStatus): string {
-  const { encr, keySize, integ, ke } = algorithmNames(proposal, protocol);
-  const words = [
-    keySize === undefined ? encr : `${encr}_${keySize}`,
-    integ,
-    ke,
-    esn ? 'EXT_SEQ' : 'NO_EXT_SEQ',
-  ];
-  return `${protocol.toUpperCase()}:${words.filter(word => word !== undefined).join('/')}`;
-}
-
 function endpoint({ address, port }: Endpoint): string {
   return `${formatIp(address)}[${port}]`;
-}
-
-function spi(value: number): string {
-  return value.toString(16).padStart(8, '0');
 }
 
 function seconds(milliseconds: number): number {

@@ -86,12 +86,16 @@ export function logEvent(log: Logger, event: IkeEvent): void {
         `${event.direction === 'in' ? 'received' : 'sent'} ${event.text}`,
       );
       return;
+    case 'step':
+      log.debug({ group: event.group, ike: event.ike, connection: event.connection }, event.text);
+      return;
     case 'log':
       log[event.level]({ group: event.group, ike: event.ike, connection: event.connection }, event.text);
       return;
+    case 'closing':
     case 'ike-keys':
     case 'child-keys':
-      // Keys go to the files of --save-keys and nowhere else.
+      // Its end is told when it has come. Keys go to the files of --save-keys and nowhere else.
       return;
   }
 }

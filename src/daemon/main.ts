@@ -243,7 +243,9 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
       () => server.hasListeners('alert'),
     );
     feed.on(
-      line => server.emit('log', logMessage(line)),
+      line => {
+        if (line.level <= 1) server.emit('log', logMessage(line));
+      },
       () => server.hasListeners('log'),
     );
     if (options.metrics !== undefined) {

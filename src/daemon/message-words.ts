@@ -16,8 +16,51 @@ function wordOf(word: string, notifies: Readonly<Record<string, string>>): strin
   const [, kind, inner] = /^([A-Z][A-Za-z]*)\((.*)\)$/.exec(word) ?? [];
   if (kind === 'N' && inner !== undefined) return `N(${notifies[inner] ?? inner})`;
   if (inner === undefined) return PAYLOADS[word] ?? word;
+  if (kind === 'CP' || kind === 'ATTRIBUTES') return configurationWord(inner);
   return PAYLOADS[`${kind}(${inner})`] ?? (kind === 'V' ? 'V' : word);
 }
+
+/** `CPRQ(ADDR DNS)`: what is asked for or given, by charon's short names. */
+function configurationWord(inner: string): string {
+  const [type = '', ...attributes] = inner.split(' ');
+  const kind = CONFIGURATIONS[type.replace(/^ISAKMP_/, '')] ?? type;
+  return attributes.length === 0 ? kind : `${kind}(${attributes.map(attributeWord).join(' ')})`;
+}
+
+function attributeWord(name: string): string {
+  return (
+    ATTRIBUTES[name] ??
+    name
+      .replace(/^INTERNAL_IP([46])_(.*)$/, (_, version, what) => `${what}${version === '6' ? '6' : ''}`)
+      .replace(/^ADDRESS(?=6?$)/, 'ADDR')
+      .replace(/^(XAUTH|UNITY)_/, (_, family) => `${family[0]}_`)
+  );
+}
+
+const CONFIGURATIONS: Readonly<Record<string, string>> = {
+  CFG_REQUEST: 'CPRQ',
+  CFG_REPLY: 'CPRP',
+  CFG_SET: 'CPS',
+  CFG_ACK: 'CPA',
+};
+
+/** Those whose short name is not the end of the long one. */
+const ATTRIBUTES: Readonly<Record<string, string>> = {
+  INTERNAL_IP4_NETMASK: 'MASK',
+  INTERNAL_ADDRESS_EXPIRY: 'EXP',
+  APPLICATION_VERSION: 'VER',
+  SUPPORTED_ATTRIBUTES: 'SUP',
+  XAUTH_USER_NAME: 'X_USER',
+  XAUTH_USER_PASSWORD: 'X_PWD',
+  XAUTH_PASSCODE: 'X_CODE',
+  XAUTH_MESSAGE: 'X_MSG',
+  XAUTH_CHALLENGE: 'X_CHALL',
+  UNITY_SAVE_PASSWD: 'U_SAVEPWD',
+  UNITY_DEF_DOMAIN: 'U_DEFDOM',
+  UNITY_SPLITDNS_NAME: 'U_SPLITDNS',
+  UNITY_SPLIT_INCLUDE: 'U_SPLITINC',
+  UNITY_LOCAL_LAN: 'U_LOCALLAN',
+};
 
 /** charon's names for the exchanges of IKEv1. */
 const EXCHANGES_OF_V1: Readonly<Record<string, string>> = {
@@ -38,14 +81,6 @@ const PAYLOADS: Readonly<Record<string, string>> = {
   NAT_D_DRAFT: 'NAT-D',
   NAT_OA: 'NAT-OA',
   NAT_OA_DRAFT: 'NAT-OA',
-  'ATTRIBUTES(ISAKMP_CFG_REQUEST)': 'CPRQ',
-  'ATTRIBUTES(ISAKMP_CFG_REPLY)': 'CPRP',
-  'ATTRIBUTES(ISAKMP_CFG_SET)': 'CPS',
-  'ATTRIBUTES(ISAKMP_CFG_ACK)': 'CPA',
-  'CP(CFG_REQUEST)': 'CPRQ',
-  'CP(CFG_REPLY)': 'CPRP',
-  'CP(CFG_SET)': 'CPS',
-  'CP(CFG_ACK)': 'CPA',
   'EAP(Request)': 'EAP/REQ',
   'EAP(Response)': 'EAP/RES',
   'EAP(Success)': 'EAP/SUCC',

@@ -76,6 +76,8 @@ export interface Reserved {
   readonly spi: number;
   /** Where compression was asked for and can be had (RFC 3173); it goes the way of the SPI. */
   readonly cpi?: number;
+  /** The number of the SA, where it is told before there is one. */
+  readonly child?: number;
 }
 
 /** An inbound SPI for `protocol`, with `ipcomp` a CPI too. Whoever takes it must release the SPI, or see it installed. */

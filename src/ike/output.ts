@@ -145,6 +145,25 @@ export type IkeEvent = { readonly at: Instant } & (
       readonly text: string;
       readonly path: Path;
     }
+  /**
+   * What happens on the way, in the words that the field's logs have for it: where messages are traced alone, for people
+   * and programs that follow such a log. Level 0 is what an audit wants, 1 what happens.
+   */
+  | {
+      readonly kind: 'step';
+      readonly group: 'ike' | 'cfg' | 'enc';
+      readonly level: 0 | 1;
+      readonly ike: number;
+      readonly connection: string;
+      readonly text: string;
+    }
+  /** A child is about to go, and carries nothing from now on: what it has carried can still be asked. */
+  | {
+      readonly kind: 'closing';
+      readonly ike: number;
+      readonly connection: string;
+      readonly child: ChildSaStatus;
+    }
   | {
       readonly kind: 'log';
       readonly level: 'debug' | 'info' | 'warn' | 'error';
@@ -198,6 +217,8 @@ export interface IkeSaStatus {
   readonly establishedAt?: Instant;
   readonly rekeyAt?: Instant;
   readonly reauthAt?: Instant;
+  /** When it ends, whatever becomes of its renewal. */
+  readonly expiresAt?: Instant;
   /** Virtual IPs: those that the peer gave us, those that we gave the peer. Absent where there are none. */
   readonly localVips?: readonly string[];
   readonly remoteVips?: readonly string[];

@@ -1,4 +1,5 @@
 import type { CryptoProvider } from '../crypto/provider.ts';
+import { toHex } from '../lib/bytes.ts';
 import { Malformed } from '../lib/reader.ts';
 import type { Instant } from '../lib/time.ts';
 import type { Certificate } from '../pki/certificate.ts';
@@ -26,6 +27,7 @@ export class Trust {
   readonly #memory: StatusMemory;
   readonly #settings: StatusSettings;
   #anchorHashes: Uint8Array | undefined;
+  #authorityNames: ReadonlyMap<string, string> | undefined;
 
   constructor(provider: CryptoProvider, credentials: Credentials, settings: StatusSettings, earlier?: Trust) {
     this.#cache = earlier === undefined ? new CertificateCache(provider) : earlier.#cache;
@@ -126,10 +128,22 @@ export class Trust {
 
   /** The body of a CERTREQ: the authorities that `remote` allows (RFC 7296 §3.7). */
   authorityHashes(remote: readonly RemoteAuth[]): Uint8Array {
-    const named = remote.flatMap(({ authorities }) => this.configured(authorities));
+    const isNamed = remote.every(({ authorities }) => authorities.length > 0);
+    const named = isNamed ? remote.flatMap(({ authorities }) => this.configured(authorities)) : [];
     if (named.length > 0) return this.#hashesOf(named);
     this.#anchorHashes ??= this.#hashesOf(this.anchors);
     return this.#anchorHashes;
+  }
+
+  /** The subject of the authority that a hash in a CERTREQ means, where it is one of those known here. */
+  nameOfAuthority(hash: Uint8Array): string | undefined {
+    this.#authorityNames ??= new Map(
+      [...this.intermediates.filter(isAuthority), ...this.anchors].map(authority => [
+        toHex(this.#hashesOf([authority])),
+        authority.subject.text,
+      ]),
+    );
+    return this.#authorityNames.get(toHex(hash));
   }
 
   #hashesOf(authorities: readonly Certificate[]): Uint8Array {
@@ -139,6 +153,10 @@ export class Trust {
 }
 
 type StatusSettings = Pick<EngineSettings, 'useCrl' | 'useOcsp' | 'fetchStatus'>;
+
+function isAuthority({ basicConstraints }: Certificate): boolean {
+  return basicConstraints?.authority === true;
+}
 
 function tryRead<T>(read: () => T): readonly T[] {
   try {

@@ -1,3 +1,4 @@
+import type { Certificate } from '../pki/certificate.ts';
 import type { TrustedChain } from '../pki/chain.ts';
 import type { SharedKey } from '../policy/credentials.ts';
 import type { Identity } from '../policy/identity.ts';
@@ -12,6 +13,8 @@ export interface VerifiedPeer {
   readonly identity: Identity;
   /** How it was proved, for people: `psk office`, `rsa/pss-sha256 by CN=moon`. */
   readonly proof: string;
+  /** The certificates by which its key was trusted, from its own to the authority's. */
+  readonly path?: readonly Certificate[];
   /** It is not known yet who it is: a user must prove itself before anything is established. */
   readonly awaitsUser?: true;
   readonly [verified]: true;
@@ -32,6 +35,7 @@ export function awaitUser(identity: Identity): VerifiedPeer {
 }
 
 /** To be called where a proof was checked, and nowhere else. `grounds` cannot be had without the check of the key. */
-export function vouchFor(identity: Identity, proof: string, _grounds: Grounds): VerifiedPeer {
-  return { identity, proof } as VerifiedPeer;
+export function vouchFor(identity: Identity, proof: string, grounds: Grounds): VerifiedPeer {
+  const path = 'kind' in grounds && grounds.kind === 'trusted' ? { path: grounds.path } : {};
+  return { identity, proof, ...path } as VerifiedPeer;
 }

@@ -107,6 +107,11 @@ export class Exchange {
     return true;
   }
 
+  /** How often what was sent last was sent again by the clock. */
+  get resent(): number {
+    return this.#resent;
+  }
+
   /** Something says that it is in vain: it is sent once more, and no oftener. */
   hurry(): void {
     this.#tries = Math.min(this.#tries, this.#resent + 1);

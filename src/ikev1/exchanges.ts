@@ -3,6 +3,7 @@ import { knownName } from '../iana/name.ts';
 import { noAnswer } from '../ike/failures.ts';
 import type { Outcome } from '../ike/flow.ts';
 import { Rate } from '../ike/rate.ts';
+import { tell } from '../ike/steps.ts';
 import { equal, toHex } from '../lib/bytes.ts';
 import type { Instant } from '../lib/time.ts';
 import type { Failure } from '../policy/failure.ts';
@@ -319,7 +320,11 @@ export class Exchanges {
       heardAt <= phaseOne.sentAt
     )
       this.#transmit(phaseOne.sent, path);
-    this.#transmit(exchange.sent, exchange.initiated ? path : exchange.path);
+    const { resent, messageId, count, initiated } = exchange;
+    const kind = initiated ? 'request' : 'response';
+    const about = `${kind} message ID ${messageId}, seq ${(count + 1) >> 1}`;
+    tell(this.#owner, 'ike', () => `sending retransmit ${resent} of ${about}`);
+    this.#transmit(exchange.sent, initiated ? path : exchange.path);
   }
 
   #giveUp(exchange: Exchange): void {
@@ -327,6 +332,9 @@ export class Exchanges {
     const { host, heardAt } = this.#owner;
     const what = `message ${count} of ${knownName(V1ExchangeType, type)}`;
     const isFirst = isPhaseOne(type) && count === 1;
+    tell(this.#owner, 'ike', () => `giving up after ${exchange.resent} retransmits`);
+    if (isPhaseOne(type) && initiated)
+      tell(this.#owner, 'ike', () => 'establishing IKE_SA failed, peer not responding');
     const failure = noAnswer(what, host.settings.retransmitTries + 1, exchange.path, isFirst);
     const isAlive = isPhaseOne(type) || !initiated || heardAt >= sentAt || this.#owner.unanswered(failure);
     if (isAlive) this.#failWaiting(exchange, failure);

@@ -1,4 +1,6 @@
 import { ExchangeType, PayloadType } from '../iana/ikev2.ts';
+import { knownName } from '../iana/name.ts';
+import { tell } from '../ike/steps.ts';
 import { EMPTY } from '../lib/bytes.ts';
 import { isV4 } from '../lib/ip.ts';
 import { Malformed } from '../lib/reader.ts';
@@ -10,7 +12,7 @@ import type { Payload } from '../wire/v2/payload.ts';
 import { checkMessage, unknownCritical } from '../wire/v2/rules.ts';
 import type { Message } from './flow.ts';
 import type { Owner } from './owner.ts';
-import type { Opened, Protection } from './protection.ts';
+import type { Fragment, Opened, Protection } from './protection.ts';
 
 /** Unauthentic messages for a half-open SA after which it is given up (RFC 8019 §4.6). */
 const FORGERIES_BEFORE_AUTH = 16;
@@ -67,17 +69,22 @@ export class Channel {
       this.trace('out', { header: { ...fields, ...VERSION }, payloads, octets: EMPTY }, path);
     if (initial) return [encodeMessage(fields, payloads)];
     if (this.#protection === undefined) throw new Error('no keys to protect a message with');
-    return this.#protection.seal(
+    const datagrams = this.#protection.seal(
       fields,
       payloads,
       fragments && path.tcp !== true ? roomFor(path, host.settings) : undefined,
     );
+    if (datagrams.length > 1) this.#tellSplit(fields, datagrams);
+    return datagrams;
   }
 
   /** What a protected datagram brings. A whole message keeps the rules of its exchange, or is malformed. */
   open(datagram: Uint8Array, header: Header): Opened {
     const opened = this.#protection?.open(datagram, header) ?? { kind: 'forged' };
     if (opened.kind === 'forged') this.#distrust(header);
+    const fragment =
+      opened.kind === 'message' ? opened.completes : opened.kind === 'fragment' && opened.fragment;
+    if (fragment) this.#tellFragment(header, fragment, opened.kind === 'message');
     if (opened.kind !== 'message') return opened;
     const breach = checkMessage(header.exchangeType, isResponse(header), opened.payloads);
     return breach === undefined ? opened : { kind: 'malformed', text: breach.text };
@@ -122,6 +129,22 @@ export class Channel {
     this.#protection = undefined;
   }
 
+  #tellSplit(header: MessageFields, datagrams: readonly Uint8Array[]): void {
+    const octets = datagrams.reduce((sum, { length }) => sum + length, 0);
+    const count = datagrams.length;
+    tell(this.#owner, 'enc', () => `splitting IKE message (${octets} bytes) into ${count} fragments`);
+    for (let number = 1; number <= count; number++)
+      tell(this.#owner, 'enc', () => `generating ${fragmentWords(header, number, count)}`);
+  }
+
+  #tellFragment(header: Header, { number, total, octets }: Fragment, isWhole: boolean): void {
+    tell(this.#owner, 'enc', () => `parsed ${fragmentWords(header, number, total)}`);
+    const what = isWhole
+      ? `reassembled fragmented IKE message (${octets} bytes)`
+      : 'waiting for complete IKE message';
+    tell(this.#owner, 'enc', () => `received fragment #${number} of ${total}, ${what}`);
+  }
+
   #distrust({ nextPayload }: Header): void {
     const { role, state } = this.#owner;
     if (nextPayload === PayloadType.Notify) this.#owner.hinted();
@@ -129,6 +152,15 @@ export class Channel {
     if (++this.#forgeries === FORGERIES_BEFORE_AUTH && role === 'responder')
       this.#owner.broken({ code: 'peer/malformed', summary: 'too many messages that nobody vouches for' });
   }
+}
+
+function fragmentWords(
+  header: Pick<Header, 'exchangeType' | 'messageId' | 'flags'>,
+  number: number,
+  total: number,
+): string {
+  const kind = (header.flags & HeaderFlag.RESPONSE) !== 0 ? 'response' : 'request';
+  return `${knownName(ExchangeType, header.exchangeType)} ${kind} ${header.messageId} [ EF(${number}/${total}) ]`;
 }
 
 const VERSION = { majorVersion: 2, minorVersion: 0, nextPayload: 0, length: 0 };

@@ -12,6 +12,7 @@ import { NotifyError, NotifyStatus } from '../iana/notify.ts';
 import { SequenceNumbers } from '../iana/transforms.ts';
 import { type ChildKeys, type ChildSa, kernelOf, type Reserved } from '../ike/child.ts';
 import { noCommonProposal, noCommonSelectors, selectorsRefused } from '../ike/failures.ts';
+import { tell, tellChosen } from '../ike/steps.ts';
 import type { IpAddress } from '../lib/ip.ts';
 import type { ChildConfig } from '../policy/connection.ts';
 import { Failed, type Failure } from '../policy/failure.ts';
@@ -149,7 +150,13 @@ export function selectChild(
     .filter(config => config.mode !== 'pass' && config.mode !== 'drop')
     .map(config => fit(sa, config, config.mode === mode ? asked : asSent));
   const matches = fitting.filter(result => result.kind === 'fits').sort((a, b) => a.narrowed - b.narrowed);
-  if (matches.length === 0) throw unacceptable(fitting);
+  if (matches.length === 0) {
+    const words = (payload: typeof PayloadType.TSi | typeof PayloadType.TSr): string =>
+      selectorsIn(request, payload).map(formatSelector).join(' ');
+    const [local, remote] = [PayloadType.TSr, PayloadType.TSi] as const;
+    tell(sa, 'ike', () => `traffic selectors ${words(local)} === ${words(remote)} unacceptable`);
+    throw unacceptable(fitting);
+  }
   let nearest: Refused | undefined;
   for (const { config, localTs, remoteTs } of matches) {
     const outcome = chooseProposal(sa, request, config, mode, options);
@@ -180,9 +187,10 @@ export function makeChild(sa: IkeSa, agreement: ChildAgreement, inbound: Reserve
   const { config, chosen, spiOut, mode, localTs, remoteTs, tfcPadding, cpiOut } = agreement;
   const { spi: spiIn, cpi: cpiIn } = inbound;
   const { host, connection, peer } = sa;
+  tellChosen(sa, config.protocol, chosen.text, chosen.esn);
   const number = reqid ?? host.reqid(connection, config, selectorText(localTs, remoteTs));
   return {
-    id: host.newChildId(),
+    id: inbound.child ?? host.newChildId(),
     config,
     reqid: number,
     ...kernelOf(peer.numbering, config, number),

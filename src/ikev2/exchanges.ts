@@ -5,6 +5,7 @@ import { noAnswer } from '../ike/failures.ts';
 import { type AskStep, Conversation, type Outcome } from '../ike/flow.ts';
 import type { EngineSettings } from '../ike/output.ts';
 import { Rate } from '../ike/rate.ts';
+import { tell } from '../ike/steps.ts';
 import { EMPTY } from '../lib/bytes.ts';
 import type { Instant } from '../lib/time.ts';
 import type { Failure } from '../policy/failure.ts';
@@ -110,8 +111,9 @@ export class Exchanges {
 
   /** The IKE_SA_INIT request came again, octet by octet. */
   repeat(path: Path): void {
-    if (this.#responses.current === 0 && !this.#responses.serving)
-      this.#channel.send(this.#responses.last, path);
+    if (this.#responses.current !== 0 || this.#responses.serving) return;
+    this.#tellRepeated();
+    this.#channel.send(this.#responses.last, path);
   }
 
   receive(datagram: Uint8Array, header: Header, path: Path): void {
@@ -124,10 +126,15 @@ export class Exchanges {
     const { host } = this.#owner;
     if (this.#requests.due === undefined || this.#requests.due > host.now) return;
     const datagrams = this.#requests.again(host.settings, host.now);
+    const { resent, messageId } = this.#requests;
     if (datagrams !== undefined) {
+      tell(this.#owner, 'ike', () => `retransmit ${resent} of request with message ID ${messageId}`);
       this.#sendAll(datagrams, this.#requests.sentInAll);
       return;
     }
+    tell(this.#owner, 'ike', () => `giving up after ${resent} retransmits`);
+    if (this.#owner.state === 'CONNECTING')
+      tell(this.#owner, 'ike', () => 'establishing IKE_SA failed, peer not responding');
     const exchange = this.#requests.exchange ?? 0;
     const failure = noAnswer(
       nameOf(ExchangeType, exchange),
@@ -203,6 +210,7 @@ export class Exchanges {
   #receiveRequest(datagram: Uint8Array, header: Header, path: Path): void {
     const arrival = this.#responses.arrival(header.messageId);
     if (arrival === 'answered' && this.#channel.isAuthenticBeginning(datagram, header)) {
+      this.#tellRepeated();
       this.#channel.send(this.#responses.last, path);
       return;
     }
@@ -233,6 +241,15 @@ export class Exchanges {
     } else if (verdict === 'temporary' || this.#isFlood(exchangeType))
       this.#reply({ payloads: [notify(NotifyError.TEMPORARY_FAILURE)] });
     else this.#serve(this.#owner.serve(message, path));
+  }
+
+  #tellRepeated(): void {
+    const { current } = this.#responses;
+    tell(
+      this.#owner,
+      'ike',
+      () => `received retransmit of request with ID ${current}, retransmitting response`,
+    );
   }
 
   /** A peer may keep us busy with key exchanges, but not without end (RFC 8019 §5). */

@@ -90,6 +90,8 @@ export interface EmergingSa extends IkeSa {
 }
 
 export interface Succession {
+  /** The number of the new SA, where it is told before there is one. */
+  readonly id?: number;
   readonly role: Role;
   readonly initiatorSpi: bigint;
   readonly responderSpi: bigint;

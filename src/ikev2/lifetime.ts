@@ -31,6 +31,10 @@ export class Lifetime {
     return this.#timers.get('reauth');
   }
 
+  get expiresAt(): Instant | undefined {
+    return this.#timers.get('expire');
+  }
+
   /** What is due, the soonest first. */
   take(): TimerName | undefined {
     return this.#timers.take(this.#host.now);

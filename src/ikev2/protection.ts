@@ -19,9 +19,9 @@ declare const opened: unique symbol;
 type Authentic = readonly Payload[] & { readonly [opened]: true };
 
 export type Opened =
-  | { readonly kind: 'message'; readonly payloads: Authentic }
+  | { readonly kind: 'message'; readonly payloads: Authentic; readonly completes?: Fragment }
   /** Authentic, and the message is not complete yet. */
-  | { readonly kind: 'fragment' }
+  | { readonly kind: 'fragment'; readonly fragment: Fragment }
   | Breach
   /** Not the peer's, or damaged on its way: nothing follows from it (RFC 7296 §2.21). */
   | { readonly kind: 'forged' };
@@ -33,8 +33,15 @@ export interface Breach {
   readonly unsupported?: number;
 }
 
+/** Which part of a message came. */
+export interface Fragment {
+  readonly number: number;
+  readonly total: number;
+  /** Of the payloads together, once all have come. */
+  readonly octets: number;
+}
+
 const FORGED: Opened = { kind: 'forged' };
-const FRAGMENT: Opened = { kind: 'fragment' };
 
 /** What stands between the payloads of one IKE SA and the wire: the two ciphers, and the fragments of messages in the making. */
 export class Protection {
@@ -57,10 +64,13 @@ export class Protection {
     const chain = sealed === undefined ? undefined : openMessage(datagram, sealed, this.#incoming);
     if (sealed === undefined || chain === undefined) return FORGED;
     let whole: typeof chain | undefined = chain;
+    let fragment: Fragment | undefined;
     if (sealed.encrypted?.type === PayloadType.SKF) {
       this.#reassembly ??= new Reassembly();
       whole = this.#reassembly.add(header, sealed.encrypted, chain.bytes);
-      if (whole === undefined) return FRAGMENT;
+      const { fragmentNumber: number, totalFragments: total } = sealed.encrypted;
+      fragment = { number, total, octets: whole?.bytes.length ?? 0 };
+      if (whole === undefined) return { kind: 'fragment', fragment };
     } else this.#reassembly?.discard(header);
     try {
       const payloads = decodePayloads(whole.first, whole.bytes);
@@ -71,7 +81,8 @@ export class Protection {
           text: `payload type ${unsupported} is critical and not known`,
           unsupported,
         };
-      return { kind: 'message', payloads: payloads as Authentic };
+      const completes = fragment === undefined ? {} : { completes: fragment };
+      return { kind: 'message', payloads: payloads as Authentic, ...completes };
     } catch (error) {
       if (error instanceof Malformed) return { kind: 'malformed', text: error.message };
       throw error;

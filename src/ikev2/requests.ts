@@ -49,9 +49,18 @@ export class Requests {
     return this.#outstanding?.datagrams ?? [];
   }
 
+  get messageId(): number {
+    return this.#outstanding?.messageId ?? 0;
+  }
+
+  /** How often the outstanding request was sent again. */
+  get resent(): number {
+    return this.#outstanding?.resent ?? 0;
+  }
+
   /** How often the outstanding request was sent. */
   get sentInAll(): number {
-    return 1 + (this.#outstanding?.resent ?? 0);
+    return 1 + this.resent;
   }
 
   /** When the outstanding request is to be sent again, or given up. */

@@ -36,6 +36,8 @@ import { isAboutChildren, isSame, Tasks } from './tasks.ts';
 
 export interface Beginning {
   readonly host: Host;
+  /** Where it was told already. */
+  readonly id?: number;
   readonly connection: Connection;
   readonly path: Path;
   readonly role: Role;
@@ -76,9 +78,9 @@ export class Ikev2Session implements Session, EmergingSa {
   #awaited = 0;
   #gone = false;
 
-  constructor({ host, connection, path, role, initiatorSpi, responderSpi }: Beginning) {
+  constructor({ host, id, connection, path, role, initiatorSpi, responderSpi }: Beginning) {
     this.host = host;
-    this.id = host.newId();
+    this.id = id ?? host.newId();
     this.begunAt = host.now;
     this.connection = connection;
     this.path = path;
@@ -230,6 +232,7 @@ export class Ikev2Session implements Session, EmergingSa {
       proposal: this.#keys?.proposal,
       rekeyAt: this.#lifetime.rekeyAt,
       reauthAt: this.#lifetime.reauthAt,
+      expiresAt: this.#lifetime.expiresAt,
       queued: this.#tasks.list,
     });
   }
@@ -317,9 +320,12 @@ export class Ikev2Session implements Session, EmergingSa {
     this.host.reschedule(this);
   }
 
-  succeed({ role, initiatorSpi, responderSpi, keys }: Succession): IkeSa {
+  succeed({ id, role, initiatorSpi, responderSpi, keys }: Succession): IkeSa {
     const { host, connection, path } = this;
-    const successor = new Ikev2Session({ host, connection, path, role, initiatorSpi, responderSpi });
+    const successor = new Ikev2Session({
+      ...{ host, connection, path, role, initiatorSpi, responderSpi },
+      ...(id === undefined ? {} : { id }),
+    });
     successor.agree(role === 'initiator' ? responderSpi : initiatorSpi, keys);
     successor.#localId = this.#localId;
     successor.#remoteId = this.#remoteId;

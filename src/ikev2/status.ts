@@ -14,12 +14,13 @@ interface Progress {
   readonly proposal: string | undefined;
   readonly rekeyAt: Instant | undefined;
   readonly reauthAt: Instant | undefined;
+  readonly expiresAt: Instant | undefined;
   readonly queued: readonly Task[];
 }
 
 export function statusOf(
   sa: Omit<IkeSa, 'keys' | 'localId' | 'remoteId'> & { readonly establishedAt: Instant | undefined },
-  { phase, localId, remoteId, proposal, rekeyAt, reauthAt, queued }: Progress,
+  { phase, localId, remoteId, proposal, rekeyAt, reauthAt, expiresAt, queued }: Progress,
 ): IkeSaStatus {
   const { connection, peer, establishedAt, virtualIps } = sa;
   // Events tell of it again and again: fields that are set cost a fraction of ones that are spread.
@@ -45,6 +46,7 @@ export function statusOf(
   if (establishedAt !== undefined) status.establishedAt = establishedAt;
   if (rekeyAt !== undefined) status.rekeyAt = rekeyAt;
   if (reauthAt !== undefined) status.reauthAt = reauthAt;
+  if (expiresAt !== undefined) status.expiresAt = expiresAt;
   if (connection.encap && !peer.natLocal && !peer.natRemote) status.natFake = true;
   if (peer.mobike) status.mobike = true;
   if (peer.addresses.length > 0) status.remoteAddresses = peer.addresses.map(formatIp);

@@ -1,10 +1,12 @@
 import { activateOutbound, type ChildSa } from '../ike/child.ts';
 import { announceRekey } from '../ike/child-events.ts';
+import { tellInstalled } from '../ike/steps.ts';
 import type { Duration } from '../lib/time.ts';
 import type { IkeSa } from './ike-sa.ts';
 
 /** Traffic goes by `next` from now on; `old` still receives for a while what is on its way (RFC 7296 §2.8). */
 export function switchTo(sa: IkeSa, old: ChildSa, next: ChildSa): void {
+  if (!next.outbound) tellInstalled(sa, 'outbound', next);
   activateOutbound(sa.host, next);
   announceRekey(sa, old, next);
   stopOutbound(sa, old);

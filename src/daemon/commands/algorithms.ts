@@ -1,9 +1,9 @@
 import type { Message } from '../../control/vici/message.ts';
+import { encryptionName, integrityName, keyExchangeName, prfName } from '../../crypto/algorithm-names.ts';
 import { ENCRYPTION } from '../../crypto/encr/registry.ts';
 import { INTEGRITY } from '../../crypto/integ/registry.ts';
 import { KEY_EXCHANGES } from '../../crypto/ke/registry.ts';
 import { PRFS } from '../../crypto/prf/registry.ts';
-import { encryptionName, integrityName, keyExchangeName, prfName } from './algorithm-names.ts';
 
 const PLUGIN = 'cygnet';
 

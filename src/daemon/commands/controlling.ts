@@ -28,7 +28,7 @@ export function controllingCommands(subjects: ControllingSubjects): Readonly<Rec
   return {
     initiate: (message, context) => initiate(subjects, message, context),
     terminate: (message, context) => terminate(subjects, message, context),
-    rekey: async message => rekey(gateway, message),
+    rekey: async message => rekey(subjects, message),
     redirect: async message => {
       const target = targetOf(message);
       if (gateway.matching(target).length === 0) return refusal(nothingMatches(gateway, 'redirect', message));
@@ -42,11 +42,13 @@ export function controllingCommands(subjects: ControllingSubjects): Readonly<Rec
       const { connection, child } = findChild(gateway, textOf(message, 'ike'), textOf(message, 'child'));
       if (child === undefined)
         throw new Failed({ code: 'config/missing', summary: 'the request lacks "child"' });
+      sayAsked(subjects, `install '${child.name}'`);
       await policies.install(connection, child);
       return { success: 'yes' };
     },
     uninstall: async message => {
       const child = textOf(message, 'child') ?? '';
+      sayAsked(subjects, `uninstall '${child}'`);
       if (await policies.uninstall(child, textOf(message, 'ike'))) return { success: 'yes' };
       throw new Failed({
         code: 'config/unknown-name',
@@ -58,10 +60,11 @@ export function controllingCommands(subjects: ControllingSubjects): Readonly<Rec
 }
 
 async function initiate(
-  { gateway, feed, actions }: ControllingSubjects,
+  subjects: ControllingSubjects,
   message: Message,
   context: CommandContext,
 ): Promise<Message> {
+  const { gateway, feed, actions } = subjects;
   const { connection, child } = findChild(gateway, textOf(message, 'ike'), textOf(message, 'child'));
   if (child?.mode === 'pass' || child?.mode === 'drop') {
     throw new Failed({
@@ -74,6 +77,10 @@ async function initiate(
   if (saysYes(message, 'init-limits') && isCrowded(gateway)) {
     throw new Failed({ code: 'local/half-open-limit', summary: 'too many negotiations are under way' });
   }
+  sayAsked(
+    subjects,
+    child === undefined ? `initiate IKE_SA '${connection.name}'` : `initiate CHILD_SA '${child.name}'`,
+  );
   const end = follow(feed, message, context, [connection.name]);
   try {
     const there = child === undefined ? undefined : installedAlready(gateway, connection.name, child.name);
@@ -105,6 +112,7 @@ async function initiate(
       remedy: `it is still being tried; see: cygnet explain ${connection.name}`,
     });
   } finally {
+    await feed.settled();
     end();
   }
 }
@@ -126,15 +134,17 @@ function installedAlready(
 }
 
 async function terminate(
-  { gateway, feed, actions }: ControllingSubjects,
+  subjects: ControllingSubjects,
   message: Message,
   context: CommandContext,
 ): Promise<Message> {
+  const { gateway, feed, actions } = subjects;
   const target = targetOf(message);
   const none = { matches: '0', terminated: '0' };
   if (Object.keys(target).length === 0) {
     return { ...refusal({ code: 'config/missing', summary: 'missing SA selector' }), ...none };
   }
+  sayAsked(subjects, `terminate ${wordsOf(target)}`);
   const before = gateway.matching(target);
   if (before.length === 0) return { ...refusal(nothingMatches(gateway, 'terminate', message)), ...none };
   if (target.connection !== undefined) actions.want(target.connection, target.child, false);
@@ -163,12 +173,15 @@ async function terminate(
     };
     return { ...refusal(failure), matches, terminated };
   } finally {
+    await feed.settled();
     end();
   }
 }
 
-function rekey(gateway: Gateway, message: Message): Message {
+function rekey(subjects: ControllingSubjects, message: Message): Message {
+  const { gateway } = subjects;
   const target = targetOf(message);
+  if (Object.keys(target).length > 0) sayAsked(subjects, `rekey ${wordsOf(target)}`);
   const { child: _, childId: __, ...ike } = target;
   const matches = saysYes(message, 'reauth') ? gateway.reauthenticate(ike) : gateway.rekey(target);
   if (matches === 0) return { ...refusal(nothingMatches(gateway, 'rekey', message)), matches: '0' };
@@ -228,6 +241,18 @@ export function unknownConnection(gateway: Gateway, name: string): Failure {
     summary: `there is no connection "${name}"`,
     remedy: otherNames(name, known, 'connection'),
   };
+}
+
+/** What a client asked for, as charon's log has it. */
+function sayAsked({ feed }: ControllingSubjects, what: string): void {
+  feed.say({ group: 'CFG', level: 1, text: `vici ${what}` });
+}
+
+/** The narrowest name of what a request is about. */
+function wordsOf({ connection, child, ike, childId }: SaTarget): string {
+  if (childId !== undefined) return `CHILD_SA #${childId}`;
+  if (ike !== undefined) return `IKE_SA #${ike}`;
+  return child === undefined ? `IKE_SA '${connection}'` : `CHILD_SA '${child}'`;
 }
 
 /** Which SAs a request names. */

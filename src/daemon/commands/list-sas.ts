@@ -1,9 +1,9 @@
 import { type Message, messageOf } from '../../control/vici/message.ts';
+import { algorithmNames } from '../../crypto/algorithm-names.ts';
 import type { ChildSaStatus, IkeSaStatus } from '../../ike/output.ts';
 import { formatIp } from '../../lib/ip.ts';
 import { plainIdentity } from '../../policy/identity.ts';
 import type { ChildSaUsage, KernelOptions } from '../../policy/sa.ts';
-import { algorithmNames } from './algorithm-names.ts';
 
 /** One `list-sa` event: the IKE SA under its connection's name, with the fields and words that swanctl reads. */
 export function listSa(ike: IkeSaStatus, usage: ReadonlyMap<number, ChildSaUsage>, now: number): Message {

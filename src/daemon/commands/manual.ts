@@ -2,6 +2,7 @@ import { formatRemark, manualSaFromTree, type PlainTree } from '../../config/ind
 import { type ManualSaView, manualListShape } from '../../control/manual.ts';
 import { type Message, messageOf, sectionsOf, textOf } from '../../control/vici/message.ts';
 import type { Command } from '../../control/vici/server-client.ts';
+import { algorithmNames } from '../../crypto/algorithm-names.ts';
 import { formatIp } from '../../lib/ip.ts';
 import { wipeKeys } from '../../policy/direction-keys.ts';
 import { Failed } from '../../policy/failure.ts';
@@ -9,7 +10,6 @@ import { formatSelector } from '../../policy/selector-text.ts';
 import { now } from '../clock.ts';
 import type { LiveConfiguration } from '../live-configuration.ts';
 import type { ManualSas, ManualState } from '../manual-sas.ts';
-import { algorithmNames } from './algorithm-names.ts';
 import { otherNames } from './known-names.ts';
 import { configured } from './loading.ts';
 

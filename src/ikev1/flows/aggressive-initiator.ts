@@ -1,6 +1,7 @@
 import { V1ExchangeType } from '../../iana/ikev1.ts';
 import { unlessMissing, withStatus } from '../../ike/certificate-status.ts';
 import { floated } from '../../ike/path.ts';
+import { tellChosen, tellNat } from '../../ike/steps.ts';
 import type { VerifiedPeer } from '../../ike/verified-peer.ts';
 import { Failed } from '../../policy/failure.ts';
 import { encodeV1Body } from '../../wire/v1/message.ts';
@@ -160,6 +161,8 @@ function* conclude(
   heedCertificateRequests(sa, answer);
   heed('choice', answer.payloads, circumstances(sa, suite));
   heed('responder-share', transcript.responder.payloads ?? answer.payloads, circumstances(sa, suite));
+  tellChosen(sa, 'ike', suite.accepted.text);
+  tellNat(sa);
   sa.agree([keys]);
   const peer = yield* withStatus(sa.host, outcome.peer);
   if (sa.peer.encapsulate) sa.path = floated(sa.path, sa.host.settings);

@@ -1,5 +1,6 @@
 import { V1PayloadType } from '../../iana/ikev1.ts';
 import { unlessMissing, withStatus } from '../../ike/certificate-status.ts';
+import { tellChosen, tellNat } from '../../ike/steps.ts';
 import type { VerifiedPeer } from '../../ike/verified-peer.ts';
 import { Failed } from '../../policy/failure.ts';
 import { certificateRequests, heedCertificateRequests } from '../auth/certificate-request.ts';
@@ -38,6 +39,7 @@ export function* answerAggressiveMode(sa: EmergingSa, opening: Opening): Flow<vo
   const { responder: ours } = transcript;
   const id = idPayload(method.localId);
   let peer: VerifiedPeer | undefined;
+  tellChosen(sa, 'ike', suite.accepted.text);
   const third = yield* exchange(
     {
       payloads: [
@@ -72,6 +74,7 @@ export function* answerAggressiveMode(sa: EmergingSa, opening: Opening): Flow<vo
     return judged;
   });
   heed('initiator-share', third.payloads, circumstances(sa, suite, third.path));
+  tellNat(sa);
   sa.path = third.path;
   sa.establish(method.localId, peer, keys);
 }

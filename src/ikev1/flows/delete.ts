@@ -1,5 +1,6 @@
 import { Doi, V1PayloadType, V1ProtocolId } from '../../iana/ikev1.ts';
 import type { ChildSa } from '../../ike/child.ts';
+import { tellClosing, tellDelete, tellDeleting } from '../../ike/steps.ts';
 import { concat, u64 } from '../../lib/bytes.ts';
 import type { Failure } from '../../policy/failure.ts';
 import type { V1DeletePayload } from '../../wire/v1/payload.ts';
@@ -11,13 +12,23 @@ import { dropChild } from '../succession.ts';
 /** Takes a child away and tells the peer: it will receive no more by it. */
 export function deleteChild(sa: IsakmpSa, child: ChildSa, reason?: Failure): void {
   if (!sa.current.children.includes(child)) return;
+  tellClosing(sa, child);
+  tellDelete(sa, 'sending', child.protocol, child.spiIn);
   sa.current.inform([deleteOf(child.protocol, [child])]);
   dropChild(sa, child, reason);
 }
 
 /** Tells the peer that the SA is gone, with all its children. */
 export function sayFarewell(sa: IsakmpSa): void {
-  for (const payloads of farewell(sa)) sa.inform(payloads);
+  for (const child of sa.children) {
+    tellClosing(sa, child);
+    tellDelete(sa, 'sending', child.protocol, child.spiIn);
+  }
+  const messages = farewell(sa);
+  messages.forEach((payloads, index) => {
+    if (index === messages.length - 1) tellDeleting(sa, 'sending');
+    sa.inform(payloads);
+  });
 }
 
 /**

@@ -1,4 +1,5 @@
 import { isFor } from '../../ike/crossing.ts';
+import { tellCertificates, tellProof } from '../../ike/steps.ts';
 import type { VerifiedPeer } from '../../ike/verified-peer.ts';
 import { wrongIdentity } from '../../policy/auth-failures.ts';
 import { noConnection } from '../../policy/config-failures.ts';
@@ -10,6 +11,7 @@ import { matchesIdentity, NO_MATCH } from '../../policy/identity-match.ts';
 import { matchConnections, type PeerQuery } from '../../policy/peer-match.ts';
 import { methodsFor } from '../auth/index.ts';
 import type { Authentication, Share } from '../auth/method.ts';
+import { certificatesIn } from '../auth/own-signature.ts';
 import type { Message } from '../flow.ts';
 import type { IsakmpKeys } from '../isakmp-keys.ts';
 import type { EmergingSa, Role } from '../isakmp-sa.ts';
@@ -43,7 +45,13 @@ export function verifyPeer(sa: EmergingSa, method: Authentication, proof: Proof)
   if (matchesIdentity(remote.id, identity) === NO_MATCH)
     throw notAuthenticated(wrongIdentity(remote.id, identity));
   try {
-    return method.verify({ remote, identity, localId: method.localId, message, expected, shared });
+    tellCertificates(sa, 'received', certificatesIn(message.payloads));
+    const verified = method.verify({
+      ...{ remote, identity, localId: method.localId, message, expected, shared },
+    });
+    // That a shared key is right shows in the next lines.
+    if (verified.path !== undefined) tellProof(sa, verified);
+    return verified;
   } catch (error) {
     if (error instanceof Failed) throw notAuthenticated(error.failure);
     throw error;

@@ -3,6 +3,7 @@ import { nameOf } from '../../iana/name.ts';
 import type { ChildSa } from '../../ike/child.ts';
 import { warning } from '../../ike/events.ts';
 import { offerRefused } from '../../ike/failures.ts';
+import { tellClosing, tellDelete, tellDeleting } from '../../ike/steps.ts';
 import type { Instant } from '../../lib/time.ts';
 import { proofRefused } from '../../policy/auth-failures.ts';
 import { isEncryption } from '../../policy/connection.ts';
@@ -53,8 +54,10 @@ export function serveInformational(
 ): void {
   const deletes = all(message, V1PayloadType.D);
   for (const payload of deletes) deleted(sa, payload);
-  if (deletes.some(({ protocol }) => protocol === V1ProtocolId.PROTO_ISAKMP)) sa.deletedByPeer();
-  else for (const payload of all(message, V1PayloadType.N)) noted(sa, payload, reply);
+  if (deletes.some(({ protocol }) => protocol === V1ProtocolId.PROTO_ISAKMP)) {
+    if (sa.establishedAt !== undefined) tellDeleting(sa, 'received');
+    sa.deletedByPeer();
+  } else for (const payload of all(message, V1PayloadType.N)) noted(sa, payload, reply);
 }
 
 /** Before phase 1 is done only errors matter: what comes under the new keys ends it, what does not may be forged. */
@@ -145,6 +148,8 @@ function deleted(sa: Informed, { protocol, spis }: V1DeletePayload): void {
           other.id > child.id,
       );
       if (waiting !== undefined && child.outbound) sa.inUse(waiting);
+      tellDelete(owner, 'received', child.protocol, child.spiOut);
+      tellClosing(owner, child);
       retire(owner, child, DELETED, child.config.closeAction.includes('start'));
       break;
     }

@@ -1,11 +1,13 @@
 import { V1ExchangeType, V1Notify, V1PayloadType } from '../../iana/ikev1.ts';
 import { withStatus } from '../../ike/certificate-status.ts';
 import { floated } from '../../ike/path.ts';
+import { tellChosen, tellNat } from '../../ike/steps.ts';
 import { Failed } from '../../policy/failure.ts';
 import { encodeV1Body } from '../../wire/v1/message.ts';
 import { certificateRequests, heedCertificateRequests } from '../auth/certificate-request.ts';
 import { methodOf, methodsFor } from '../auth/index.ts';
 import type { Authentication, Share } from '../auth/method.ts';
+import { tellOwnSignature } from '../auth/own-signature.ts';
 import { firstRound } from '../auth/rounds.ts';
 import { begin, exchange, type Flow, first, type Message, Refused, type Sending } from '../flow.ts';
 import type { EmergingSa } from '../isakmp-sa.ts';
@@ -81,6 +83,7 @@ function* agree(
   if (suite === undefined) throw breach('no answer to the offer');
   sa.responderSpi = answer.header.responderSpi;
   heed('choice', answer.payloads, circumstances(sa, suite));
+  tellChosen(sa, 'ike', suite.accepted.text);
   heedCertificateRequests(sa, answer);
   return { suite, saBody: encodeV1Body(offer.payload) };
 }
@@ -124,6 +127,7 @@ function* exchangeKeys(
   const [candidate] = deriveKeys(sa, method, transcript, finishExchange(half, theirs), undefined);
   if (candidate === undefined) throw new Error('no keys were derived');
   sa.agree([candidate.keys]);
+  tellNat(sa);
   if (sa.peer.encapsulate) sa.path = floated(sa.path, host.settings);
   return { transcript, candidate };
 }
@@ -137,6 +141,7 @@ function* prove(
 ): Flow<void> {
   const id = idPayload(method.localId);
   const proof = method.proof(hashOf(sa, 'initiator', transcript, keys, id, method.hash));
+  tellOwnSignature(sa, method.localId, proof);
   const answer = yield* answered(method, {
     payloads: [
       ...(method.identityWithShare === true ? [] : [id]),

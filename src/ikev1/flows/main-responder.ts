@@ -1,5 +1,6 @@
 import { V1Notify } from '../../iana/ikev1.ts';
 import { withStatus } from '../../ike/certificate-status.ts';
+import { tell, tellChosen, tellNat } from '../../ike/steps.ts';
 import type { VerifiedPeer } from '../../ike/verified-peer.ts';
 import type { Secret } from '../../lib/secret.ts';
 import { wrongKey } from '../../policy/auth-failures.ts';
@@ -9,6 +10,7 @@ import { addressIdentity } from '../../policy/identity.ts';
 import { certificateRequests, heedCertificateRequests } from '../auth/certificate-request.ts';
 import { methodOf } from '../auth/index.ts';
 import type { Authentication, Share } from '../auth/method.ts';
+import { tellOwnSignature } from '../auth/own-signature.ts';
 import { firstRound } from '../auth/rounds.ts';
 import { exchange, type Flow, type Message, Refused, send } from '../flow.ts';
 import type { EmergingSa } from '../isakmp-sa.ts';
@@ -35,6 +37,7 @@ import {
 export function* answerMainMode(sa: EmergingSa, opening: Opening): Flow<void> {
   const { suite, answer, message } = opening;
   heed('offer', message.payloads, circumstances(sa, suite));
+  tellChosen(sa, 'ike', suite.accepted.text);
   heedCertificateRequests(sa, message);
   const third = yield* exchange({
     payloads: [answer, ...offered('choice', circumstances(sa, suite))],
@@ -46,9 +49,9 @@ export function* answerMainMode(sa: EmergingSa, opening: Opening): Flow<void> {
   heedCertificateRequests(sa, fifth);
   const id = idPayload(proven.method.localId);
   const hash = hashOf(sa, 'responder', transcript, found.keys, id, proven.method.hash);
-  yield* send({
-    payloads: [...(method.identityWithShare === true ? [] : [id]), ...proven.method.proof(hash)],
-  });
+  const proof = proven.method.proof(hash);
+  tellOwnSignature(sa, proven.method.localId, proof);
+  yield* send({ payloads: [...(method.identityWithShare === true ? [] : [id]), ...proof] });
   sa.path = fifth.path;
   sa.establish(proven.method.localId, proven.peer, found.keys);
 }
@@ -65,6 +68,7 @@ function* exchangeKeys(
   // It is answered on the way that it came by, which need not be that of the first message.
   const around = circumstances(sa, suite, third.path);
   heed('initiator-share', theirs.payloads ?? third.payloads, around);
+  tellNat(sa);
   const { ours, secret } = respond(sa, method, suite.accepted.keyExchange, theirs);
   const cookies = { initiator: sa.initiatorSpi, responder: sa.responderSpi };
   const transcript: Transcript = { suite, cookies, saBody, initiator: theirs, responder: ours };
@@ -144,6 +148,7 @@ function prove(
   for (const connection of candidates(sa, opening.suite, identity)) {
     try {
       sa.connection = connection;
+      tell(sa, 'cfg', () => `selected peer config "${connection.name}"`);
       const method = connection === first ? provisional : authentication(sa, opening, connection);
       const { remote } = firstRound(connection);
       const share = transcript.initiator;

@@ -6,6 +6,7 @@ import { CryptoFailure } from '../../crypto/provider.ts';
 import { V1Notify, V1PayloadType } from '../../iana/ikev1.ts';
 import { KeMethod } from '../../iana/transforms.ts';
 import { type ChildKeys, type ChildSa, kernelOf, type Reserved } from '../../ike/child.ts';
+import { tellChosen } from '../../ike/steps.ts';
 import { dynamicHosts } from '../../ike/virtual-ips.ts';
 import { EMPTY } from '../../lib/bytes.ts';
 import type { Secret } from '../../lib/secret.ts';
@@ -107,6 +108,7 @@ export function makeChild(
   old: ChildSa | undefined,
 ): ChildSa {
   const { host, connection } = sa;
+  tellChosen(sa, config.protocol, accepted.text, accepted.esn);
   const { localTs, remoteTs } = selectors;
   const text = `${localTs.map(formatSelector)} === ${remoteTs.map(formatSelector)}`;
   const reqid = old?.reqid ?? host.reqid(connection, config, text);

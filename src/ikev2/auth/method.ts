@@ -37,6 +37,8 @@ export interface ProofAsk {
 
 export interface Proof {
   readonly identity: Identity;
+  /** For people: `psk`, or the name of the signature scheme. */
+  readonly by: string;
   readonly certificates: readonly CertPayload[];
   /** @param octets what AUTH covers (RFC 7296 §2.15) */
   sign(octets: Uint8Array): AuthPayload;

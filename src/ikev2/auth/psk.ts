@@ -21,6 +21,7 @@ export const psk: AuthMethod = {
     if (key === undefined) throw noKey(identity, remoteId);
     return {
       identity,
+      by: 'psk',
       certificates: [],
       sign: octets => ({
         type: PayloadType.AUTH,

@@ -35,6 +35,7 @@ export const signature: AuthMethod = {
     const { method, scheme } = chooseScheme(ask, key);
     return {
       identity,
+      by: scheme.name,
       certificates: certificates.map(certificate => ({ type: PayloadType.CERT, ...certificate })),
       sign(octets): AuthPayload {
         const made = ask.host.provider.sign(key, scheme, octets);

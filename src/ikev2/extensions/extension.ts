@@ -12,6 +12,8 @@ export type Slot = 'init-request' | 'init-response' | 'auth-request' | 'auth-res
 export interface Circumstances {
   readonly host: Host;
   readonly connection: Connection;
+  /** As responder: what the connection may turn out to be once the peer has said who it is. */
+  readonly candidates?: readonly Connection[];
   readonly role: Role;
   readonly path: Path;
   readonly initiatorSpi: bigint;

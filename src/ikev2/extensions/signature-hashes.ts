@@ -8,10 +8,10 @@ export const signatureHashes: Extension = {
   name: 'signature hashes',
   rfc: 'RFC 7427',
 
-  offer(slot, { connection, host }) {
+  offer(slot, { connection, candidates = [connection], host }) {
     if (slot !== 'init-request' && slot !== 'init-response') return [];
     if (!host.settings.signatureAuthentication) return [];
-    const rounds = connection.remote.filter(({ method }) => method === 'pubkey');
+    const rounds = candidates.flatMap(({ remote }) => remote.filter(({ method }) => method === 'pubkey'));
     const hashes = new Set(rounds.flatMap(({ schemes }) => announcedHashes(schemes)));
     if (hashes.size === 0) return [];
     return [notify(NotifyStatus.SIGNATURE_HASH_ALGORITHMS, numbers([...hashes]))];

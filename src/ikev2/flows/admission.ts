@@ -2,6 +2,7 @@ import { selectProposal } from '../../crypto/proposal.ts';
 import { PayloadType } from '../../iana/ikev2.ts';
 import { withStatus } from '../../ike/certificate-status.ts';
 import { isFor } from '../../ike/crossing.ts';
+import { tell, tellMobike, tellSearch } from '../../ike/steps.ts';
 import type { VerifiedPeer } from '../../ike/verified-peer.ts';
 import { equal } from '../../lib/bytes.ts';
 import { noConnection } from '../../policy/config-failures.ts';
@@ -11,6 +12,7 @@ import { formatIdentity, type Identity, sameIdentity } from '../../policy/identi
 import { matchIdentities, NO_MATCH } from '../../policy/identity-match.ts';
 import { matchConnections, mismatchedConnections, type PeerQuery } from '../../policy/peer-match.ts';
 import type { AuthPayload, IdPayload } from '../../wire/v2/payload.ts';
+import { tellAsked } from '../auth/certificate-request.ts';
 import { methodNamed } from '../auth/index.ts';
 import type { Proof } from '../auth/method.ts';
 import { heed } from '../extensions/index.ts';
@@ -76,6 +78,8 @@ export class Admission {
       wanted: idr === undefined ? undefined : identityIn(idr),
     };
     this.#claims.push(claim);
+    tellAsked(this.#sa, message);
+    tellSearch(this.#sa, claim.identity, claim.wanted);
     if (this.#claims.length === 1) this.#candidates = this.#fitting(claim);
     yield* withStatus(this.#sa.host, () => this.#settle(claim));
   }
@@ -97,8 +101,10 @@ export class Admission {
     for (const [i, connection] of this.#candidates.entries()) {
       try {
         this.#sa.connection = connection;
+        tell(this.#sa, 'cfg', () => `selected peer config '${connection.name}'`);
         this.#standing = this.#judge(connection);
         this.#candidates = this.#candidates.slice(i);
+        tellMobike(this.#sa);
         return;
       } catch (error) {
         if (!(error instanceof Failed)) throw error;
@@ -106,6 +112,7 @@ export class Admission {
         if (failure === undefined || SHALLOW.has(failure.code)) failure = error.failure;
       }
     }
+    if (failure === undefined) tell(this.#sa, 'cfg', () => 'no matching peer config found');
     throw new Failed(failure ?? this.#nobody(claim));
   }
 

@@ -1,6 +1,9 @@
+import { nameOf } from '../../iana/name.ts';
+import { NotifyError } from '../../iana/notify.ts';
 import { reserveSpi } from '../../ike/child.ts';
 import { announceUp } from '../../ike/child-events.ts';
 import { failureOf } from '../../ike/flow.ts';
+import { tellEstablishing, tellMobike, tellNoChild } from '../../ike/steps.ts';
 import { wantedAddresses } from '../../ike/virtual-ips.ts';
 import type { ChildConfig } from '../../policy/connection.ts';
 import { Failed } from '../../policy/failure.ts';
@@ -31,7 +34,10 @@ export function* initiateIkeAuth(
   const inbound =
     config === undefined
       ? undefined
-      : yield* reserveSpi(config.protocol, sa.path, wantsCompression(sa, config));
+      : {
+          ...(yield* reserveSpi(config.protocol, sa.path, wantsCompression(sa, config))),
+          child: host.newChildId(),
+        };
   let spiIsOurs = inbound !== undefined;
   const requested = wantedAddresses(host, connection);
   try {
@@ -39,12 +45,16 @@ export function* initiateIkeAuth(
       config === undefined || inbound === undefined
         ? undefined
         : childOffer(sa, config, inbound, { withoutKeyExchange: true, requested });
-    const { response, localId, peer } = yield* mutualProof(sa, init, proof, [
+    const establishing = (): void => {
+      if (config !== undefined && inbound !== undefined) tellEstablishing(sa, config.name, inbound.child);
+    };
+    const { response, localId, peer } = yield* mutualProof(sa, init, { proof, told: establishing }, [
       ...(requested.length === 0 ? [] : [configurationRequest(requested)]),
       ...offered('auth-request', sa),
       ...(offer === undefined ? [] : offerPayloads(offer)),
     ]);
     heed('auth-response', response.payloads, sa);
+    tellMobike(sa);
     sa.establish(localId, peer);
     forget(init);
     if (offer !== undefined) {
@@ -72,6 +82,8 @@ function* concludeChild(
     yield* installOurs(sa, negotiated, { outbound: true });
     announceUp(sa, negotiated.child);
   } catch (caught) {
+    const error = findError(response);
+    tellNoChild(sa, failureOf(caught), error && nameOf(NotifyError, error.notifyType));
     sa.tellFailed(failureOf(caught), config.name);
   } finally {
     if (spiIsOurs) sa.host.command({ kind: 'release-spi', protocol: config.protocol, spi: inbound.spi });

@@ -3,10 +3,12 @@ import { NotifyError } from '../../iana/notify.ts';
 import { reserveSpi } from '../../ike/child.ts';
 import { announceUp } from '../../ike/child-events.ts';
 import { failureOf } from '../../ike/flow.ts';
+import { tellNoChild, tellOwnProof } from '../../ike/steps.ts';
 import type { Connection } from '../../policy/connection.ts';
 import { Failed, type Failure } from '../../policy/failure.ts';
 import { formatIdentity, type Identity } from '../../policy/identity.ts';
 import type { IdPayload, Payload } from '../../wire/v2/payload.ts';
+import { certificatesIn } from '../auth/certificate-request.ts';
 import type { Proof } from '../auth/method.ts';
 import { answerPayloads, selectChild } from '../child-offer.ts';
 import { offered } from '../extensions/index.ts';
@@ -87,7 +89,7 @@ function* proofs(
     if (round < ours) {
       const proof = secured(() => admission.proof(round));
       localId = proof.identity;
-      payloads.push(...proofPayloads(init, proof));
+      payloads.push(...proofPayloads(sa, init, proof));
     }
     const weGoOn = round + 1 < ours;
     if (!owed && !weGoOn) return { localId: localId as Identity, payloads };
@@ -110,9 +112,11 @@ function* claim(admission: Admission, message: Message): Flow<void> {
   }
 }
 
-function proofPayloads(init: InitResult, proof: Proof): readonly Payload[] {
+function proofPayloads(sa: EmergingSa, init: InitResult, proof: Proof): readonly Payload[] {
   const idr = idPayload(PayloadType.IDr, proof.identity);
-  return [idr, ...proof.certificates, proof.sign(octetsOf(init, 'responder', idr))];
+  const signed = proof.sign(octetsOf(init, 'responder', idr));
+  tellOwnProof(sa, proof.identity, proof.by, certificatesIn(proof.certificates));
+  return [idr, ...proof.certificates, signed];
 }
 
 /** After a round the initiator goes on, or says that it does not take our proof (RFC 7296 §2.21.2). */
@@ -140,10 +144,8 @@ function* serveChild(sa: EmergingSa, init: InitResult, message: Message): Flow<C
     const inbound = yield* reserveSpi(config.protocol, sa.path, cpiOut !== undefined);
     const negotiated = firstChild(sa, init, agreement, inbound);
     yield* installChild(sa, negotiated, { outbound: 'after-elder' });
-    return {
-      payloads: answerPayloads(agreement, negotiated.child),
-      afterwards: () => announceUp(sa, negotiated.child),
-    };
+    announceUp(sa, negotiated.child);
+    return { payloads: answerPayloads(agreement, negotiated.child), afterwards: () => undefined };
   } catch (error) {
     return refusedChild(sa, error);
   }
@@ -152,6 +154,7 @@ function* serveChild(sa: EmergingSa, init: InitResult, message: Message): Flow<C
 function refusedChild(sa: EmergingSa, error: unknown): ChildPart {
   const refusal = error instanceof Refused ? error : undefined;
   const payloads = [refusal?.answer ?? notify(NotifyError.TEMPORARY_FAILURE)];
+  tellNoChild(sa, failureOf(error));
   return { payloads, afterwards: () => sa.tellFailed(failureOf(error), refusal?.child) };
 }
 

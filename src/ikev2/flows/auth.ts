@@ -2,6 +2,7 @@ import { signedOctets } from '../../crypto/keymat-v2.ts';
 import type { AcceptedProposal } from '../../crypto/proposal.ts';
 import { PayloadType } from '../../iana/ikev2.ts';
 import type { Reserved } from '../../ike/child.ts';
+import { tellProof } from '../../ike/steps.ts';
 import type { VerifiedPeer } from '../../ike/verified-peer.ts';
 import { concat } from '../../lib/bytes.ts';
 import { Malformed } from '../../lib/reader.ts';
@@ -93,7 +94,7 @@ export function verifyPeer(
     });
   }
   const signer: Role = sa.role === 'initiator' ? 'responder' : 'initiator';
-  return allowedMethod(remote, auth, identity).verify({
+  const verified = allowedMethod(remote, auth, identity).verify({
     host: sa.host,
     remote,
     prf: init.prf,
@@ -104,6 +105,8 @@ export function verifyPeer(
     auth,
     octets: octetsOf(init, signer, id),
   });
+  tellProof(sa, verified);
+  return verified;
 }
 
 /** Whether the message brings a child along. */

@@ -3,6 +3,7 @@ import { nameOf } from '../../iana/name.ts';
 import { NotifyError, NotifyStatus } from '../../iana/notify.ts';
 import { type ChildKeys, type ChildSa, install, type Reserved, reserveSpi } from '../../ike/child.ts';
 import { offerRefused, selectorsRefused } from '../../ike/failures.ts';
+import { tellEstablishing } from '../../ike/steps.ts';
 import type { Secret } from '../../lib/secret.ts';
 import type { ChildConfig } from '../../policy/connection.ts';
 import { Failed, type Failure } from '../../policy/failure.ts';
@@ -65,7 +66,8 @@ export const NONCE_LENGTH = 32;
 export function* negotiateChild(sa: IkeSa, config: ChildConfig, old?: ChildSa): Flow<Negotiated | Rejection> {
   const { provider } = sa.host;
   sa.collisions.deletedAhead.clear();
-  const inbound = yield* reserveSpi(config.protocol, sa.path, wantsCompression(sa, config));
+  const reserved = yield* reserveSpi(config.protocol, sa.path, wantsCompression(sa, config));
+  const inbound = { ...reserved, child: sa.host.newChildId() };
   let kept = false;
   try {
     const offer = offerFor(sa, config, inbound, old);
@@ -74,6 +76,7 @@ export function* negotiateChild(sa: IkeSa, config: ChildConfig, old?: ChildSa): 
     for (;;) {
       tried.add(method);
       const half = beginKeyExchange(provider, method);
+      if (tried.size === 1) tellEstablishing(sa, config.name, inbound.child, old?.reqid);
       const ni = provider.random(NONCE_LENGTH);
       const response = yield* request(ExchangeType.CREATE_CHILD_SA, [
         ...(old === undefined ? [] : [rekeyNotify(old)]),

@@ -1,5 +1,7 @@
+import { nameOf } from '../../iana/name.ts';
 import { NotifyError } from '../../iana/notify.ts';
 import { announceUp } from '../../ike/child-events.ts';
+import { tellNoChild } from '../../ike/steps.ts';
 import { SECOND } from '../../lib/time.ts';
 import type { ChildConfig } from '../../policy/connection.ts';
 import { Failed, type Failure } from '../../policy/failure.ts';
@@ -50,7 +52,8 @@ export function* serveNewChild(sa: IkeSa, message: Message): Flow<Reply> {
     sa.removeChild(child);
     return temporaryFailure();
   }
-  return { payloads, afterwards: () => announceUp(sa, child) };
+  announceUp(sa, child);
+  return { payloads };
 }
 
 /** What we cannot do just now (RFC 7296 §2.25); no failure of ours or the peer's. */
@@ -87,6 +90,7 @@ function* create(sa: IkeSa, config: ChildConfig): Flow<void> {
 }
 
 function rejected(sa: IkeSa, config: ChildConfig, { notify, failure }: Rejection): void {
+  tellNoChild(sa, failure, nameOf(NotifyError, notify.notifyType));
   if (notify.notifyType !== NotifyError.TEMPORARY_FAILURE) throw new Failed(failure);
   tryLater(sa, createChild(config), failure);
 }

@@ -1,9 +1,10 @@
 import { ExchangeType, PayloadType, ProtocolId } from '../../iana/ikev2.ts';
 import type { ChildSa } from '../../ike/child.ts';
 import { announceDown } from '../../ike/child-events.ts';
+import { tell, tellClosing, tellDelete, tellDeleted, tellDeleting } from '../../ike/steps.ts';
 import type { Failure } from '../../policy/failure.ts';
 import type { DeletePayload } from '../../wire/v2/payload.ts';
-import { type Flow, request } from '../flow.ts';
+import { all, type Flow, request } from '../flow.ts';
 import type { IkeSa, Task } from '../ike-sa.ts';
 import { childSpiOctets, childSpiOf } from '../sa-payload.ts';
 import { dropChild, stopOutbound, successorOf, switchTo } from '../succession.ts';
@@ -21,10 +22,12 @@ export function deleteIke(reason?: Failure): Task {
 /** As `deleteIke`, inside another flow. */
 export function* deleteIkeSa(sa: IkeSa, reason?: Failure): Flow<void> {
   sa.state = 'DELETING';
+  tellDeleting(sa, 'sending');
   try {
     yield* request(ExchangeType.INFORMATIONAL, [
       { type: PayloadType.Delete, protocol: ProtocolId.IKE, spiSize: 0, spis: [] },
     ]);
+    tellDeleted(sa);
   } finally {
     sa.close(reason);
   }
@@ -52,9 +55,14 @@ export function deleteChild(child: ChildSa, reason?: Failure): Task {
 /** The exchange that deletes `child`. What has a successor still receives for a while after the answer. */
 export function* deleteChildSa(sa: IkeSa, child: ChildSa, reason?: Failure): Flow<void> {
   if (!sa.children.includes(child) || child.state === 'DELETING') return;
+  tellClosing(sa, child);
   child.state = 'DELETING';
+  tellDelete(sa, 'sending', child.protocol, child.spiIn);
   if (successorOf(sa, child)?.outbound === true) stopOutbound(sa, child);
-  yield* request(ExchangeType.INFORMATIONAL, [deletePayload(child.protocol, [child])]);
+  const answer = yield* request(ExchangeType.INFORMATIONAL, [deletePayload(child.protocol, [child])]);
+  for (const { spis } of all(answer, PayloadType.Delete))
+    for (const spi of spis) tellDelete(sa, 'received', child.protocol, childSpiOf(spi) ?? 0);
+  tell(sa, 'ike', () => 'CHILD_SA closed');
   const next = successorOf(sa, child);
   if (next !== undefined) {
     switchTo(sa, child, next);

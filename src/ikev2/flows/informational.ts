@@ -2,6 +2,7 @@ import { ExchangeType, PayloadType, ProtocolId } from '../../iana/ikev2.ts';
 import { NotifyError } from '../../iana/notify.ts';
 import { activateOutbound, type ChildSa } from '../../ike/child.ts';
 import { announceDown } from '../../ike/child-events.ts';
+import { tell, tellClosing, tellDelete, tellDeleted, tellDeleting } from '../../ike/steps.ts';
 import type { Failure } from '../../policy/failure.ts';
 import type { Path } from '../../policy/sa.ts';
 import type { DeletePayload } from '../../wire/v2/payload.ts';
@@ -29,6 +30,7 @@ export function liveness(): Task {
     kind: 'liveness',
     subject: '',
     *run(sa) {
+      tell(sa, 'ike', () => 'sending DPD request');
       judgeNatProbe(sa, yield* request(ExchangeType.INFORMATIONAL, natProbe(sa)));
     },
   };
@@ -37,8 +39,11 @@ export function liveness(): Task {
 /** Answers an INFORMATIONAL request. What is neither a Delete nor an error that concerns the SA is answered empty. */
 export function* serveInformational(sa: IkeSa, message: Message, path: Path): Flow<Reply> {
   const deletes = all(message, PayloadType.Delete);
-  if (deletes.some(({ protocol }) => protocol === ProtocolId.IKE))
+  if (deletes.some(({ protocol }) => protocol === ProtocolId.IKE)) {
+    tellDeleting(sa, 'received');
+    tellDeleted(sa);
     return { payloads: [], afterwards: () => closedByPeer(sa) };
+  }
   // RFC 7296 §2.21.2: the initiator could not accept our proof, and says so in an exchange of its own.
   if (findNotify(message, NotifyError.AUTHENTICATION_FAILED) !== undefined)
     return { payloads: [], afterwards: () => sa.close(REFUSED) };
@@ -70,6 +75,7 @@ function deletedByPeer(sa: IkeSa, { protocol, spis }: DeletePayload): readonly D
   const gone: ChildSa[] = [];
   for (const spi of spis) {
     const child = childBySpi(sa, protocol, spi);
+    if (child !== undefined) tellDelete(sa, 'received', child.protocol, child.spiOut);
     if (child === undefined) {
       // Perhaps made by the answer that has not come yet.
       const ahead = childSpiOf(spi);
@@ -81,6 +87,9 @@ function deletedByPeer(sa: IkeSa, { protocol, spis }: DeletePayload): readonly D
       stopOutbound(sa, child);
     } else {
       gone.push(child);
+      tellClosing(sa, child);
+      tellDelete(sa, 'sending', child.protocol, child.spiIn);
+      tell(sa, 'ike', () => 'CHILD_SA closed');
       retire(sa, child);
     }
   }

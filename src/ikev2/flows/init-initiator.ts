@@ -5,11 +5,13 @@ import { NotifyError, NotifyStatus } from '../../iana/notify.ts';
 import { noCommonProposal, offerRefused } from '../../ike/failures.ts';
 import { failureOf } from '../../ike/flow.ts';
 import { floated } from '../../ike/path.ts';
+import { tellChosen, tellNat } from '../../ike/steps.ts';
 import { equal } from '../../lib/bytes.ts';
 import type { Secret } from '../../lib/secret.ts';
 import type { Connection } from '../../policy/connection.ts';
 import { Failed, type Failure } from '../../policy/failure.ts';
 import type { NotifyPayload, Payload } from '../../wire/v2/payload.ts';
+import { tellAsked } from '../auth/certificate-request.ts';
 import { heed, offered } from '../extensions/index.ts';
 import {
   type Exchanged,
@@ -185,6 +187,9 @@ function conclude(sa: EmergingSa, { chosen, secret, nr, response }: Agreed, ni: 
   const { responderSpi } = response.header;
   const result = deriveKeys(sa, chosen, { initiator: ni, responder: nr }, secret, responderSpi);
   heed('init-response', response.payloads, sa);
+  tellChosen(sa, 'ike', chosen.text);
+  tellNat(sa);
+  tellAsked(sa, response);
   // With MOBIKE a NAT may come later, and the port cannot be changed then (RFC 4555 §3.3).
   const mayMove = sa.connection.mobike && sa.peer.natTraversal;
   if (sa.peer.encapsulate || mayMove) sa.path = floated(sa.path, sa.host.settings);

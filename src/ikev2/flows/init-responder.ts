@@ -3,6 +3,7 @@ import { PayloadType } from '../../iana/ikev2.ts';
 import { NotifyError } from '../../iana/notify.ts';
 import { noCommonProposal } from '../../ike/failures.ts';
 import type { Host } from '../../ike/session.ts';
+import { tellBegun, tellChosen, tellNat } from '../../ike/steps.ts';
 import type { Secret } from '../../lib/secret.ts';
 import { noConnection } from '../../policy/config-failures.ts';
 import type { Connection } from '../../policy/connection.ts';
@@ -12,7 +13,7 @@ import type { Path } from '../../policy/sa.ts';
 import { HEADER_LENGTH } from '../../wire/header.ts';
 import { encodePayloads } from '../../wire/v2/message.ts';
 import type { NotifyPayload, Payload } from '../../wire/v2/payload.ts';
-import { certificateRequest } from '../auth/certificate-request.ts';
+import { certificateRequest, tellAsking } from '../auth/certificate-request.ts';
 import { heed, offered } from '../extensions/index.ts';
 import { first, type Message, notify, Refused } from '../flow.ts';
 import type { EmergingSa } from '../ike-sa.ts';
@@ -31,6 +32,9 @@ import { answerKeyExchange } from './key-exchange.ts';
 /** How many times the size of the first message its answer may have. */
 const MOST_GROWTH = 1.5;
 
+/** Beyond these nobody is asked for what they need. */
+const MOST_CANDIDATES = 16;
+
 /** What a stranger's first message comes to. */
 export type InitVerdict =
   | { readonly kind: 'accepted'; readonly opening: Opening }
@@ -45,6 +49,8 @@ export type InitVerdict =
 /** An IKE_SA_INIT request that some connection can be made from. */
 export interface Opening {
   readonly connection: Connection;
+  /** All that it may turn out to be once the peer has said who it is, the likeliest first. */
+  readonly candidates: readonly Connection[];
   readonly chosen: AcceptedProposal;
   readonly answer: readonly Payload[];
   readonly secret: Secret;
@@ -63,12 +69,14 @@ export function considerIkeSaInit(host: Host, message: Message, path: Path): Ini
   } as const;
   const offer = proposalsIn(message);
   let nearest: Extract<InitVerdict, { kind: 'refused' }> | undefined;
-  for (const { connection } of matchConnections(host.connections, query)) {
+  const candidates = matchConnections(host.connections, query).map(({ connection }) => connection);
+  for (const connection of candidates) {
     const chosen = selectProposal(connection.proposals, offer, {
       preferOurs: true,
       additionalKeyExchanges: false,
     });
-    if (chosen.kind === 'accepted') return open(host, connection, chosen, message);
+    if (chosen.kind === 'accepted')
+      return open(host, connection, candidates.slice(0, MOST_CANDIDATES), chosen, message);
     nearest ??= {
       kind: 'refused',
       answer: notify(NotifyError.NO_PROPOSAL_CHOSEN),
@@ -89,29 +97,40 @@ export function considerIkeSaInit(host: Host, message: Message, path: Path): Ini
 /** The responder's answer; returns what IKE_AUTH needs but for our own message, which is yet to be sent. */
 export function acceptIkeSaInit(
   sa: EmergingSa,
-  { chosen, answer, secret, request: message, nonce }: Opening,
+  { chosen, answer, secret, request: message, nonce, candidates }: Opening,
 ): { readonly payloads: readonly Payload[]; readonly result: Omit<InitResult, 'responderMessage'> } {
-  const { host, connection } = sa;
+  const { host } = sa;
   // The request was made before there was an SPIr, and so were the hashes in it.
   heed('init-request', message.payloads, { ...circumstances(sa), responderSpi: 0n });
   const nr = host.provider.random(NONCE_LENGTH);
   const result = deriveKeys(sa, chosen, { initiator: nonce.slice(), responder: nr }, secret, sa.initiatorSpi);
+  tellBegun(sa, false);
+  tellChosen(sa, 'ike', chosen.text);
+  tellNat(sa);
   const payloads: readonly Payload[] = [
     choiceOf(chosen, NO_SPI),
     ...answer,
     { type: PayloadType.Nonce, data: nr },
-    ...offered('init-response', sa),
+    ...offered('init-response', { ...circumstances(sa), candidates }),
   ];
   // Nobody has shown yet that this address wants an answer: it must not be much more than what came (VU#419128).
   const room = (): number =>
     MOST_GROWTH * message.octets.length - HEADER_LENGTH - encodePayloads(payloads).bytes.length;
+  const asked = certificateRequest(host, candidates, room);
+  tellAsking(sa, asked);
   return {
-    payloads: [...payloads, ...certificateRequest(host, connection, room)],
+    payloads: [...payloads, ...asked],
     result: { ...result, initiatorMessage: message.octets, certificateAsked: false },
   };
 }
 
-function open(host: Host, connection: Connection, chosen: AcceptedProposal, message: Message): InitVerdict {
+function open(
+  host: Host,
+  connection: Connection,
+  candidates: readonly Connection[],
+  chosen: AcceptedProposal,
+  message: Message,
+): InitVerdict {
   const nonce = first(message, PayloadType.Nonce)?.data ?? new Uint8Array();
   const refuse = (answer: NotifyPayload, failure: Failure): InitVerdict => {
     return { kind: 'refused', answer, failure, connection: connection.name };
@@ -134,7 +153,7 @@ function open(host: Host, connection: Connection, chosen: AcceptedProposal, mess
     const { payloads, secret } = answer;
     return {
       kind: 'accepted',
-      opening: { connection, chosen, answer: payloads, secret, request: message, nonce },
+      opening: { connection, candidates, chosen, answer: payloads, secret, request: message, nonce },
     };
   } catch (error) {
     if (error instanceof Refused) return refuse(error.answer, error.failure);

@@ -4,13 +4,14 @@ import { NotifyError } from '../../iana/notify.ts';
 import { withStatus } from '../../ike/certificate-status.ts';
 import { warning } from '../../ike/events.ts';
 import { failureOf } from '../../ike/flow.ts';
+import { tell, tellOwnProof } from '../../ike/steps.ts';
 import type { VerifiedPeer } from '../../ike/verified-peer.ts';
 import type { Connection } from '../../policy/connection.ts';
 import { Failed, type Failure } from '../../policy/failure.ts';
 import { formatIdentity, type Identity } from '../../policy/identity.ts';
 import { formatIdentityPattern } from '../../policy/identity-match.ts';
 import type { NotifyPayload, Payload } from '../../wire/v2/payload.ts';
-import { certificateRequest } from '../auth/certificate-request.ts';
+import { certificateRequest, certificatesIn, tellAsked, tellAsking } from '../auth/certificate-request.ts';
 import { methodNamed } from '../auth/index.ts';
 import type { Proof } from '../auth/method.ts';
 import { type Exchanged, type Flow, findError, first, notify, request } from '../flow.ts';
@@ -27,6 +28,12 @@ export interface MutualProof {
   /** What was proved last. */
   readonly localId: Identity;
   readonly peer: VerifiedPeer;
+}
+
+/** Our first proof; `told` hears when the log has it. */
+interface OpeningProof {
+  readonly proof: Proof;
+  readonly told: () => void;
 }
 
 /** How we prove ourselves first; no message is needed to know. Throws Failed. */
@@ -58,12 +65,12 @@ export function firstProof(sa: EmergingSa, init: InitResult): Proof {
 export function* mutualProof(
   sa: EmergingSa,
   init: InitResult,
-  proof: Proof,
+  opening: OpeningProof,
   besides: readonly Payload[],
 ): Flow<MutualProof> {
   let outcome: MutualProof | Failure;
   try {
-    outcome = yield* rounds(sa, init, proof, besides);
+    outcome = yield* rounds(sa, init, opening, besides);
   } catch (caught) {
     if (failureOf(caught).code !== 'peer/silent') yield* tellNotAuthenticated();
     throw caught;
@@ -76,7 +83,7 @@ export function* mutualProof(
 function* rounds(
   sa: EmergingSa,
   init: InitResult,
-  proof: Proof,
+  { proof, told }: OpeningProof,
   besides: readonly Payload[],
 ): Flow<MutualProof | Failure> {
   const ours = ownRounds(sa).length;
@@ -88,11 +95,14 @@ function* rounds(
     if (round > 0) own = round < ours ? ownProof(sa, init, round, peer?.identity) : undefined;
     if (own !== undefined) localId = own.identity;
     const weGoOn = round + 1 < ours;
+    const proving = own === undefined ? [] : proofPayloads(sa, init, own, round);
+    if (round === 0) told();
     const response = yield* request(ExchangeType.IKE_AUTH, [
-      ...(own === undefined ? [] : proofPayloads(sa, init, own, round)),
+      ...proving,
       ...(weGoOn ? [ANOTHER_FOLLOWS] : []),
       ...(round === 0 ? besides : []),
     ]);
+    tellAsked(sa, response);
     if (owed) {
       const proved = yield* withStatus(sa.host, () => proofIn(sa, init, response, round, localId));
       if (!('code' in proved)) {
@@ -150,12 +160,16 @@ function proofPayloads(sa: EmergingSa, init: InitResult, proof: Proof, round: nu
   const { host, connection } = sa;
   const id = idPayload(PayloadType.IDi, proof.identity);
   const remoteId = wantedId(connection, round);
+  const asked = round === 0 ? certificateRequest(host, [connection]) : [];
+  tellAsking(sa, asked);
+  const signed = proof.sign(octetsOf(init, 'initiator', id));
+  tellOwnProof(sa, proof.identity, proof.by, certificatesIn(proof.certificates));
   return [
     id,
     ...proof.certificates,
-    ...(round === 0 ? certificateRequest(host, connection) : []),
+    ...asked,
     ...(remoteId === undefined ? [] : [idPayload(PayloadType.IDr, remoteId)]),
-    proof.sign(octetsOf(init, 'initiator', id)),
+    signed,
   ];
 }
 
@@ -192,6 +206,7 @@ function* tellNotAuthenticated(): Flow<void> {
 function rejection(sa: EmergingSa, { notifyType }: NotifyPayload, localId: Identity, round: number): Failure {
   const { connection } = sa;
   const name = nameOf(NotifyError, notifyType, 8192);
+  tell(sa, 'ike', () => `received ${name} notify error`);
   if (notifyType !== NotifyError.AUTHENTICATION_FAILED)
     return {
       code: 'peer/refused',

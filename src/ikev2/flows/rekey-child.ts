@@ -1,6 +1,7 @@
 import { NotifyError } from '../../iana/notify.ts';
 import type { ChildSa, Succession } from '../../ike/child.ts';
 import { announceDown, announceRekey } from '../../ike/child-events.ts';
+import { tellInstalled } from '../../ike/steps.ts';
 import { Failed, type Failure } from '../../policy/failure.ts';
 import type { NotifyPayload } from '../../wire/v2/payload.ts';
 import { ABANDONED, loses, retryDelay } from '../collisions.ts';
@@ -62,6 +63,7 @@ export function* serveRekeyChild(sa: IkeSa, message: Message, about: NotifyPaylo
       sa.removeChild(child);
       return temporaryFailure();
     }
+    tellInstalled(sa, 'inbound', child);
     if (succession !== undefined) succession.child = child;
     if (old.state === 'INSTALLED') old.state = 'REKEYED';
     return { payloads };
@@ -114,6 +116,8 @@ function* conclude(sa: IkeSa, old: ChildSa, made: Negotiated): Flow<void> {
     if (rival === undefined) yield* deleteChildSa(sa, old, DELETED);
     return;
   }
+  tellInstalled(sa, 'inbound', child);
+  tellInstalled(sa, 'outbound', child);
   announceRekey(sa, old.up === true ? old : (rival?.child ?? old), child);
   if (rival !== undefined) sa.start(deleteRival(rival), ABANDONED);
   yield* deleteChildSa(sa, old);

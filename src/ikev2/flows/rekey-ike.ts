@@ -5,6 +5,7 @@ import { ExchangeType, PayloadType } from '../../iana/ikev2.ts';
 import { nameOf } from '../../iana/name.ts';
 import { NotifyError } from '../../iana/notify.ts';
 import { noCommonProposal, offerRefused } from '../../ike/failures.ts';
+import { tellBegun, tellChosen } from '../../ike/steps.ts';
 import type { Secret } from '../../lib/secret.ts';
 import { Failed, type Failure } from '../../policy/failure.ts';
 import type { NotifyPayload } from '../../wire/v2/payload.ts';
@@ -73,6 +74,8 @@ export function* serveRekeyIke(sa: IkeSa, message: Message): Flow<Reply> {
   let next: IkeSa | undefined;
   try {
     next = succeed(sa, 'responder', chosen, spis, nonces, secret);
+    tellBegun(next, false);
+    tellChosen(next, 'ike', chosen.text);
   } finally {
     if (next === undefined) host.freeSpi(spis.responder);
   }
@@ -131,6 +134,8 @@ function* negotiate(
 ): Flow<Made | { readonly notify: NotifyPayload; readonly failure: Failure }> {
   const { host, connection, keys } = sa;
   const { proposals } = connection;
+  const id = host.newId();
+  tellBegun({ host, id, connection, path: sa.path }, true);
   const tried = new Set<number>();
   let method = firstGuess(proposals, keys.keMethod);
   for (;;) {
@@ -159,7 +164,9 @@ function* negotiate(
     if (peerSpi === undefined || secret === undefined)
       throw new Failed({ code: 'peer/malformed', summary: 'the new IKE SA has no SPI, or no key exchange' });
     const nonces: Nonces = { initiator: ni, responder: nonceOf(response) };
-    const next = succeed(sa, 'initiator', chosen, { initiator: spi, responder: peerSpi }, nonces, secret);
+    const spis = { initiator: spi, responder: peerSpi };
+    const next = succeed(sa, 'initiator', chosen, spis, nonces, secret, id);
+    tellChosen(next, 'ike', chosen.text);
     return { next, nonce: lower(nonces.initiator, nonces.responder) };
   }
 }
@@ -220,6 +227,7 @@ function succeed(
   spis: Spis,
   nonces: Nonces,
   sharedSecret: Secret,
+  id?: number,
 ): IkeSa {
   const { provider } = sa.host;
   const derived = rekeyedIkeSaKeys({
@@ -235,7 +243,13 @@ function succeed(
   const keys: IkeKeys = ikeKeys(sa.host, chosen, role, spis, derived);
   derived.skPi.wipe();
   derived.skPr.wipe();
-  return sa.succeed({ role, initiatorSpi: spis.initiator, responderSpi: spis.responder, keys });
+  return sa.succeed({
+    ...(id === undefined ? {} : { id }),
+    role,
+    initiatorSpi: spis.initiator,
+    responderSpi: spis.responder,
+    keys,
+  });
 }
 
 /** The rules of the exchange see to it that there is one. */

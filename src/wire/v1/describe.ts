@@ -22,7 +22,7 @@ import type { V1Attribute, V1IdPayload, V1NotifyPayload, V1Payload, V1SaPayload 
 
 /** One line: `MAIN_MODE 0 [SA V(RFC 3947) V]`; the number is the Message ID, in hexadecimal. */
 export function summarizeV1(message: V1Message): string {
-  return `${title(message)} [${message.encrypted ? '{…}' : sentence(message.payloads, wordFor)}]`;
+  return `${title(message)} [${message.encrypted ? '{…}' : sentence(message.payloads, summaryWord)}]`;
 }
 
 /** Every field, a line or more for each payload, indented by two. */
@@ -49,6 +49,13 @@ function flagNames(flags: number): string {
   return set.length === 0 ? 'none' : set.map(([name]) => name).join(' ');
 }
 
+/** In a summary there is no other place for what is asked for or given. */
+function summaryWord(payload: V1Payload): string {
+  if (payload.type !== V1PayloadType.ATTRIBUTES) return wordFor(payload);
+  const kind = nameOf(ModeCfgType, payload.cfgType, 128);
+  return `ATTRIBUTES(${[kind, ...attributeNames(payload)].join(' ')})`;
+}
+
 /** A payload in one word, as RFC 2409's ladders write it. */
 function wordFor(payload: V1Payload): string {
   switch (payload.type) {
@@ -67,6 +74,19 @@ function wordFor(payload: V1Payload): string {
     default:
       return nameOf(V1PayloadType, payload.type);
   }
+}
+
+/** More stand in the detail alone. */
+const MOST_NAMED = 32;
+
+function attributeNames({
+  attributes,
+}: Extract<V1Payload, { type: typeof V1PayloadType.ATTRIBUTES }>): readonly string[] {
+  return attributes.slice(0, MOST_NAMED).map(attributeName);
+}
+
+function attributeName({ type }: V1Attribute): string {
+  return knownName(XauthAttribute, type) ?? nameOf(ModeCfgAttribute, type, 16384);
 }
 
 /** What a payload holds: the first line stands behind its word, the others below. */
@@ -137,7 +157,7 @@ function notifyLine({ protocol, spi, data }: V1NotifyPayload): string {
 
 function configLine(attribute: V1Attribute): string {
   const { type, value } = attribute;
-  const name = knownName(XauthAttribute, type) ?? nameOf(ModeCfgAttribute, type, 16384);
+  const name = attributeName(attribute);
   if (SECRETS.has(type)) return `${name} [secret]`;
   if (typeof value === 'number') return `${name} ${value}`;
   if (value.length === 0) return name;

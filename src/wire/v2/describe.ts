@@ -22,6 +22,7 @@ import { address, octets, paragraph, quoted, sentence, spis } from '../phrase.ts
 import type { Message } from './message.ts';
 import type {
   CfgAttributeValue,
+  CpPayload,
   EncryptedFragmentPayload,
   EncryptedPayload,
   IdPayload,
@@ -35,7 +36,7 @@ import type {
 /** One line: `IKE_SA_INIT request 0 [SA KE Ni N(NAT_DETECTION_SOURCE_IP)]`. */
 export function summarizeV2(message: Message): string {
   const response = isResponse(message);
-  const clear = sentence(message.payloads, payload => wordFor(payload, response));
+  const clear = sentence(message.payloads, payload => summaryWord(payload, response));
   const sealed = message.encrypted === undefined ? '' : sealedWord(message.encrypted);
   return `${title(message)} [${clear}${clear !== '' && sealed !== '' ? ' ' : ''}${sealed}]`;
 }
@@ -82,6 +83,12 @@ function sealedWord(encrypted: EncryptedPayload | EncryptedFragmentPayload): str
     : `SKF(${encrypted.fragmentNumber}/${encrypted.totalFragments}){…}`;
 }
 
+/** In a summary there is no other place for what is asked for or given. */
+function summaryWord(payload: Payload, response: boolean): string {
+  if (payload.type !== PayloadType.CP) return wordFor(payload, response);
+  return `CP(${[nameOf(CfgType, payload.cfgType, 128), ...attributeNames(payload)].join(' ')})`;
+}
+
 /** A payload in one word, as the RFCs' ladders write it. */
 function wordFor(payload: Payload, response: boolean): string {
   switch (payload.type) {
@@ -102,6 +109,13 @@ function wordFor(payload: Payload, response: boolean): string {
     default:
       return nameOf(PayloadType, payload.type);
   }
+}
+
+/** More are counted out in the detail alone. */
+const MOST_NAMED = 32;
+
+function attributeNames({ attributes }: CpPayload): readonly string[] {
+  return attributes.slice(0, MOST_NAMED).map(({ type }) => nameOf(CfgAttribute, type, 16384));
 }
 
 function vendorWord(data: Uint8Array): string {

@@ -1,8 +1,8 @@
-import { AUTH_HMAC_SHA2_256_96 } from '../../crypto/integ/registry.ts';
-import { parseProposals } from '../../crypto/proposal.ts';
-import { TransformType } from '../../iana/ikev2.ts';
-import { knownName, type Registry } from '../../iana/name.ts';
-import { Encr, Integ, KeMethod, PrfId, type Transform } from '../../iana/transforms.ts';
+import { TransformType } from '../iana/ikev2.ts';
+import { knownName, type Registry } from '../iana/name.ts';
+import { Encr, Integ, KeMethod, PrfId, type Transform } from '../iana/transforms.ts';
+import { AUTH_HMAC_SHA2_256_96 } from './integ/registry.ts';
+import { parseProposals } from './proposal.ts';
 
 /** Algorithms by the names that swanctl and the programs built on it expect (`AES_GCM_16`, `CURVE_25519`). */
 export interface AlgorithmNames {
@@ -29,6 +29,19 @@ export function algorithmNames(proposal: string, protocol: 'ike' | 'esp' | 'ah')
     ...(prf === undefined ? {} : { prf: prfName(prf.id) }),
     ...(ke === undefined ? {} : { ke: keyExchangeName(ke.id) }),
   };
+}
+
+/** A chosen proposal as one word: `ESP:AES_GCM_16_256/ECP_256/NO_EXT_SEQ`. */
+export function proposalName(proposal: string, protocol: 'ike' | 'esp' | 'ah', esn = false): string {
+  const { encr, keySize, integ, prf, ke } = algorithmNames(proposal, protocol);
+  const words = [
+    keySize === undefined ? encr : `${encr}_${keySize}`,
+    integ,
+    prf,
+    ke,
+    protocol === 'ike' ? undefined : esn ? 'EXT_SEQ' : 'NO_EXT_SEQ',
+  ];
+  return `${protocol.toUpperCase()}:${words.filter(word => word !== undefined).join('/')}`;
 }
 
 export function encryptionName(id: number): string {

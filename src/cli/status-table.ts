@@ -70,9 +70,11 @@ function ikeLines(connection: ConnectionView, ike: IkeSaView, now: number, long:
   if (long) {
     lines.push({
       remark:
-        `#${ike.id} IKEv${ike.version}${ike.tcp ? ' over TCP' : ''} ${ike.role} ${ike.initiatorSpi}:${ike.responderSpi} ${ike.proposal ?? ''}`.trimEnd(),
+        `#${ike.id} IKEv${ike.version}${ike.tcp ? ' over TCP' : ''}${ike.mobike === true ? ' MOBIKE' : ''} ${ike.role} ${ike.initiatorSpi}:${ike.responderSpi} ${ike.proposal ?? ''}`.trimEnd(),
     });
   }
+  if (long && ike.remoteAddresses !== undefined)
+    lines.push({ remark: ['the peer can be reached at', ...ike.remoteAddresses, 'too'].join(' ') });
   for (const child of ike.children) lines.push(...childLines(child, now, long));
   const isLast = connection.ikeSas.at(-1) === ike;
   const installed = connection.ikeSas.flatMap(({ children }) => children.map(({ name }) => name));

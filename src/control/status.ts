@@ -61,6 +61,9 @@ const ikeSaShape = record({
   natRemote: flag,
   /** IKE and ESP go by a TCP connection. */
   tcp: flag,
+  /** Both ends may move; and where else the peer says it can be reached. */
+  mobike: optional(flag),
+  remoteAddresses: optional(texts),
   proposal: optional(text),
   establishedAt: optional(number),
   rekeyAt: optional(number),

@@ -39,12 +39,15 @@ function kernel(...there: readonly InterfaceAddress[]) {
     addresses: () => addresses,
     addAddress: (index: number, address: Uint8Array, prefix: number, origin?: number) => {
       calls.push(`add ${formatIp(address)}/${prefix} ${index}`);
-      if (addresses.some(known => formatIp(known.address) === formatIp(address))) fail(EEXIST);
+      if (addresses.some(known => known.index === index && formatIp(known.address) === formatIp(address)))
+        fail(EEXIST);
       addresses.push(own(index, formatIp(address), origin));
     },
     deleteAddress: (index: number, address: Uint8Array, prefix: number) => {
       calls.push(`delete ${formatIp(address)}/${prefix} ${index}`);
-      const left = addresses.filter(known => formatIp(known.address) !== formatIp(address));
+      const left = addresses.filter(
+        known => known.index !== index || formatIp(known.address) !== formatIp(address),
+      );
       if (left.length === addresses.length) fail(EADDRNOTAVAIL);
       addresses = left;
     },
@@ -119,4 +122,32 @@ test('what somebody else took off is put back, once, with its origin', () => {
   assert.deepEqual(store.calls, ['add 2001:db8::1/128 2']);
   assert.equal(removeLeftoverAddresses(store), 2);
   virtual.close();
+});
+
+test('addresses follow the path of the SAs that use them to another interface', () => {
+  const store = kernel(own(2, '192.0.2.1'), own(3, '192.0.2.9'), own(3, '10.3.0.2'));
+  const virtual = new VirtualAddresses(store, ({ local }) =>
+    formatIp(local.address) === '192.0.2.9' ? 3 : 2,
+  );
+  const moved: Path = { ...PATH, local: { ...PATH.local, address: ip('192.0.2.9') } };
+  for (const address of ['10.3.0.1', '10.3.0.2']) virtual.assign(ip(address), PATH);
+  store.calls.length = 0;
+  virtual.follow(ip('192.0.2.77'), moved);
+  virtual.follow(ip('192.0.2.1'), { ...PATH, local: { ...PATH.local, port: 4500 } });
+  assert.deepEqual(store.calls, []);
+  for (let time = 0; time < 2; time++) virtual.follow(ip('192.0.2.1'), moved);
+  // The host has the second one there by itself.
+  assert.deepEqual(store.calls, [
+    'add 10.3.0.1/32 3',
+    'delete 10.3.0.1/32 2',
+    'add 10.3.0.2/32 3',
+    'delete 10.3.0.2/32 2',
+  ]);
+  virtual.follow(ip('192.0.2.9'), PATH);
+  virtual.close();
+  assert.deepEqual(store.calls.slice(4), [
+    'add 10.3.0.1/32 2',
+    'delete 10.3.0.1/32 3',
+    'delete 10.3.0.1/32 2',
+  ]);
 });

@@ -25,7 +25,7 @@ export class VirtualAddresses {
   readonly #store: AddressStore;
   readonly #interfaceFor: (path: Path) => number;
   /** On which interface each is that was put there from here. */
-  readonly #assigned = new Map<string, { readonly address: IpAddress; readonly index: number }>();
+  readonly #assigned = new Map<string, Assigned>();
 
   /** `interfaceFor`: the index of the interface for virtual IPs of SAs over a path. */
   constructor(store: AddressStore, interfaceFor: (path: Path) => number) {
@@ -38,13 +38,23 @@ export class VirtualAddresses {
     const name = formatIp(address);
     if (this.#assigned.has(name)) return;
     const index = this.#interfaceFor(path);
-    try {
-      this.#store.addAddress(index, address, 8 * address.length, ORIGIN);
-    } catch (error) {
-      if (error instanceof SystemFailure && error.code === 'EEXIST') return;
-      throw error;
+    if (!this.#add(index, address)) return;
+    this.#assigned.set(name, { address, index, outside: path.local.address });
+  }
+
+  /** SAs have left `outside` for `path`: what was assigned for them is on the interface that it would be on now. */
+  follow(outside: IpAddress, path: Path): void {
+    for (const [name, known] of this.#assigned) {
+      if (!equal(known.outside, outside)) continue;
+      const { address } = known;
+      const index = this.#interfaceFor(path);
+      this.#assigned.set(name, { address, index, outside: path.local.address });
+      if (index === known.index) continue;
+      // There first, so that it is never nowhere.
+      const isOurs = this.#add(index, address);
+      quietly(() => remove(this.#store, known.index, address));
+      if (!isOurs) this.#assigned.delete(name);
     }
-    this.#assigned.set(name, { address, index });
   }
 
   unassign(address: IpAddress): void {
@@ -66,9 +76,27 @@ export class VirtualAddresses {
     }
   }
 
+  /** False where the host has it by itself. */
+  #add(index: number, address: IpAddress): boolean {
+    try {
+      this.#store.addAddress(index, address, 8 * address.length, ORIGIN);
+      return true;
+    } catch (error) {
+      if (error instanceof SystemFailure && error.code === 'EEXIST') return false;
+      throw error;
+    }
+  }
+
   close(): void {
     for (const { address } of [...this.#assigned.values()]) this.unassign(address);
   }
+}
+
+interface Assigned {
+  readonly address: IpAddress;
+  readonly index: number;
+  /** From where the SAs are spoken that use it. */
+  readonly outside: IpAddress;
 }
 
 /**

@@ -65,6 +65,7 @@ export class RoutedWays implements Ways {
       const own = this.#own(routing, isVirtual);
       return remotes.flatMap(remote =>
         this.#sources(routing, path.local.address, remote, own).map(address => ({
+          ...path,
           local: { ...path.local, address },
           remote: { ...path.remote, address: remote },
         })),

@@ -1,54 +1,65 @@
 import assert from 'node:assert/strict';
-import { describe, test } from 'node:test';
+import { describe, type TestContext, test } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
 import { Roaming } from './roaming.ts';
 
 const LOSS = 25;
 
 /** What was lost of a hundred packets a second while something happened, and all that follows for a second. */
-async function lossOf(there: Roaming, happens: () => Promise<void>): Promise<void> {
+async function lossOf(t: TestContext, there: Roaming, happens: () => Promise<void>): Promise<void> {
   const pings = there.pings();
   await pause(500);
   await happens();
   await pause(1000);
   const { sent, lost } = await pings.stop();
+  t.diagnostic(`${lost} of ${sent} were lost`);
   assert.ok(sent > 100, `${sent} sent`);
   assert.ok(lost <= LOSS, `${lost} of ${sent} were lost`);
 }
 
 for (const mobile of ['cygnet', 'charon'] as const) {
   describe(`${mobile} is the mobile end`, () => {
-    test('another address on the same interface, and back', async () => {
+    test('another address on the same interface, and back', async t => {
       await using there = await Roaming.open({ mobile });
       await there.up();
       await there.untilAt('10.91.0.1');
       await there.pingBothWays();
-      const { namespace } = there.mobile;
-      const device = await there.device(namespace, '10.91.0.1');
       for (const [from, to] of [
         ['10.91.0.1', '10.91.0.11'],
         ['10.91.0.11', '10.91.0.1'],
       ] as const) {
-        await lossOf(there, async () => {
-          await there.ip(namespace, 'addr', 'del', `${from}/24`, 'dev', device);
-          await there.ip(namespace, 'addr', 'add', `${to}/24`, 'dev', device);
-          await there.firstUp();
+        await lossOf(t, there, async () => {
+          await there.readdress(there.mobile, from, to);
           await there.untilAt(to);
         });
         await there.pingBothWays();
       }
     });
 
-    test('the interface goes down, and there is a second network', async () => {
+    test('the interface goes down, and there is a second network', async t => {
       await using there = await Roaming.open({ mobile });
       await there.up();
       await there.untilAt('10.91.0.1');
       const { namespace } = there.mobile;
       const device = await there.device(namespace, '10.91.0.1');
-      await lossOf(there, async () => {
+      await lossOf(t, there, async () => {
         await there.ip(namespace, 'link', 'set', device, 'down');
         await there.untilAt('10.92.0.1');
       });
+      await there.pingBothWays();
+    });
+
+    test('no network at all for a while, then another address', async () => {
+      await using there = await Roaming.open({ mobile });
+      await there.up();
+      const { namespace } = there.mobile;
+      const device = await there.device(namespace, '10.91.0.1');
+      await there.ip(namespace, 'route', 'del', 'default', 'via', '10.92.0.254');
+      await there.ip(namespace, 'addr', 'del', '10.91.0.1/24', 'dev', device);
+      await pause(1500);
+      await there.ip(namespace, 'addr', 'add', '10.91.0.11/24', 'dev', device);
+      await there.firstUp();
+      await there.untilAt('10.91.0.11');
       await there.pingBothWays();
     });
 
@@ -79,11 +90,7 @@ for (const mobile of ['cygnet', 'charon'] as const) {
     test('the gateway loses the address that is in use, and has another', async () => {
       await using there = await Roaming.open({ mobile });
       await there.up();
-      const { namespace } = there.gateway;
-      const device = await there.device(namespace, '10.9.0.2');
-      await there.ip(namespace, 'addr', 'del', '10.9.0.2/24', 'dev', device);
-      await there.ip(namespace, 'addr', 'replace', '10.9.0.22/24', 'dev', device);
-      await there.lab.run(namespace, ['ip', 'route', 'replace', 'default', 'via', '10.9.0.254']);
+      await there.readdress(there.gateway, '10.9.0.2', '10.9.0.22');
       await there.untilAt('10.91.0.1', '10.9.0.22');
       await there.pingBothWays();
     });

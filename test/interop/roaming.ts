@@ -70,6 +70,8 @@ export class Roaming implements AsyncDisposable {
     await lab.wire(m, '10.91.0.1/24', r, '10.91.0.254/24');
     await lab.wire(m, '10.92.0.1/24', r, '10.92.0.254/24');
     await lab.wire(g, '10.9.0.2/24', r, '10.9.0.254/24');
+    for (const end of [m, g])
+      await lab.run(end, ['sysctl', '-qw', 'net.ipv4.conf.all.promote_secondaries=1']);
     await this.ip(g, 'addr', 'add', '10.9.0.22/24', 'dev', await this.device(g, '10.9.0.2'));
     await this.ip(m, 'addr', 'add', '10.1.0.1/32', 'dev', 'lo');
     await this.ip(g, 'addr', 'add', '10.2.0.1/32', 'dev', 'lo');
@@ -110,6 +112,14 @@ export class Roaming implements AsyncDisposable {
   async device(namespace: string, address: string): Promise<string> {
     const found = await this.ip(namespace, '-o', 'addr', 'show', 'to', address);
     return (/^\d+: (\S+)/.exec(found)?.[1] ?? '').replace(/@.*/, '');
+  }
+
+  /** An address takes the place of another on its interface. */
+  async readdress({ namespace }: End, from: string, to: string): Promise<void> {
+    const device = await this.device(namespace, from);
+    if ((await this.device(namespace, to)) === '')
+      await this.ip(namespace, 'addr', 'add', `${to}/24`, 'dev', device);
+    await this.ip(namespace, 'addr', 'del', `${from}/24`, 'dev', device);
   }
 
   /** The way out by the first network, which is the better one. */

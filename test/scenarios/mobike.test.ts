@@ -2,10 +2,11 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { formatIp, ip } from '../../src/lib/ip.ts';
 import { MINUTE, SECOND } from '../../src/lib/time.ts';
+import { child } from '../sim/configuration.ts';
 import { assertEnds, assertSettles, onlyChild, onlyIke } from '../sim/ends.ts';
 import type { Host } from '../sim/host.ts';
 import { Nat } from '../sim/network.ts';
-import { ADDRESS_A, ADDRESS_B, type Pair, type PairOptions, pair } from '../sim/pair.ts';
+import { ADDRESS_A, ADDRESS_B, byTcp, type Pair, type PairOptions, pair } from '../sim/pair.ts';
 
 const SECOND_A = ip('192.0.2.11');
 const THIRD_A = ip('203.0.113.5');
@@ -493,4 +494,38 @@ test('a change that leaves the path as it is can be a reason to ask the peer', (
     made.sim.quiet();
     assert.equal(made.ab.recorded.length - before, checkCurrentPath ? 1 : 0);
   }
+});
+
+test('a child between the ends themselves is made anew where they are now', () => {
+  const dynamic = { dynamic: true, protocol: 0, startPort: 0, endPort: 65_535 } as const;
+  for (const mode of ['transport', 'tunnel'] as const) {
+    const made = up({ children: [child({ mode, localTs: [dynamic], remoteTs: [dynamic] })] });
+    const { a, b, sim } = made;
+    for (const address of [SECOND_A, ADDRESS_A]) {
+      a.roam(address);
+      assertSettles(sim, a, b);
+      assertAt(made, address);
+      assert.deepEqual(onlyChild(a).localTs, [`${formatIp(address)}/32`]);
+      assert.deepEqual(onlyChild(b).remoteTs, [`${formatIp(address)}/32`]);
+      assert.equal(onlyChild(b).mode, mode);
+    }
+    assertEnds(sim, a);
+  }
+});
+
+test('over TCP a change that leaves the address changes nothing, and another address makes all anew', () => {
+  const made = up({ both: { tcp: 'yes' } });
+  const { a, b, sim } = made;
+  a.roam(ADDRESS_A, SECOND_A);
+  assertSettles(sim, a, b);
+  assert.equal(onlyIke(a).path.tcp, true);
+  assert.equal(a.eventsOf('ike-up').length, 1);
+  a.resolve = () => ({
+    kind: 'path',
+    path: byTcp({ local: { address: SECOND_A, port: 500 }, remote: { address: ADDRESS_B, port: 500 } }),
+  });
+  a.roam(SECOND_A);
+  sim.run(5 * MINUTE);
+  assert.equal(a.eventsOf('ike-up').length, 2);
+  assert.deepEqual(onlyIke(a).path.local.address, SECOND_A);
 });

@@ -66,6 +66,7 @@ export class Host<E extends HostEngine = HostEngine> {
       this.addresses
         .filter(({ length }) => length === remote.length)
         .map(address => ({
+          ...path,
           local: { ...path.local, address },
           remote: { ...path.remote, address: remote },
         })),

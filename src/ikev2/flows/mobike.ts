@@ -21,6 +21,7 @@ import { type Exchanged, type Flow, findNotify, type Message, notify, Refused, r
 import type { IkeSa, Task } from '../ike-sa.ts';
 import type { Turn } from '../moves.ts';
 import { deleteIkeSa } from './delete.ts';
+import { readdress } from './readdress.ts';
 
 /*
  *   Initiator                         Responder
@@ -90,6 +91,7 @@ function conclude(sa: IkeSa, { update, verify }: Turn, response: Exchanged): voi
   if (update) heedNat(response.payloads, circumstances(sa, sa.path));
   if (verify) sa.mobility.verified();
   else if (update) sa.moveChildren();
+  if (update) readdress(sa);
 }
 
 /** Another path, where there is one that the peer has not refused. Throws Failed where there is none. */

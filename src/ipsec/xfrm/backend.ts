@@ -183,6 +183,7 @@ export class XfrmBackend implements IpsecBackend {
         throw refusal('kernel/expired', `the SA "${before.name}" is not in the kernel any more`);
       if (installed.outbound) this.#kernel.moveState(before, path, udpEncapsulation, false);
       this.#sas.change(installed, { ...before, path, udpEncapsulation });
+      this.#routing.move(before.path.local.address, path);
       if (!withPolicies(before)) return;
       this.#policies.set(`${id} in`, inboundPolicies(installed.parameters));
       if (installed.outbound) this.#setOutboundPolicies(installed.parameters);

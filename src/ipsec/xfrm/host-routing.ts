@@ -97,6 +97,11 @@ export class HostRouting {
     this.#addresses?.assign(address, path);
   }
 
+  /** SAs have left the address `outside` for `path`: their virtual IPs go along. */
+  move(outside: IpAddress, path: Path): void {
+    this.#addresses?.follow(outside, path);
+  }
+
   unassignAddress(address: IpAddress): void {
     this.#addresses?.unassign(address);
   }

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { authenticationMethod } from './authentication-method.ts';
 import { Unfit } from './value-types.ts';
 
-const NONE = { rsaBits: 0, ecdsaBits: 0, hashes: [] };
+const NONE = { rsaBits: 0, ecdsaBits: 0, schemes: [] };
 
 test('plain methods', () => {
   assert.deepEqual(authenticationMethod.read('psk'), { method: 'psk', schemes: [], chain: NONE });
@@ -19,7 +19,7 @@ test('plain methods', () => {
     method: 'eap',
     variant: 'tls',
     schemes: [],
-    chain: { rsaBits: 0, ecdsaBits: 384, hashes: ['sha384'] },
+    chain: { rsaBits: 0, ecdsaBits: 384, schemes: ['ecdsa-sha384'] },
   });
 });
 
@@ -46,9 +46,17 @@ test('an ike: part has the signature of IKE for itself, the rest the chain', () 
   assert.deepEqual(authenticationMethod.read('rsa-3072-ecdsa-384-sha384-ike:ecdsa-sha512'), {
     method: 'pubkey',
     schemes: ['ecdsa-sha512'],
-    chain: { rsaBits: 3072, ecdsaBits: 384, hashes: ['sha384'] },
+    chain: {
+      rsaBits: 3072,
+      ecdsaBits: 384,
+      schemes: ['rsa/pss-sha384', 'rsa-sha384', 'ecdsa-sha384'],
+    },
   });
-  assert.deepEqual(authenticationMethod.read('ike:rsa-sha256-pubkey-sha384').chain.hashes, ['sha384']);
+  assert.deepEqual(authenticationMethod.read('ike:rsa-sha256-pubkey-sha384').chain.schemes, [
+    'rsa/pss-sha384',
+    'rsa-sha384',
+    'ecdsa-sha384',
+  ]);
 });
 
 for (const [text, offset, remedy] of [

@@ -17,11 +17,11 @@ export interface AuthenticationMethod {
 interface ChainConstraints {
   readonly rsaBits: number;
   readonly ecdsaBits: number;
-  /** Empty: any. */
-  readonly hashes: readonly string[];
+  /** Schemes that certificates may be signed by; empty: any that is sound. */
+  readonly schemes: readonly string[];
 }
 
-const NO_CONSTRAINTS: ChainConstraints = { rsaBits: 0, ecdsaBits: 0, hashes: [] };
+const NO_CONSTRAINTS: ChainConstraints = { rsaBits: 0, ecdsaBits: 0, schemes: [] };
 
 /** The schemes of each key type that a constraint can name, without their hash. */
 const KEY_TYPES: Readonly<Record<string, readonly string[]>> = {
@@ -110,7 +110,11 @@ function readConstraints(value: string): Pick<AuthenticationMethod, 'schemes' | 
   const used = ike.types.size > 0 || ike.hashes.size > 0 ? ike : chain;
   return {
     schemes: schemesOf(used),
-    chain: { rsaBits: bits.rsa, ecdsaBits: bits.ecdsa, hashes: [...chain.hashes] },
+    chain: {
+      rsaBits: bits.rsa,
+      ecdsaBits: bits.ecdsa,
+      schemes: chain.hashes.size === 0 ? [] : schemesOf(chain),
+    },
   };
 }
 

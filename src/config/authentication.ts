@@ -7,8 +7,8 @@ import { type AuthenticationMethod, UNHASHED_SKEYID } from './authentication-met
 import { type BlobFolder, type BlobSource, namedCertificates, namedPublicKeys } from './blobs.ts';
 import type { Report } from './report.ts';
 import { CERTIFICATE, LOCAL, METHOD_SUPPORT, REMOTE } from './schema/authentication.ts';
-import { checkSections, type Item, itemsOf, placeIn, readSection } from './schema.ts';
-import type { Section, Setting } from './section.ts';
+import { checkSections, type Item, itemsOf, readSection } from './schema.ts';
+import type { Section } from './section.ts';
 import { isXauth } from './xauth.ts';
 
 /** What the sections of one configuration share while they are read. */
@@ -80,6 +80,7 @@ function remoteAuth(section: Section, context: ReadingContext): RemoteAuth {
   const values = readSection(section, REMOTE, context.report);
   checkMethod(section, values.auth, context.report);
   checkChainConstraints(section, values.auth, context.report);
+  checkDemands(section, values.auth, context.report);
   const certificates = [
     ...itemsOf(section.settings.get('certs')).map(item => ownChain(item, 'x509', context)),
     ...certificateSections(section, 'cert', 'x509', context),
@@ -97,6 +98,10 @@ function remoteAuth(section: Section, context: ReadingContext): RemoteAuth {
     authorities: authorities.map(({ der }) => der),
     schemes: values.auth.schemes,
     ...(values.auth.variant === UNHASHED_SKEYID ? { unhashedSkeyid: true } : {}),
+    ...strengthOf(values.auth),
+    ...(values.ca_id === undefined ? {} : { authorityId: values.ca_id }),
+    ...(values.cert_policy.length === 0 ? {} : { policies: values.cert_policy }),
+    ...(values.xauth_id === undefined ? {} : { xauthId: values.xauth_id }),
     revocation: values.revocation,
   };
 }
@@ -171,38 +176,32 @@ function checkMethod(section: Section, auth: AuthenticationMethod, report: Repor
   if (weak.length > 0) report.warn(setting.at, `auth allows what is weak: ${weak.join(', ')}`);
 }
 
-/**
- * Every chain must have RSA keys of 2048 bits, EC keys of 256 and hashes of the SHA-2 family. More than that
- * cannot be asked of it yet, and what cannot be checked must not look as if it were.
- */
+/** A chain is asked for no less than is sound: SHA-1 is not, whatever `auth` says. */
 function checkChainConstraints(section: Section, { chain }: AuthenticationMethod, report: Report): void {
   const setting = section.settings.get('auth');
-  if (setting === undefined) return;
-  if (chain.rsaBits > 2048) refuse(setting, `rsa-${chain.rsaBits}`, report);
-  if (chain.ecdsaBits > 256) refuse(setting, `ecdsa-${chain.ecdsaBits}`, report);
-  if (chain.hashes.includes('sha1')) {
+  if (setting !== undefined && chain.schemes.some(name => name.endsWith('-sha1')))
     report.warn(setting.at, 'sha1 is not accepted in the chain of a certificate, whatever auth says');
-  } else if (chain.hashes.some(hash => hash.startsWith('sha')) && !chain.hashes.includes('sha256')) {
-    refuse(
-      setting,
-      chain.hashes[0] as string,
-      report,
-      'put "ike:" before what concerns the signature of IKE alone',
-    );
-  }
 }
 
-function refuse(
-  setting: Setting,
-  what: string,
-  report: Report,
-  remedy = 'chains have at least rsa-2048 or ecdsa-256',
-): void {
-  const offset = setting.value?.toLowerCase().indexOf(what) ?? 0;
-  report.fail(
-    'local/unsupported',
-    placeIn(setting, Math.max(0, offset)),
-    `${what} cannot be demanded of all certificates in a chain yet`,
-    remedy,
-  );
+/** What would be asked of nobody: a demand on a chain where there need be none, on a user where none proves itself. */
+function checkDemands(section: Section, { method }: AuthenticationMethod, report: Report): void {
+  const refuse = (key: string, summary: string, remedy: string): void => {
+    const setting = section.settings.get(key);
+    if (setting?.value !== undefined) report.fail('config/invalid-value', setting.at, summary, remedy);
+  };
+  const raw = section.settings.get('pubkeys')?.value !== undefined;
+  for (const key of ['ca_id', 'cert_policy'])
+    if (method !== 'pubkey' || raw)
+      refuse(
+        key,
+        `${key} is asked of a certificate, and ${raw ? 'pubkeys are keys without one' : `${method} needs none`}`,
+        raw ? 'leave out one of the two' : 'set auth = pubkey, or leave it out',
+      );
+  if (method !== 'xauth')
+    refuse('xauth_id', 'xauth_id is asked of a user', 'put it into the round with auth = xauth');
+}
+
+function strengthOf({ chain }: AuthenticationMethod): Pick<RemoteAuth, 'strength'> {
+  const { rsaBits, ecdsaBits, schemes } = chain;
+  return rsaBits === 0 && ecdsaBits === 0 && schemes.length === 0 ? {} : { strength: chain };
 }

@@ -306,15 +306,16 @@ const WRONG: readonly (readonly [what: string, body: string, failures: readonly 
     [/^f:2:16: mode = iptfs is not supported/],
   ],
   [
-    'a chain that cannot be asked for',
-    'remote { auth = rsa-4096 }',
-    [/^f:2:17: rsa-4096 cannot be demanded/],
+    'a policy that is no object identifier',
+    'remote { cert_policy = 1.3.6.1, gold }',
+    [/^f:2:33: .*no object identifier.*dotted numbers/],
   ],
   [
-    'a hash that cannot be asked of a chain',
-    'remote { auth = pubkey-sha384 }',
-    [/^f:2:24: sha384 cannot be demanded.*"ike:"/],
+    'an authority of a peer without a certificate',
+    'local { auth = psk }\nremote { auth = psk\n ca_id = "C=CH, CN=CA"\n cert_policy = 1.2.3 }',
+    [/^f:4:2: ca_id is asked of a certificate, and psk needs none/, /^f:5:2: cert_policy is asked/],
   ],
+  ['a user outside of XAUTH', 'remote { xauth_id = carol }', [/^f:2:10: xauth_id is asked of a user/]],
   [
     'everything at once',
     'version = x\nmobike = maybe\nlocal { auth = ? }\nchildren { a { mode = b } }',
@@ -333,6 +334,22 @@ for (const [what, body, failures] of WRONG) {
       );
   });
 }
+
+test('what is asked of a chain and of the authorities in it', () => {
+  const { connection, failures } = read(
+    'remote { auth = rsa-3072-sha384-ike:rsa-sha256\n ca_id = "C=CH, CN=*"\n cert_policy = 1.3.6.1.4.1.99999.1, 1.2.3 }',
+  );
+  assert.deepEqual(failures, []);
+  const [round] = connection.remote;
+  assert.deepEqual(round?.strength, {
+    rsaBits: 3072,
+    ecdsaBits: 0,
+    schemes: ['rsa/pss-sha384', 'rsa-sha384'],
+  });
+  assert.deepEqual(round?.schemes, ['rsa/pss-sha256', 'rsa-sha256']);
+  assert.deepEqual(round?.authorityId, { kind: 'pattern', text: 'C=CH, CN=*' });
+  assert.deepEqual(round?.policies, ['1.3.6.1.4.1.99999.1', '1.2.3']);
+});
 
 test('what has no effect yet is named once, and not where it says the default', () => {
   const { warnings, failures } = read(

@@ -36,6 +36,7 @@ const VALUES: Readonly<Record<string, string>> = {
   unique: 'replace',
   pools: 'rw',
   auth: 'psk',
+  cert_policy: '1.2.3',
   id: 'moon.example.org',
   revocation: 'strict',
   esp_proposals: 'aes256-sha256',

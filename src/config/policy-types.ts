@@ -24,6 +24,15 @@ export function proposal(protocol: Proposal['protocol']): ValueType<readonly Pro
 
 export const identity: ValueType<Identity> = { name: 'identity', read: parseIdentity };
 
+/** An object identifier in dotted numbers. */
+export const objectIdentifier: ValueType<string> = {
+  name: 'dotted numbers',
+  read(value) {
+    if (/^[0-2](\.(0|[1-9]\d{0,18})){1,40}$/.test(value)) return value;
+    throw new Unfit('it is no object identifier', 'write it in dotted numbers, as 1.3.6.1.4.1.99999.1');
+  },
+};
+
 export const identityPattern: ValueType<IdentityPattern> = {
   name: 'identity, with * or ^…$',
   read: parseIdentityPattern,

@@ -158,7 +158,7 @@ export function itemsOf(setting: Setting | undefined): readonly Item[] {
 }
 
 /** Where the character at `offset` of the value stands in its file. */
-export function placeIn(setting: Setting, offset: number): Position {
+function placeIn(setting: Setting, offset: number): Position {
   if (!setting.verbatim) return setting.valueAt;
   return { ...setting.valueAt, column: setting.valueAt.column + offset };
 }

@@ -7,7 +7,7 @@ import { Unfit } from './value-types.ts';
 /** What a round of XAUTH heeds, by side; nothing else would be checked in it. */
 const HEEDED: Readonly<Record<'local' | 'remote', readonly string[]>> = {
   local: ['auth', 'round', 'id', 'xauth_id'],
-  remote: ['auth', 'round'],
+  remote: ['auth', 'round', 'xauth_id'],
 };
 /** As the only round it is phase 1 too, in which the side says who it is. */
 const HEEDED_ALONE: typeof HEEDED = { local: HEEDED.local, remote: [...HEEDED.remote, 'id'] };

@@ -4,13 +4,16 @@ import { Malformed } from '../lib/reader.ts';
 import type { Instant } from '../lib/time.ts';
 import type { Certificate } from '../pki/certificate.ts';
 import { CertificateCache } from '../pki/certificate-cache.ts';
-import { type StatusWanted, type TrustedChain, validateChain } from '../pki/chain.ts';
+import { type ChainRequest, type StatusWanted, type TrustedChain, validateChain } from '../pki/chain.ts';
 import type { ChainFailure } from '../pki/chain-failure.ts';
+import type { ChainDemands } from '../pki/demands.ts';
 import { authorityHashes } from '../pki/public-key.ts';
 import { StatusJudge } from '../pki/status-judge.ts';
 import { StatusMemory } from '../pki/status-memory.ts';
+import { certificateIdentities } from '../policy/certificate-identity.ts';
 import { isEncryption, type RemoteAuth } from '../policy/connection.ts';
 import type { Credentials } from '../policy/credentials.ts';
+import { formatIdentityPattern, matchesIdentity, NO_MATCH } from '../policy/identity-match.ts';
 import type { EngineSettings } from './output.ts';
 
 /**
@@ -83,6 +86,8 @@ export class Trust {
         anchors: this.anchors,
         trusted: this.configured(remote.certificates),
         through: this.configured(remote.authorities),
+        ...named(remote),
+        demands: demandsOf(remote),
         statuses: this.statuses,
         revocation: remote.revocation,
         maySeek: maySeek && this.#settings.fetchStatus,
@@ -156,6 +161,18 @@ type StatusSettings = Pick<EngineSettings, 'useCrl' | 'useOcsp' | 'fetchStatus'>
 
 function isAuthority({ basicConstraints }: Certificate): boolean {
   return basicConstraints?.authority === true;
+}
+
+/** An authority that is asked for by its identity. */
+function named({ authorityId }: RemoteAuth): Pick<ChainRequest, 'named'> {
+  if (authorityId === undefined) return {};
+  const fits = (authority: Certificate): boolean =>
+    certificateIdentities(authority).some(identity => matchesIdentity(authorityId, identity) !== NO_MATCH);
+  return { named: { text: formatIdentityPattern(authorityId), fits } };
+}
+
+function demandsOf({ policies, strength }: RemoteAuth): ChainDemands {
+  return { ...strength, ...(policies === undefined ? {} : { policies }) };
 }
 
 function tryRead<T>(read: () => T): readonly T[] {

@@ -1,10 +1,12 @@
 import { IdType } from '../iana/ikev2.ts';
 import { constantTimeEqual, equal } from '../lib/bytes.ts';
-import { printable, utf8 } from '../lib/text.ts';
+import { Malformed } from '../lib/reader.ts';
+import { fromUtf8, printable, utf8 } from '../lib/text.ts';
 import type { LocalAuth } from '../policy/connection.ts';
 import type { Credentials, SharedKey } from '../policy/credentials.ts';
 import { Failed } from '../policy/failure.ts';
-import { formatIdentity, type Identity } from '../policy/identity.ts';
+import { formatIdentity, type Identity, type IdentityPattern, parseIdentity } from '../policy/identity.ts';
+import { matchesIdentity, NO_MATCH } from '../policy/identity-match.ts';
 
 /** Identities that are a text, so that a user can have it for its name. */
 const TEXTS: readonly number[] = [IdType.ID_FQDN, IdType.ID_RFC822_ADDR, IdType.ID_KEY_ID];
@@ -57,6 +59,20 @@ export function isUser(credentials: Credentials, name: Uint8Array, password: Uin
     if (named && (whole || cut)) found = true;
   }
   return found;
+}
+
+/** Whether a user of that name is one that a connection is for: names are compared as the text of identities. */
+export function isAskedFor(asked: IdentityPattern, name: Uint8Array): boolean {
+  return matchesIdentity(asked, asIdentity(name)) !== NO_MATCH;
+}
+
+function asIdentity(name: Uint8Array): Identity {
+  try {
+    return parseIdentity(fromUtf8(name));
+  } catch (error) {
+    if (error instanceof Malformed) return userIdentity(name);
+    throw error;
+  }
 }
 
 function isOwner({ owners }: SharedKey, name: Uint8Array): boolean {

@@ -19,6 +19,7 @@ export type ChainFailureReason =
   | 'critical-extension'
   | 'name-constraints'
   | 'wrong-authority'
+  | 'policy'
   | 'revoked'
   | 'revocation-unknown'
   | 'too-much-work';

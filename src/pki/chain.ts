@@ -4,6 +4,7 @@ import { formatInstant } from './calendar.ts';
 import { type Certificate, isSelfIssued } from './certificate.ts';
 import type { CertificateCache } from './certificate-cache.ts';
 import type { ChainFailure, ChainFailureReason } from './chain-failure.ts';
+import { type ChainDemands, unmetDemand } from './demands.ts';
 import {
   type CertificateFault,
   endEntityFault,
@@ -25,8 +26,11 @@ export interface ChainRequest {
   readonly anchors: readonly Certificate[];
   /** End-entity certificates that are trusted by themselves, because the configuration holds them. */
   readonly trusted?: readonly Certificate[];
-  /** When not empty, the chain must contain one of these authorities. */
+  /** When not empty, the chain must contain one of these authorities, or one that `named` fits. */
   readonly through?: readonly Certificate[];
+  readonly named?: { readonly text: string; fits(authority: Certificate): boolean };
+  /** What is asked beyond that. */
+  readonly demands?: ChainDemands;
   /** What is known of the revocation of certificates. */
   readonly statuses: StatusJudge;
   readonly revocation: RevocationPolicy;
@@ -68,7 +72,7 @@ const MAX_STEPS = 512;
 /**
  * Finds a path from the leaf to an anchor and validates it (RFC 5280 §6.1, with RFC 4945 §5.1 for what IKE asks of
  * the leaf): signatures, validity at `at`, authority and path length, key usages, name constraints, critical
- * extensions, revocation. Returns the receipt, or the failure of the path that came furthest.
+ * extensions, policies, revocation. Returns the receipt, or the failure of the path that came furthest.
  */
 export function validateChain(
   request: ChainRequest,
@@ -180,21 +184,33 @@ class Search {
 
   /** What concerns the path as a whole, once it has reached its anchor. */
   #finish(path: readonly Certificate[]): TrustedChain | StatusWanted | undefined {
-    const { through = [], leaf } = this.#request;
+    const { leaf } = this.#request;
     const violation = constraintFault(path);
     if (violation !== undefined) return this.#failWhole('name-constraints', path, violation);
-    if (through.length > 0 && !through.some(wanted => path.some(member => sameEntity(member, wanted)))) {
-      const names = through.map(({ subject }) => subject.text).join('; ');
-      return this.#failWhole('wrong-authority', path, {
-        certificate: leaf,
-        detail: `the chain does not contain ${names}`,
-      });
-    }
+    const elsewhere = this.#elsewhere(path);
+    if (elsewhere !== undefined) return this.#failWhole('wrong-authority', path, elsewhere);
+    const unmet = unmetDemand(path, this.#request.demands ?? {});
+    if (unmet !== undefined) return this.#failWhole(unmet.reason, path, unmet);
     if (this.#isPending(path)) return { kind: 'status-wanted', path };
     const notes = [...leniencies(leaf)];
     const revoked = this.#checkRevocation(path, notes);
     if (revoked !== undefined) return this.#failWhole(revoked.reason, path, revoked);
     return { [receipt]: true, kind: 'trusted', leaf, path, notes };
+  }
+
+  /** That the chain leads through none of the authorities that are asked for, by certificate or by name. */
+  #elsewhere(
+    path: readonly Certificate[],
+  ): (Omit<CertificateFault, 'reason'> & { readonly certificate: Certificate }) | undefined {
+    const { through = [], named, leaf } = this.#request;
+    if (through.length === 0 && named === undefined) return undefined;
+    if (through.some(wanted => path.some(member => sameEntity(member, wanted)))) return undefined;
+    if (named !== undefined && path.slice(1).some(authority => named.fits(authority))) return undefined;
+    const texts = [
+      ...through.map(({ subject }) => subject.text),
+      ...(named === undefined ? [] : [named.text]),
+    ];
+    return { certificate: leaf, detail: `the chain does not contain ${texts.join('; ')}` };
   }
 
   #isPending(path: readonly Certificate[]): boolean {

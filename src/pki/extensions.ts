@@ -35,6 +35,14 @@ export interface CertificateExtensions {
   readonly nameConstraints?: NameConstraints;
   /** Object identifiers. */
   readonly policies: readonly string[];
+  /** Which policy of the issuer stands for which of the subject. */
+  readonly policyMappings: readonly (readonly [issuer: string, subject: string])[];
+  readonly policyConstraints?: {
+    readonly requireExplicitPolicy?: number;
+    readonly inhibitPolicyMapping?: number;
+  };
+  /** Certificates below, before anyPolicy counts no more. */
+  readonly inhibitAnyPolicy?: number;
   /** Critical extensions that nothing here heeds: such a certificate must not be used (RFC 5280 §4.2). */
   readonly unknownCritical: readonly string[];
 }
@@ -49,6 +57,7 @@ export function readCertificateExtensions(extensions: DerReader): CertificateExt
     crlDistributionPoints: [],
     ocspUris: [],
     policies: [],
+    policyMappings: [],
     unknownCritical: [],
   };
   const unknown: string[] = [];
@@ -67,6 +76,7 @@ export const NO_EXTENSIONS: CertificateExtensions = {
   crlDistributionPoints: [],
   ocspUris: [],
   policies: [],
+  policyMappings: [],
   unknownCritical: [],
 };
 
@@ -165,13 +175,41 @@ const READERS: Readonly<Record<string, ExtensionReader>> = {
       list.enter(Tag.SEQUENCE, what).oid(what),
     );
   },
+  '2.5.29.33': (value, found) => {
+    const what = 'policyMappings';
+    found.policyMappings = readItems(readDer(value, Tag.SEQUENCE, what), what, list => {
+      const mapping = list.enter(Tag.SEQUENCE, what);
+      const pair = [mapping.oid(what), mapping.oid(what)] as const;
+      mapping.end(what);
+      return pair;
+    });
+  },
   '2.5.29.35': (value, found) => {
     const key = readAuthorityKeyIdentifier(value);
     if (key !== undefined) found.authorityKeyIdentifier = key;
   },
+  '2.5.29.36': (value, found) => {
+    const what = 'policyConstraints';
+    const sequence = readDer(value, Tag.SEQUENCE, what);
+    const count = (number: number): number | undefined => {
+      const tag = context(number, false);
+      return !sequence.done && sequence.tag === tag ? sequence.small(what, tag) : undefined;
+    };
+    const [requireExplicitPolicy, inhibitPolicyMapping] = [count(0), count(1)];
+    sequence.end(what);
+    found.policyConstraints = {
+      ...(requireExplicitPolicy === undefined ? {} : { requireExplicitPolicy }),
+      ...(inhibitPolicyMapping === undefined ? {} : { inhibitPolicyMapping }),
+    };
+  },
   '2.5.29.37': (value, found) => {
     const what = 'extKeyUsage';
     found.extendedKeyUsage = readItems(readDer(value, Tag.SEQUENCE, what), what, list => list.oid(what));
+  },
+  '2.5.29.54': (value, found) => {
+    const outer = new DerReader(value);
+    found.inhibitAnyPolicy = outer.small('inhibitAnyPolicy');
+    outer.end('inhibitAnyPolicy');
   },
   '1.3.6.1.5.5.7.1.1': (value, found) => {
     const what = 'authorityInfoAccess';

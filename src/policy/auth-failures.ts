@@ -184,6 +184,8 @@ const CHAIN_REMEDIES: Readonly<Record<ChainFailureReason, (certificate: Certific
     'issue the certificate anew without extendedKeyUsage, or with ipsecIKE, serverAuth or clientAuth',
   'critical-extension': () => 'issue the certificate anew without that extension, or not critical',
   'name-constraints': () => 'issue the certificate with names that its authority may certify',
+  policy: () =>
+    'issue the certificate under that policy, by authorities that all allow it, or change remote.cert_policy',
   'wrong-authority': () => 'set remote.cacerts to the authority that issued the certificate, or leave it out',
   revoked: () => 'issue a new certificate',
   'revocation-unknown': ({ issuer }) =>

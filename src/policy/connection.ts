@@ -90,6 +90,18 @@ export interface RemoteAuth {
   /** The chain must end at or pass one of these (DER); empty allows all authorities. */
   readonly authorities: readonly Uint8Array[];
   readonly schemes: readonly string[];
+  /** Some authority of the chain must have this identity, or be one of `authorities`; absent: those alone. */
+  readonly authorityId?: IdentityPattern;
+  /** Policies that the certificate must have been issued under, object identifiers: all of them. */
+  readonly policies?: readonly string[];
+  /** Least sizes of keys in the chain, and the schemes that certificates in it may be signed by; absent: what is sound. */
+  readonly strength?: {
+    readonly rsaBits: number;
+    readonly ecdsaBits: number;
+    readonly schemes: readonly string[];
+  };
+  /** In a round of XAUTH: who the user must be; absent: anybody whose password is known. */
+  readonly xauthId?: IdentityPattern;
   /** With public key encryption: the peer makes SKEYID without the hash around the nonces, as old routers do. */
   readonly unhashedSkeyid?: true;
   readonly revocation: 'strict' | 'ifuri' | 'relaxed';

@@ -399,3 +399,43 @@ test('what was verified once is not verified again', () => {
   }
   assert.deepEqual(counts, [2, 1, 1]);
 });
+
+/** certificatePolicies: 1.3.6.1.4.1.99999.1. */
+const GOLD = {
+  oid: '2.5.29.32',
+  critical: false,
+  der: Buffer.from('300d300b06092b06010401868d1f01', 'hex'),
+};
+
+test('what is asked of the chain of a peer holds, whichever end asks', () => {
+  const sub = makeAuthority({ parent: root, subject: 'C=CH, O=Lab, CN=Sub', extensions: [GOLD] });
+  const [moon, sun] = ['moon', 'sun'].map(name => leaf(name, { extensions: [GOLD] }, sub)) as [
+    Issued,
+    Issued,
+  ];
+  const chain = { certificates: [sub.der] };
+  const asked: Partial<RemoteAuth> = {
+    authorityId: parseIdentityPattern('C=CH, O=*, CN=Sub'),
+    policies: ['1.3.6.1.4.1.99999.1'],
+    strength: { rsaBits: 4096, ecdsaBits: 256, schemes: ['ecdsa-sha256', 'ecdsa-sha384'] },
+  };
+  const ends = [
+    { ...MOON, own: moon, credentials: chain },
+    { ...SUN, own: sun, credentials: chain },
+  ] as const;
+  works({ ...ends[0], remote: asked }, { ...ends[1], remote: asked });
+  // One of the two is enough, as in charon.
+  works(
+    { ...ends[0], remote: { authorities: [root.der], authorityId: parseIdentityPattern('CN=nobody') } },
+    ends[1],
+  );
+  for (const [demand, why] of [
+    [{ authorityId: parseIdentityPattern('C=CH, O=Lab, CN=Other') }, /chain does not contain .*CN=Other/],
+    [{ policies: ['1.3.6.1.4.1.99999.2'] }, /was not issued under the policy 1\.3\.6\.1\.4\.1\.99999\.2/],
+    [{ strength: { rsaBits: 0, ecdsaBits: 384, schemes: [] } }, /its ECDSA key has 256 bits, at least 384/],
+    [{ strength: { rsaBits: 0, ecdsaBits: 0, schemes: ['ecdsa-sha384'] } }, /signed with ecdsa-sha256/],
+  ] as const satisfies readonly (readonly [Partial<RemoteAuth>, RegExp])[]) {
+    refuses(ends[0], { ...ends[1], remote: demand }, 'auth/untrusted-chain', why);
+    isRefused({ ...ends[0], remote: demand }, ends[1], 'auth/untrusted-chain', why);
+  }
+});

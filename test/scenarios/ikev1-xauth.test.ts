@@ -4,6 +4,7 @@ import { Secret } from '../../src/lib/secret.ts';
 import { utf8 } from '../../src/lib/text.ts';
 import { MINUTE, SECOND } from '../../src/lib/time.ts';
 import type { Credentials } from '../../src/policy/credentials.ts';
+import { parseIdentityPattern } from '../../src/policy/identity-match.ts';
 import { connection, sharedKey } from '../sim/configuration.ts';
 import { assertEnds, assertSettles, onlyIke } from '../sim/ends.ts';
 import { CALM } from '../sim/network.ts';
@@ -88,6 +89,29 @@ test('another user with the password of this one stays outside', () => {
   pair.a.initiate('site', 'net');
   assertNothing(pair);
   assert.ok(codes(pair.b).includes('auth/wrong-key'), codes(pair.b).join());
+});
+
+test('a user whose password is right, and who is not the one asked for, stays outside: twice', () => {
+  for (const [xauthId, isLetIn] of [
+    ['carol', true],
+    ['c*', true],
+    ['erin', false],
+  ] as const) {
+    const remote = asked('a').map(round =>
+      round.method === 'xauth' ? { ...round, xauthId: parseIdentityPattern(xauthId) } : round,
+    );
+    const { sim, a, b, ab, ba } = withUser({ b: { remote } });
+    for (let time = 1; time <= (isLetIn ? 1 : 2); time++) {
+      a.initiate('site', 'net');
+      if (isLetIn) assertSettles(sim, a, b);
+      else {
+        assertNothing({ sim, a, b, ab, ba });
+        const told = b.eventsOf('failed').filter(({ failure }) => failure.code === 'auth/wrong-identity');
+        assert.equal(told.length, time);
+        assert.match(told[0]?.failure.summary ?? '', /the user is carol, and the connection asks for erin/);
+      }
+    }
+  }
 });
 
 test('a secret that is nobody’s lets nobody in', () => {

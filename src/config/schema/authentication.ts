@@ -1,5 +1,5 @@
 import { authenticationMethod } from '../authentication-method.ts';
-import { identity, identityPattern } from '../policy-types.ts';
+import { identity, identityPattern, objectIdentifier } from '../policy-types.ts';
 import { heedingNot, ignored, list, maybe, one, refused, type Support } from '../schema.ts';
 import { choice, integer, text } from '../value-types.ts';
 
@@ -46,17 +46,27 @@ export const REMOTE = {
     '',
     'The chain of the peer must contain one of these authorities: files, in x509ca unless with a path.',
   ),
-  ca_id: refused(maybe(identityPattern, 'any', 'Identity that an authority in the chain must have.')),
+  ca_id: maybe(
+    identityPattern,
+    'any',
+    'Identity that an authority in the chain of the peer must have, by its subject or another name in its certificate. With cacerts one of the two is enough.',
+  ),
   pubkeys: list(
     text,
     '',
     'The peer must have one of these raw public keys: files, in pubkey unless with a path.',
   ),
   eap_id: refused(maybe(identityPattern, 'id', 'Identity that the peer must prove in EAP.')),
-  xauth_id: refused(maybe(text, 'any', 'User name that the peer must prove in XAUTH.')),
+  xauth_id: maybe(
+    identityPattern,
+    'any',
+    'User name that the peer must prove in XAUTH of IKEv1; * stands for anything.',
+  ),
   groups: refused(list(text, '', 'The peer must belong to one of these groups.')),
-  cert_policy: refused(
-    list(text, '', 'The certificate must be issued under one of these policies, dotted numbers.'),
+  cert_policy: list(
+    objectIdentifier,
+    '',
+    'Policies that the certificate must be issued under, all of them, with the consent of every authority in the chain: dotted numbers.',
   ),
   revocation: one(
     choice(['strict', 'ifuri', 'relaxed']),

@@ -50,9 +50,10 @@ export function listConn(connection: Connection, subjects: (der: Uint8Array) => 
     const id = formatIdentityPattern(auth.id);
     section[`remote-${i + 1}`] = {
       ...named(id === ANYBODY ? subjectOf(auth.certificates) : id),
+      ...(auth.xauthId === undefined ? {} : { xauth_id: formatIdentityPattern(auth.xauthId) }),
       class: CLASS[auth.method],
       groups: [],
-      cert_policy: [],
+      cert_policy: auth.policies ?? [],
       certs: auth.certificates.map(subjects),
       cacerts: auth.authorities.map(subjects),
     };

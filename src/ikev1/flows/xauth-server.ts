@@ -3,13 +3,14 @@ import { isFor } from '../../ike/crossing.ts';
 import { warning } from '../../ike/events.ts';
 import { EMPTY } from '../../lib/bytes.ts';
 import { Failed, type Failure } from '../../policy/failure.ts';
-import type { Identity } from '../../policy/identity.ts';
+import type { Identity, IdentityPattern } from '../../policy/identity.ts';
+import { formatIdentityPattern } from '../../policy/identity-match.ts';
 import { attributeNumber } from '../../wire/v1/attribute.ts';
 import type { V1Attribute, V1AttributesPayload } from '../../wire/v1/payload.ts';
 import type { Flow } from '../flow.ts';
 import type { Task } from '../isakmp-sa.ts';
 import type { Transacting } from '../transacting.ts';
-import { isUser, LONGEST_NAME, userIdentity, userName } from '../xauth-users.ts';
+import { isAskedFor, isUser, LONGEST_NAME, userIdentity, userName } from '../xauth-users.ts';
 import { transact } from './transact.ts';
 
 /** Who mistypes may try again; who guesses must make phase 1 anew. */
@@ -76,6 +77,8 @@ function judge(sa: Transacting, { attributes }: V1AttributesPayload): Identity |
   const user = userIdentity(name);
   const { host, connection, localId, path, peer } = sa;
   if (!isUser(host.credentials, name, password)) return unknownUser(user);
+  const asked = connection.remote.at(-1)?.xauthId;
+  if (asked !== undefined && !isAskedFor(asked, name)) return otherUser(user, asked);
   if (host.admits(connection, localId, user, peer.initialContact)) return user;
   // The end that has it may make it anew.
   if (host.between(localId, user).some(other => isFor(other.status(), connection, path))) return user;
@@ -83,6 +86,18 @@ function judge(sa: Transacting, { attributes }: V1AttributesPayload): Identity |
     code: 'local/superseded',
     summary: `${userName(user)} has an ISAKMP SA already, and ${connection.name} keeps the first`,
   });
+}
+
+/** The password is right, so that nothing is given away: it is somebody, and not who this connection is for. */
+function otherUser(user: Identity, asked: IdentityPattern): Failure {
+  const [ours, theirs] = [formatIdentityPattern(asked), userName(user)];
+  return {
+    code: 'auth/wrong-identity',
+    summary: `the user is ${theirs}, and the connection asks for ${ours}`,
+    ours: [ours],
+    theirs: [theirs],
+    remedy: `set xauth_id of the remote side to ${theirs}, if that is the right user`,
+  };
 }
 
 function unknownUser(user: Identity): Failure {

@@ -60,6 +60,7 @@ export function connectionFrom(section: Section, context: ReadingContext): Conne
     childless: values.childless,
     sendCertreq: values.send_certreq,
     sendCert: values.send_cert,
+    ...(values.ocsp !== 'reply' && { ocsp: values.ocsp }),
     unique: values.unique,
     keyingTries: values.keyingtries,
     dpdDelay: values.dpd_delay,

@@ -43,6 +43,7 @@ const CONNECTION_KEYS: Keys<Omit<Connection, 'name' | 'children'>> = {
   tcp: ['tcp', true],
   childless: ['childless', false],
   sendCertreq: ['send_certreq', false],
+  ocsp: ['ocsp', false],
   sendCert: ['send_cert', false],
   unique: ['unique', false],
   keyingTries: ['keyingtries', false],

@@ -3,7 +3,7 @@ import { formatInstant } from '../pki/calendar.ts';
 import type { Certificate } from '../pki/certificate.ts';
 import { pairs } from '../pki/chain.ts';
 import { ocspRequest } from '../pki/ocsp-request.ts';
-import type { StatusSource } from '../pki/status-judge.ts';
+import type { StatusJudge, StatusSource } from '../pki/status-judge.ts';
 import { Failed } from '../policy/failure.ts';
 import { ask, type Flow } from './flow.ts';
 import type { Host } from './session.ts';
@@ -63,7 +63,9 @@ function* seek(host: Host, path: readonly Certificate[], end: Instant): Flow<nev
   for (const [certificate, issuer] of pairs(path)) {
     if (!host.trust.statuses.isPending(certificate, issuer, host.now)) continue;
     tell(host, `checking certificate status of "${certificate.subject.text}"`);
-    yield* seekOne(host, certificate, issuer, end);
+    yield* consultAll(host, certificate, issuer, end, (statuses, tried) =>
+      statuses.next(certificate, issuer, tried, host.now),
+    );
     const status = host.trust.statuses.status(certificate, issuer, host.now);
     if (status.kind === 'good') tell(host, 'certificate status is good');
     if (status.kind === 'unknown') tell(host, 'certificate status is not available');
@@ -76,26 +78,38 @@ function* seek(host: Host, path: readonly Certificate[], end: Instant): Flow<nev
   }
 }
 
-/** Asks one place after the other, until enough is known. */
-function* seekOne(
+/** For the status of our own certificate, which a peer asked for: it is a courtesy. */
+const COURTESY = 5 * SECOND;
+
+/** Asks for the OCSP response of a certificate of ours, one responder after the other. */
+export function* seekResponse(host: Host, certificate: Certificate, issuer: Certificate): Flow<never, void> {
+  if (!host.settings.fetchStatus) return;
+  yield* consultAll(host, certificate, issuer, host.now + COURTESY, (statuses, tried) =>
+    statuses.nextResponder(certificate, issuer, tried, host.now),
+  );
+}
+
+/** Asks one place after the other, until `next` knows none. */
+function* consultAll(
   host: Host,
   certificate: Certificate,
   issuer: Certificate,
   end: Instant,
+  next: (statuses: StatusJudge, tried: ReadonlySet<string>) => StatusSource | undefined,
 ): Flow<never, void> {
   const tried = new Set<string>();
   const why: string[] = [];
   for (;;) {
-    const { statuses } = host.trust;
-    const source = statuses.next(certificate, issuer, tried, host.now);
+    const source = next(host.trust.statuses, tried);
     if (source === undefined) break;
     tried.add(`${source.kind} ${source.uri}`);
     const obstacle = yield* consult(host, source, certificate, issuer, end);
-    if (obstacle === undefined) continue;
-    tell(
-      host,
-      `${source.kind === 'ocsp' ? `ocsp request to ${source.uri}` : 'crl fetching'} failed: ${obstacle}`,
-    );
+    if (obstacle === undefined) {
+      if (source.kind !== 'ocsp') tell(host, `  crl correctly signed by "${issuer.subject.text}"`);
+      continue;
+    }
+    const what = source.kind === 'ocsp' ? `ocsp request to ${source.uri}` : 'crl fetching';
+    tell(host, `${what} failed: ${obstacle}`);
     why.push(`${source.uri}: ${obstacle}`);
   }
   host.trust.statuses.conclude(certificate, issuer, why, host.now);

@@ -3,7 +3,7 @@ import { CertEncoding } from '../iana/ikev2.ts';
 import { equal } from '../lib/bytes.ts';
 import { Malformed } from '../lib/reader.ts';
 import type { Certificate } from '../pki/certificate.ts';
-import type { TrustedChain } from '../pki/chain.ts';
+import { pairs, type TrustedChain } from '../pki/chain.ts';
 import { readPublicKey, spkiOfRsaKey, trustedRawKey } from '../pki/public-key.ts';
 import { identityNotInCertificate, untrustedChain } from '../policy/auth-failures.ts';
 import { certificateMatches } from '../policy/certificate-identity.ts';
@@ -122,16 +122,18 @@ function ofCertificate(claim: KeyClaim, certificate: Certificate, sent: readonly
 }
 
 function chainOf(
-  { remote, host, identity }: KeyClaim,
+  claim: KeyClaim,
   certificate: Certificate,
   sent: readonly Certificate[],
   proven: boolean,
 ): TrustedChain {
+  const { remote, host, identity } = claim;
   const name = certificate.subject.text;
   const { certificates } = remote;
   const isWanted = certificates.length === 0 || certificates.some(der => equal(der, certificate.der));
   // What will be refused in any case is no reason to ask anybody anything.
   const maySeek = proven && isWanted && certificateMatches(identity, certificate);
+  if (proven && isWanted) learnStatuses(claim, certificate, sent);
   const demands = proven ? remote : { ...remote, revocation: 'relaxed' as const };
   const chain = host.trust.validate(certificate, sent, demands, host.now, maySeek);
   if (chain.kind === 'status-wanted') throw new StatusMissing(chain.path);
@@ -144,6 +146,21 @@ function chainOf(
     theirs: [name],
     remedy: "add it to certs of the remote side, or leave certs away to take all of the authority's",
   });
+}
+
+/** OCSP responses that came along (RFC 4806) are kept where the chain holds, and they are about its certificates. */
+function learnStatuses(
+  { remote, host, certificates }: KeyClaim,
+  certificate: Certificate,
+  sent: readonly Certificate[],
+): void {
+  const responses = certificates.filter(({ encoding }) => encoding === CertEncoding.OCSP);
+  if (responses.length === 0) return;
+  const chain = host.trust.validate(certificate, sent, { ...remote, revocation: 'relaxed' }, host.now);
+  if (chain.kind !== 'trusted') return;
+  for (const { data } of responses.slice(0, MAX_CERTIFICATES))
+    for (const [one, issuer] of pairs(chain.path))
+      host.trust.statuses.learn({ kind: 'ocsp' }, data, one, issuer, host.now);
 }
 
 function ofRawKey({ remote, host, identity }: KeyClaim, spki: Uint8Array): PeerKey {

@@ -7,6 +7,7 @@ import { CertificateCache } from '../pki/certificate-cache.ts';
 import { type ChainRequest, type StatusWanted, type TrustedChain, validateChain } from '../pki/chain.ts';
 import type { ChainFailure } from '../pki/chain-failure.ts';
 import type { ChainDemands } from '../pki/demands.ts';
+import type { OcspResponse } from '../pki/ocsp-response.ts';
 import { authorityHashes } from '../pki/public-key.ts';
 import { StatusJudge } from '../pki/status-judge.ts';
 import { StatusMemory } from '../pki/status-memory.ts';
@@ -115,6 +116,16 @@ export class Trust {
       useOcsp,
     });
     return this.#statuses;
+  }
+
+  /** The OCSP response for a certificate that is kept. */
+  response(certificate: Certificate, at: Instant): OcspResponse | undefined {
+    return this.#memory.response(certificate, at);
+  }
+
+  /** Whether the signature of `certificate` was made with the key of `issuer`. */
+  isIssuedBy(certificate: Certificate, issuer: Certificate): boolean {
+    return this.#cache.verify(certificate, issuer.publicKey);
   }
 
   /** What was fetched and is kept, DER: lists, and responses that have not run out. */

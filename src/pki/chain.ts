@@ -225,6 +225,7 @@ class Search {
     notes: string[],
   ): (CertificateFault & { readonly certificate: Certificate }) | undefined {
     const { at, revocation, statuses } = this.#request;
+    let missing: (CertificateFault & { readonly certificate: Certificate }) | undefined;
     for (const [certificate, issuer] of pairs(path)) {
       const status = statuses.status(certificate, issuer, at);
       const named = statuses.isNamed(certificate, issuer);
@@ -243,13 +244,13 @@ class Search {
         };
       }
       const why = status.kind === 'unknown' ? status.why.join('; ') : '';
-      return {
+      missing ??= {
         certificate,
         reason: 'revocation-unknown',
         detail: `whether it is revoked is not known: ${why}`,
       };
     }
-    return undefined;
+    return missing;
   }
 
   #failWithoutIssuer(path: readonly Certificate[], current: Certificate): undefined {

@@ -116,6 +116,21 @@ export class StatusJudge {
     );
   }
 
+  /** The next responder to ask for a response that is not at hand. */
+  nextResponder(
+    certificate: Certificate,
+    issuer: Certificate,
+    tried: ReadonlySet<string>,
+    at: Instant,
+  ): StatusSource | undefined {
+    const { memory } = this.#grounds;
+    if (memory.response(certificate, at) !== undefined || memory.sought(certificate, at) !== undefined)
+      return undefined;
+    return this.#ocspSources(certificate, issuer)
+      .slice(0, MOST_SOURCES)
+      .find(({ uri }) => !tried.has(`ocsp ${uri}`));
+  }
+
   /**
    * Keeps what came from `source`, if it is of use: signed as it must be, before anything in it is believed or much of it
    * is read. Answers why it is not.

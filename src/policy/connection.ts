@@ -33,6 +33,8 @@ export interface Connection {
   readonly tcp: 'no' | 'yes' | 'fallback';
   readonly childless: 'allow' | 'prefer' | 'force' | 'never';
   readonly sendCertreq: boolean;
+  /** OCSP responses within IKE (RFC 4806): ask for the peer's, reply with ours. Absent: reply. */
+  readonly ocsp?: 'never' | 'reply' | 'request' | 'both';
   readonly sendCert: 'always' | 'never' | 'ifasked';
   readonly unique: 'never' | 'no' | 'keep' | 'replace';
   /** Attempts at IKE_SA_INIT, each with its full retransmission; 0 is without end. */

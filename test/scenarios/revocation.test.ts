@@ -90,6 +90,7 @@ for (const version of ['v2', 'main', 'aggressive'] as const) {
     assert.deepEqual(logs(b), [
       'checking certificate status of "C=CH, O=Lab, CN=moon"',
       `  fetching crl from '${URI}' ...`,
+      '  crl correctly signed by "C=CH, O=Lab, CN=Root"',
       'certificate status is good',
     ]);
     a.terminate({ connection: 'site' });

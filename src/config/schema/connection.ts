@@ -1,6 +1,6 @@
 import { interfaceId } from '../kernel-types.ts';
 import { proposal } from '../policy-types.ts';
-import { ignored, list, maybe, one, refused } from '../schema.ts';
+import { list, maybe, one, refused } from '../schema.ts';
 import { address, boolean, choice, dscp, host, integer, text, time } from '../value-types.ts';
 
 const port = integer(0, 65_535);
@@ -80,8 +80,10 @@ export const CONNECTION = {
   ),
   send_certreq: one(boolean, 'yes', 'Tell the peer which authorities are trusted here.'),
   send_cert: one(choice(['always', 'ifasked', 'never']), 'ifasked', 'When to send the certificate.'),
-  ocsp: ignored(
-    one(choice(['never', 'reply', 'request', 'both']), 'reply', 'OCSP responses within IKE (RFC 4806).'),
+  ocsp: one(
+    choice(['never', 'reply', 'request', 'both']),
+    'reply',
+    'OCSP responses within IKEv2 (RFC 4806): ask the peer for that of its certificate, reply with that of ours.',
   ),
   ppk_id: refused(maybe(text, 'none', 'Identity of the post-quantum pre-shared key to use (RFC 8784).')),
   ppk_required: refused(one(boolean, 'no', 'Fail where the peer cannot use a post-quantum pre-shared key.')),

@@ -10,6 +10,7 @@ import { formatIdentity, type Identity } from '../../policy/identity.ts';
 import type { IdPayload, Payload } from '../../wire/v2/payload.ts';
 import { certificatesIn } from '../auth/certificate-request.ts';
 import type { Proof } from '../auth/method.ts';
+import { asksForStatus, statusOfOurs } from '../auth/status.ts';
 import { answerPayloads, selectChild } from '../child-offer.ts';
 import { offered } from '../extensions/index.ts';
 import { type Flow, findNotify, first, type Message, notify, Refused, type Reply, respond } from '../flow.ts';
@@ -89,7 +90,7 @@ function* proofs(
     if (round < ours) {
       const proof = secured(() => admission.proof(round));
       localId = proof.identity;
-      payloads.push(...proofPayloads(sa, init, proof));
+      payloads.push(...(yield* proofPayloads(sa, init, proof, asksForStatus(opening.payloads))));
     }
     const weGoOn = round + 1 < ours;
     if (!owed && !weGoOn) return { localId: localId as Identity, payloads };
@@ -112,11 +113,17 @@ function* claim(admission: Admission, message: Message): Flow<void> {
   }
 }
 
-function proofPayloads(sa: EmergingSa, init: InitResult, proof: Proof): readonly Payload[] {
+function* proofPayloads(
+  sa: EmergingSa,
+  init: InitResult,
+  proof: Proof,
+  statusAsked: boolean,
+): Flow<readonly Payload[]> {
   const idr = idPayload(PayloadType.IDr, proof.identity);
+  const status = yield* statusOfOurs(sa.host, sa.connection, proof.certificates, statusAsked);
   const signed = proof.sign(octetsOf(init, 'responder', idr));
   tellOwnProof(sa, proof.identity, proof.by, certificatesIn(proof.certificates));
-  return [idr, ...proof.certificates, signed];
+  return [idr, ...proof.certificates, ...status, signed];
 }
 
 /** After a round the initiator goes on, or says that it does not take our proof (RFC 7296 §2.21.2). */

@@ -13,6 +13,7 @@ import { formatIdentityPattern, matchesIdentity, NO_MATCH } from '../../policy/i
 import type { AuthPayload, IdPayload } from '../../wire/v2/payload.ts';
 import { methodOf } from '../auth/index.ts';
 import type { AuthMethod } from '../auth/method.ts';
+import { heeded } from '../auth/status.ts';
 import { type ChildAgreement, keysOfChild, makeChild } from '../child-offer.ts';
 import { all, first, type Message } from '../flow.ts';
 import type { IkeSa, Role } from '../ike-sa.ts';
@@ -101,7 +102,7 @@ export function verifyPeer(
     identity,
     localId,
     peerHashes: sa.peer.signatureHashes,
-    certificates: all(message, PayloadType.CERT),
+    certificates: heeded(sa.connection, all(message, PayloadType.CERT)),
     auth,
     octets: octetsOf(init, signer, id),
   });

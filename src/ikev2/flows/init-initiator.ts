@@ -12,6 +12,7 @@ import type { Connection } from '../../policy/connection.ts';
 import { Failed, type Failure } from '../../policy/failure.ts';
 import type { NotifyPayload, Payload } from '../../wire/v2/payload.ts';
 import { tellAsked } from '../auth/certificate-request.ts';
+import { asksForStatus } from '../auth/status.ts';
 import { heed, offered } from '../extensions/index.ts';
 import {
   type Exchanged,
@@ -198,6 +199,7 @@ function conclude(sa: EmergingSa, { chosen, secret, nr, response }: Agreed, ni: 
     initiatorMessage: response.request,
     responderMessage: response.octets,
     certificateAsked: first(response, PayloadType.CERTREQ) !== undefined,
+    statusAsked: asksForStatus(response.payloads),
   };
 }
 

@@ -14,6 +14,7 @@ import { HEADER_LENGTH } from '../../wire/header.ts';
 import { encodePayloads } from '../../wire/v2/message.ts';
 import type { NotifyPayload, Payload } from '../../wire/v2/payload.ts';
 import { certificateRequest, tellAsking } from '../auth/certificate-request.ts';
+import { statusRequest } from '../auth/status.ts';
 import { heed, offered } from '../extensions/index.ts';
 import { first, type Message, notify, Refused } from '../flow.ts';
 import type { EmergingSa } from '../ike-sa.ts';
@@ -112,6 +113,7 @@ export function acceptIkeSaInit(
     ...answer,
     { type: PayloadType.Nonce, data: nr },
     ...offered('init-response', { ...circumstances(sa), candidates }),
+    ...statusRequest(candidates),
   ];
   // Nobody has shown yet that this address wants an answer: it must not be much more than what came (VU#419128).
   const room = (): number =>
@@ -120,7 +122,7 @@ export function acceptIkeSaInit(
   tellAsking(sa, asked);
   return {
     payloads: [...payloads, ...asked],
-    result: { ...result, initiatorMessage: message.octets, certificateAsked: false },
+    result: { ...result, initiatorMessage: message.octets, certificateAsked: false, statusAsked: false },
   };
 }
 

@@ -32,6 +32,8 @@ export interface InitResult {
   readonly responderMessage: Uint8Array;
   /** The responder asked for a certificate. */
   readonly certificateAsked: boolean;
+  /** The peer asked for the status of our certificate (RFC 4806). */
+  readonly statusAsked: boolean;
 }
 
 export const NONCE_LENGTH = 32;

@@ -14,6 +14,7 @@ import type { NotifyPayload, Payload } from '../../wire/v2/payload.ts';
 import { certificateRequest, certificatesIn, tellAsked, tellAsking } from '../auth/certificate-request.ts';
 import { methodNamed } from '../auth/index.ts';
 import type { Proof } from '../auth/method.ts';
+import { statusOfOurs, statusRequest } from '../auth/status.ts';
 import { type Exchanged, type Flow, findError, first, notify, request } from '../flow.ts';
 import type { EmergingSa } from '../ike-sa.ts';
 import { identityIn, idPayload, octetsOf, verifyPeer } from './auth.ts';
@@ -95,7 +96,7 @@ function* rounds(
     if (round > 0) own = round < ours ? ownProof(sa, init, round, peer?.identity) : undefined;
     if (own !== undefined) localId = own.identity;
     const weGoOn = round + 1 < ours;
-    const proving = own === undefined ? [] : proofPayloads(sa, init, own, round);
+    const proving = own === undefined ? [] : yield* proofPayloads(sa, init, own, round);
     if (round === 0) told();
     const response = yield* request(ExchangeType.IKE_AUTH, [
       ...proving,
@@ -156,10 +157,16 @@ function wantedId({ remote }: Connection, round: number): Identity | undefined {
   return id?.kind === 'exact' ? id.identity : undefined;
 }
 
-function proofPayloads(sa: EmergingSa, init: InitResult, proof: Proof, round: number): readonly Payload[] {
+function* proofPayloads(
+  sa: EmergingSa,
+  init: InitResult,
+  proof: Proof,
+  round: number,
+): Flow<readonly Payload[]> {
   const { host, connection } = sa;
   const id = idPayload(PayloadType.IDi, proof.identity);
   const remoteId = wantedId(connection, round);
+  const status = yield* statusOfOurs(host, connection, proof.certificates, init.statusAsked);
   const asked = round === 0 ? certificateRequest(host, [connection]) : [];
   tellAsking(sa, asked);
   const signed = proof.sign(octetsOf(init, 'initiator', id));
@@ -167,7 +174,9 @@ function proofPayloads(sa: EmergingSa, init: InitResult, proof: Proof, round: nu
   return [
     id,
     ...proof.certificates,
+    ...status,
     ...asked,
+    ...(round === 0 ? statusRequest([connection]) : []),
     ...(remoteId === undefined ? [] : [idPayload(PayloadType.IDr, remoteId)]),
     signed,
   ];

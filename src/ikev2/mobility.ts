@@ -1,6 +1,6 @@
 import { samePath } from '../ike/path.ts';
 import { equal } from '../lib/bytes.ts';
-import { formatIp } from '../lib/ip.ts';
+import { formatIp, isUnspecified } from '../lib/ip.ts';
 import { mayMoveTo } from '../policy/address-match.ts';
 import type { Path } from '../policy/sa.ts';
 import { furtherAddresses } from './extensions/mobike.ts';
@@ -92,14 +92,20 @@ export class Mobility implements Moves {
   /** Addresses or routes of this host are others than before. */
   networkChanged(): void {
     this.#refused = [];
-    if (this.#sa.state === 'CONNECTING') this.#isMissed = true;
-    else this.#look(this.#leads, paths => this.#choose(paths));
+    if (this.#sa.state !== 'CONNECTING') this.#look(this.#leads, paths => this.#choose(paths));
+    else {
+      this.#isMissed = true;
+      if (this.#leads && !isUnspecified(this.#sa.path.remote.address))
+        this.#look(false, paths => this.#chooseFirst(paths));
+    }
   }
 
   /** The IKE SA stands: what changed while it was made is looked at now. */
   established(): void {
     if (this.#isMissed) this.networkChanged();
     this.#isMissed = false;
+    // What was said of NATs was said elsewhere.
+    if (this.#count > 0 && this.#sa.peer.mobike) this.#plan(UPDATE);
   }
 
   /**
@@ -287,6 +293,16 @@ export class Mobility implements Moves {
       this.#say('reauthenticating IKE_SA due to address change');
       this.#sa.reauthenticate();
     }
+  }
+
+  /** As `#choose` before there is an IKE SA: its first messages come from where they can (RFC 4555 §3.1). */
+  #chooseFirst(paths: readonly Path[]): void {
+    const { path: present, state } = this.#sa;
+    const [best] = paths;
+    if (best === undefined || state !== 'CONNECTING' || present.tcp === true) return;
+    if (paths.some(path => samePath(path, present))) return;
+    this.#go(best);
+    this.#sa.resend(true);
   }
 
   #stay(wasStale: boolean): void {

@@ -6,6 +6,7 @@ import { child } from '../sim/configuration.ts';
 import { assertEnds, assertSettles, onlyChild, onlyIke } from '../sim/ends.ts';
 import type { Host } from '../sim/host.ts';
 import { Nat } from '../sim/network.ts';
+import { labelOf } from '../sim/packet.ts';
 import { ADDRESS_A, ADDRESS_B, byTcp, type Pair, type PairOptions, pair } from '../sim/pair.ts';
 
 const SECOND_A = ip('192.0.2.11');
@@ -529,3 +530,27 @@ test('over TCP a change that leaves the address changes nothing, and another add
   assert.equal(a.eventsOf('ike-up').length, 2);
   assert.deepEqual(onlyIke(a).path.local.address, SECOND_A);
 });
+
+for (const exchange of ['IKE_SA_INIT', 'IKE_AUTH'] as const) {
+  for (const mobike of [true, false]) {
+    test(`the address is another while the answer to ${exchange} is waited for, ${mobike ? 'with' : 'without'} MOBIKE`, () => {
+      const made = mobile({ both: { mobike } });
+      const { a, b, ab, sim } = made;
+      ab.script = packet => (labelOf(packet)?.exchange === exchange ? 'drop' : 'pass');
+      a.initiate('site', 'net');
+      sim.run(5 * SECOND);
+      ab.script = () => 'pass';
+      a.resolve = () => ({
+        kind: 'path',
+        path: { local: { address: SECOND_A, port: 500 }, remote: { address: ADDRESS_B, port: 500 } },
+      });
+      a.roam(SECOND_A);
+      sim.run(MINUTE);
+      assertSettles(sim, a, b);
+      assertAt(made, SECOND_A);
+      assert.equal(a.eventsOf('failed').length, 0);
+      if (mobike) assert.deepEqual([onlyIke(a).natLocal, onlyChild(b).udpEncapsulation], [false, false]);
+      assertEnds(sim, a);
+    });
+  }
+}

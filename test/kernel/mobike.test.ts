@@ -1,0 +1,43 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { type Kind, Roaming } from '../interop/roaming.ts';
+import { withoutKernelIpsec } from './availability.ts';
+import { type KernelView, kernelView } from './view.ts';
+
+/** What the kernels of both ends have, after each move of the one whose daemon is `mobile`. */
+async function roamed(mobile: Kind): Promise<readonly (readonly [KernelView, KernelView])[]> {
+  await using there = await Roaming.open({ mobile, backend: 'kernel' });
+  const views: [KernelView, KernelView][] = [];
+  const look = async (): Promise<void> => {
+    await there.pingBothWays();
+    views.push([
+      await kernelView(there.lab, there.mobile.namespace),
+      await kernelView(there.lab, there.gateway.namespace),
+    ]);
+  };
+  await there.up();
+  await look();
+  const { namespace } = there.mobile;
+  const device = await there.device(namespace, '10.91.0.1');
+  await there.readdress(there.mobile, '10.91.0.1', '10.91.0.11');
+  await there.untilAt('10.91.0.11');
+  await look();
+  await there.ip(namespace, 'link', 'set', device, 'down');
+  await there.untilAt('10.92.0.1');
+  await look();
+  await there.readdress(there.gateway, '10.9.0.2', '10.9.0.22');
+  await there.untilAt('10.92.0.1', '10.9.0.22');
+  await look();
+  return views;
+}
+
+describe('SAs of the kernel whose ends move', { skip: withoutKernelIpsec }, () => {
+  test('cygnet and charon leave the same in the kernel, whichever of them moves, and packets pass', async () => {
+    const [one, other] = [await roamed('cygnet'), await roamed('charon')];
+    for (const [i, [mobile, gateway]] of one.entries()) {
+      assert.equal(mobile.states.length, 2);
+      assert.deepEqual(mobile, other[i]?.[0], `the mobile end, move ${i}`);
+      assert.deepEqual(gateway, other[i]?.[1], `the gateway, move ${i}`);
+    }
+  });
+});

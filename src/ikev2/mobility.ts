@@ -213,12 +213,12 @@ export class Mobility implements Moves {
     this.#sa.resend(true);
   }
 
-  /** The peer told its addresses in a message that came by `path`. */
+  /** Whoever tells its addresses from another than the present one asks to be sent to there, as charon's responder does. */
   told(path: Path): void {
-    const { peer, path: before } = this.#sa;
-    if (!this.#leads || equal(path.remote.address, before.remote.address)) return;
-    if (peer.addresses.some(address => equal(address, before.remote.address))) return;
-    this.moveTo({ ...before, remote: path.remote });
+    const { path: before } = this.#sa;
+    if (path.tcp === true || before.tcp === true) return;
+    if (this.#leads && !equal(path.remote.address, before.remote.address))
+      this.moveTo({ ...before, remote: path.remote });
   }
 
   /** What a NAT does has changed: the peer is told from where we send. */

@@ -21,6 +21,9 @@ export interface RoamingOptions {
   readonly settings: string;
 }
 
+/** What the mobile end in its second network looks like from outside, in user-mode Linux. */
+export const TRANSLATED = '10.9.0.99';
+
 const DEFAULTS: RoamingOptions = {
   mobile: 'cygnet',
   backend: 'userspace',
@@ -79,7 +82,8 @@ export class Roaming implements AsyncDisposable {
     await this.firstUp(m);
     await this.ip(m, 'route', 'add', 'default', 'via', '10.92.0.254', 'metric', '200');
     await lab.run(r, ['sysctl', '-qw', 'net.ipv4.ip_forward=1']);
-    if (options.nat) {
+    if (options.nat && process.env['CYGNET_KERNEL'] === 'uml') await this.#translate(r);
+    else if (options.nat) {
       const masquerade =
         'add table ip nat; add chain ip nat post { type nat hook postrouting priority 100; }; add rule ip nat post ip saddr 10.92.0.0/24 masquerade';
       await mustRun('ip', ['netns', 'exec', r, 'nft', masquerade]);
@@ -89,6 +93,21 @@ export class Roaming implements AsyncDisposable {
       this.#start('mobile', options.mobile, m),
       this.#start('gateway', other, g),
     ]);
+  }
+
+  /** The kernel of `npm run kernel` has no nftables for IPv4: there one address stands for the other, ports stay. */
+  async #translate(router: string): Promise<void> {
+    const device = await this.device(router, '10.9.0.254');
+    await this.ip(router, 'addr', 'add', `${TRANSLATED}/24`, 'dev', device);
+    const tc = (...args: string[]) => mustRun('ip', ['netns', 'exec', router, 'tc', ...args]);
+    await tc('qdisc', 'add', 'dev', device, 'clsact');
+    for (const [way, from, to] of [
+      ['egress', '10.92.0.1/32', TRANSLATED],
+      ['ingress', `${TRANSLATED}/32`, '10.92.0.1'],
+    ] as const) {
+      const filter = ['filter', 'add', 'dev', device, way, 'protocol', 'ip', 'matchall'];
+      await tc(...filter, 'action', 'nat', way, from, to);
+    }
   }
 
   async #start(who: 'mobile' | 'gateway', kind: Kind, namespace: string): Promise<End> {

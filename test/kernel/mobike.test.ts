@@ -1,12 +1,18 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { type Kind, Roaming } from '../interop/roaming.ts';
+import { type Kind, Roaming, TRANSLATED } from '../interop/roaming.ts';
+import { set } from '../interop/swanctl.ts';
 import { withoutKernelIpsec } from './availability.ts';
 import { type KernelView, kernelView } from './view.ts';
 
 /** What the kernels of both ends have, after each move of the one whose daemon is `mobile`. */
 async function roamed(mobile: Kind): Promise<readonly (readonly [KernelView, KernelView])[]> {
-  await using there = await Roaming.open({ mobile, backend: 'kernel' });
+  await using there = await Roaming.open({
+    mobile,
+    backend: 'kernel',
+    nat: true,
+    configure: (_, configuration) => set('connections.lab.children.net.replay_window', '32')(configuration),
+  });
   const views: [KernelView, KernelView][] = [];
   const look = async (): Promise<void> => {
     await there.pingBothWays();
@@ -23,19 +29,20 @@ async function roamed(mobile: Kind): Promise<readonly (readonly [KernelView, Ker
   await there.untilAt('10.91.0.11');
   await look();
   await there.ip(namespace, 'link', 'set', device, 'down');
-  await there.untilAt('10.92.0.1');
+  await there.untilAt('10.92.0.1', '10.9.0.2', TRANSLATED);
   await look();
   await there.readdress(there.gateway, '10.9.0.2', '10.9.0.22');
-  await there.untilAt('10.92.0.1', '10.9.0.22');
+  await there.untilAt('10.92.0.1', '10.9.0.22', TRANSLATED);
   await look();
   return views;
 }
 
-describe('SAs of the kernel whose ends move', { skip: withoutKernelIpsec }, () => {
+describe('SAs of the kernel whose ends move, behind a NAT too', { skip: withoutKernelIpsec }, () => {
   test('cygnet and charon leave the same in the kernel, whichever of them moves, and packets pass', async () => {
     const [one, other] = [await roamed('cygnet'), await roamed('charon')];
     for (const [i, [mobile, gateway]] of one.entries()) {
       assert.equal(mobile.states.length, 2);
+      assert.equal(mobile.states.filter(state => state.includes('espinudp')).length, i < 2 ? 0 : 2);
       assert.deepEqual(mobile, other[i]?.[0], `the mobile end, move ${i}`);
       assert.deepEqual(gateway, other[i]?.[1], `the gateway, move ${i}`);
     }

@@ -31,7 +31,7 @@ export function childFrom(section: Section, ofIke: InterfacesOfIke, report: Repo
     startAction: values.start_action,
     closeAction: values.close_action,
     dpdAction: values.dpd_action,
-    replayWindow: values.replay_window,
+    ...(values.replay_window !== undefined && { replayWindow: values.replay_window }),
     tfcPadding: values.tfc_padding,
     reqid: values.reqid,
     ...(values.updown === undefined ? {} : { updown: values.updown }),

@@ -93,7 +93,7 @@ test('an empty connection has the defaults of the field', () => {
   assert.equal(proposals.length, 2);
 });
 
-test('an empty child has the defaults of the field, and a window that is large enough', () => {
+test('an empty child has the defaults of the field, and leaves its window to the settings', () => {
   const { proposals, localTs, remoteTs, ...rest } = child('');
   assert.deepEqual(rest, {
     name: 'net',
@@ -109,7 +109,6 @@ test('an empty child has the defaults of the field, and a window that is large e
     startAction: 'none',
     closeAction: 'none',
     dpdAction: 'clear',
-    replayWindow: 128,
     tfcPadding: 0,
     reqid: 0,
     hostAccess: false,

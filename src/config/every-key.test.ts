@@ -14,7 +14,8 @@ import { CHILD } from './schema/child.ts';
 import { CONNECTION } from './schema/connection.ts';
 import { AUTHORITY, TOKEN } from './schema/credentials.ts';
 import { POOL } from './schema/pool.ts';
-import { CHARON_IGNORED } from './schema/settings.ts';
+import { CHARON } from './schema/settings.ts';
+import { CHARON_UNHEEDED } from './schema/unheeded.ts';
 import type { Table } from './schema.ts';
 import { loadSettings } from './settings.ts';
 
@@ -67,6 +68,9 @@ const VALUES: Readonly<Record<string, string>> = {
   netmask: '255.0.0.0',
   server: '10.0.0.1',
   socket: 'unix:///x',
+  max_packet: '9000',
+  spi_min: '0x1000',
+  spi_max: '0x10000000',
 };
 
 /** Whether a text says of a key that it is heeded: `set` with it and `unset` without, as they come out of `read`. */
@@ -85,7 +89,8 @@ function told(key: string, read: (text: string) => unknown, setting: (value: str
     }
   };
   const unset = attempt(setting(''));
-  const kinds = VALUES[key] === undefined ? ['yes', 'no', '77', '10.0.0.1', 'x.example.org'] : [VALUES[key]];
+  const kinds =
+    VALUES[key] === undefined ? ['yes', 'no', '7', '77', '10.0.0.1', 'x.example.org'] : [VALUES[key]];
   return kinds.some(value => {
     const set = attempt(setting(`${key} = ${value}`));
     if (/cannot be "|there is no key/.test(set.remarks)) return false;
@@ -134,18 +139,8 @@ test('every key of charon itself is heeded or named', t => {
     writeFileSync(file, text);
     return loadSettings(file);
   };
-  const heeded = [
-    'port port_nat_t retransmit_timeout retransmit_base retransmit_tries half_open_timeout keep_alive fragment_size',
-    'cookie_threshold cookie_threshold_ip block_threshold init_limit_half_open dos_protection delete_rekeyed_delay',
-    'i_dont_care_about_security_and_use_aggressive_mode_psk',
-  ].flatMap(line => line.split(' '));
-  const relied = [
-    'install_virtual_ip install_routes routing_table multiple_authentication dns1 nbns1 accept_unencrypted_mainmode_messages',
-    'make_before_break retransmit_jitter retransmit_limit reuse_ikesa threads user group interfaces_use interfaces_ignore',
-    'close_ike_on_child_failure inactivity_close_ike initiator_only max_packet process_route',
-  ].flatMap(line => line.split(' '));
   for (const place of ['charon', 'charon-systemd'])
-    for (const key of new Set([...heeded, ...relied, ...CHARON_IGNORED]))
+    for (const key of [...Object.keys(CHARON), ...Object.keys(CHARON_UNHEEDED)])
       assert.ok(
         told(key, read, line => `${place} {\n${line}\n}`),
         `${place}.${key}`,

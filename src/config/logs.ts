@@ -21,6 +21,8 @@ export interface LogFile {
   readonly ikeName: boolean;
   readonly timeFormat?: string;
   readonly milliseconds: boolean;
+  /** The level of each line stands behind its group. */
+  readonly level?: true;
   readonly levels: Levels;
 }
 
@@ -31,6 +33,7 @@ export interface SyslogSettings {
   readonly targets: readonly {
     readonly facility: number;
     readonly ikeName: boolean;
+    readonly level?: true;
     readonly levels: Levels;
   }[];
 }
@@ -63,6 +66,7 @@ function fromFilelog(section: Section, report: Report): Omit<LogFile, 'path'> & 
     ikeName: values.ike_name,
     ...(timeFormat === undefined ? {} : { timeFormat }),
     milliseconds: values.time_add_ms,
+    ...(values.log_level && { level: true }),
     levels: levelsOf(section, standard, report),
   };
 }
@@ -80,13 +84,19 @@ function fromSyslog(section: Section | undefined, report: Report): SyslogSetting
       );
       return [];
     }
-    const { default: standard = 1, ike_name: ikeName } = readSection(
-      target,
-      SYSLOG_FACILITY,
-      report,
-      isGroup,
-    );
-    return [{ facility, ikeName, levels: levelsOf(target, standard, report) }];
+    const {
+      default: standard = 1,
+      ike_name: ikeName,
+      log_level: level,
+    } = readSection(target, SYSLOG_FACILITY, report, isGroup);
+    return [
+      {
+        facility,
+        ikeName,
+        ...(level && { level: true as const }),
+        levels: levelsOf(target, standard, report),
+      },
+    ];
   });
   return targets.length === 0 ? undefined : { identifier, targets };
 }

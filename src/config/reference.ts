@@ -14,6 +14,7 @@ import {
   SYSLOG_FACILITY,
   VICI,
 } from './schema/settings.ts';
+import { CHARON_UNHEEDED } from './schema/unheeded.ts';
 import type { Key, Table } from './schema.ts';
 
 interface Chapter {
@@ -178,19 +179,35 @@ that was probably meant.
 const BETWEEN = `
 # strongswan.conf
 
-\`cygnet daemon --settings FILE\` takes what follows from a strongswan.conf. Other keys of charon are named in warnings;
-sections of other programs are not looked at.
+\`cygnet daemon --settings FILE\` takes what follows from a strongswan.conf. Keys of charon that change nothing here stand at the
+end; sections of other programs are not looked at.
+`;
+
+const UNHEEDED = `
+## Keys of \`charon\` without effect
+
+Where one of them is set, a warning names it with the reason. One whose value says what is so in any case is taken in silence.
+
+| key | why it changes nothing | in silence |
+|---|---|---|
 `;
 
 /** docs/reference/configuration.md */
 export function configurationReference(): string {
-  return `${INTRODUCTION}${CHAPTERS.map(chapter).join('')}${BETWEEN}${SETTINGS.map(chapter).join('')}`;
+  const settings = `${SETTINGS.map(chapter).join('')}${UNHEEDED}${unheeded()}`;
+  return `${INTRODUCTION}${CHAPTERS.map(chapter).join('')}${BETWEEN}${settings}`;
 }
 
 function chapter({ title, text, table }: Chapter): string {
   const rows = Object.entries(table).map(([name, key]) => row(name, key));
   const head = '| key | takes | default | for | |\n|---|---|---|---|---|\n';
   return `\n## ${title}\n${text === '' ? '' : `\n${text}\n`}\n${head}${rows.join('')}`;
+}
+
+function unheeded(): string {
+  return Object.entries(CHARON_UNHEEDED)
+    .map(([name, { because, fulfilled = [] }]) => `| \`${name}\` | ${because} | ${fulfilled[0] ?? ''} |\n`)
+    .join('');
 }
 
 function row(name: string, key: Key<unknown>): string {

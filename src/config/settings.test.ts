@@ -46,6 +46,27 @@ test('all knobs, in the units of the engine', t => {
   initiator_only = yes
   reuse_ikesa = no
   make_before_break = no
+  retransmit_jitter = 20
+  max_packet = 20000
+  prefer_configured_proposals = no
+  close_ike_on_child_failure = yes
+  keep_alive_dpd_margin = 10s
+  delete_rekeyed = yes
+  max_ikev1_exchanges = 5
+  accept_unencrypted_mainmode_messages = yes
+  cisco_unity = yes
+  cisco_flexvpn = yes
+  send_vendor_id = yes
+  spi_mask = 0xffff000000000000
+  spi_label = 0xabcd000000000000
+  spi_min = 0xc0000000
+  spi_max = 0xcfffffff
+  reqid_base = 100
+  replay_window = 64
+  interfaces_use = eth0, eth1
+  process_route = no
+  threads = 4
+  hash_and_url = no
   retry_initiate_interval = 1m
   inactivity_close_ike = yes
   user = cygnet
@@ -88,6 +109,21 @@ test('all knobs, in the units of the engine', t => {
       initiatorOnly: true,
       reuseIkeSa: false,
       makeBeforeBreak: false,
+      retransmitJitter: 20,
+      maxPacket: 20_000,
+      preferConfiguredProposals: false,
+      closeIkeOnChildFailure: true,
+      keepAliveDpdMargin: 10_000,
+      deleteRekeyed: true,
+      maxIkev1Exchanges: 5,
+      acceptUnencryptedMainMode: true,
+      ciscoUnity: true,
+      ciscoFlexvpn: true,
+      sendVendorId: true,
+      spiMask: 0xffff_0000_0000_0000n,
+      spiLabel: 0xabcd_0000_0000_0000n,
+      reqidBase: 100,
+      replayWindow: 64,
       retryInitiateInterval: 60_000,
     },
     inactivityCloseIke: true,
@@ -95,12 +131,27 @@ test('all knobs, in the units of the engine', t => {
     group: 'adm',
     routes: { table: 44, priority: 45 },
     virtualIps: { interface: 'dummy0' },
+    interfaces: { use: ['eth0', 'eth1'], ignore: [] },
+    ignoreRoutes: true,
+    spis: { lowest: 0xc000_0000, highest: 0xcfff_ffff },
     control: 'unix:///tmp/x.vici',
     saveKeys: '/tmp/keys',
     resolvConf: '/etc/resolv.conf',
     logLevel: 'debug',
-    warnings: [],
+    warnings: settings.warnings,
   });
+  assert.deepEqual(
+    settings.warnings.map(({ summary }) => summary.split(':')[0]),
+    ['threads has no effect here'],
+  );
+});
+
+test('a range of SPIs in which others guess is refused, twice', t => {
+  for (const body of ['spi_max = 0x200', 'spi_min = 0xffffff00', 'spi_min = 0x30000\n spi_max = 0x20000'])
+    assert.throws(
+      () => loadSettings(file(t, `charon { ${body} }`)),
+      /leave .* SPIs, of which others guess one/,
+    );
 });
 
 test('routes may be left to others, whatever their table would have been', t => {
@@ -147,8 +198,8 @@ test('what has no effect is named', t => {
   assert.deepEqual(
     loadSettings(path).warnings.map(warning => formatRemark(warning).replace(path, 'f')),
     [
-      'f:1:10: threads has no effect here',
-      'f:2:2: ssh_agent has no effect here',
+      'f:1:10: threads has no effect here: key exchange has one thread, and packets in user space another',
+      'f:2:2: ssh_agent has no effect here: keys are read from files, or loaded over VICI',
       'f:3:2: the section charon.load-tester has no effect here',
       'f:5:12: plugins of charon have no effect here: radattr, unity',
     ],

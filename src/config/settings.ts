@@ -1,11 +1,12 @@
 import type { IpAddress } from '../lib/ip.ts';
-import { SECOND } from '../lib/time.ts';
 import type { ConfigurationAttribute } from '../policy/pool.ts';
+import { type EngineKnobs, engineKnobs } from './engine-knobs.ts';
 import { resolveReferences } from './inheritance.ts';
 import { type LogSettings, logsFrom } from './logs.ts';
 import { attributesFrom } from './pools.ts';
 import { type ConfigurationWarning, Report } from './report.ts';
-import { CHARON, CHARON_IGNORED, RESOLVE, REVOCATION, SAVE_KEYS, VICI } from './schema/settings.ts';
+import { CHARON, RESOLVE, REVOCATION, SAVE_KEYS, VICI } from './schema/settings.ts';
+import { CHARON_UNHEEDED } from './schema/unheeded.ts';
 import { readSection } from './schema.ts';
 import type { Section } from './section.ts';
 import { readSource } from './source.ts';
@@ -33,39 +34,15 @@ export interface Settings extends LogSettings {
   readonly routes?: { readonly table?: number; readonly priority?: number } | false;
   /** Where virtual IPs of this host go; false leaves them to others. */
   readonly virtualIps?: { readonly interface?: string } | false;
+  /** Interfaces whose addresses IKE is spoken by, or is not. */
+  readonly interfaces?: { readonly use: readonly string[]; readonly ignore: readonly string[] };
+  /** Changes of routes are not looked at. */
+  readonly ignoreRoutes?: true;
+  /** The lowest and highest SPI of packets that come in. */
+  readonly spis?: { readonly lowest: number; readonly highest: number };
   /** File to write the name servers into that peers tell us. */
   readonly resolvConf?: string;
   readonly warnings: readonly ConfigurationWarning[];
-}
-
-/** Knobs of the engine, times in milliseconds. */
-interface EngineKnobs {
-  readonly port?: number;
-  readonly natPort?: number;
-  readonly retransmitTimeout?: number;
-  readonly retransmitBase?: number;
-  readonly retransmitTries?: number;
-  readonly retransmitLimit?: number;
-  readonly ikeSaLimit?: number;
-  readonly initiatorOnly?: boolean;
-  readonly reuseIkeSa?: boolean;
-  readonly makeBeforeBreak?: boolean;
-  readonly halfOpenTimeout?: number;
-  readonly cookieThreshold?: number;
-  readonly cookieThresholdPerAddress?: number;
-  readonly blockThreshold?: number;
-  readonly halfOpenLimit?: number;
-  readonly fragmentSize?: number;
-  readonly natKeepAlive?: number;
-  readonly retryInitiateInterval?: number;
-  readonly deleteRekeyedDelay?: number;
-  readonly useCrl?: boolean;
-  readonly useOcsp?: boolean;
-  readonly fetchTimeout?: number;
-  readonly ocspNonceLength?: number;
-  readonly allowAggressivePsk?: boolean;
-  readonly signatureAuthentication?: boolean;
-  readonly multipleAuthentication?: boolean;
 }
 
 /** Reads a strongswan.conf. Sections of other programs are not looked at. Throws ConfigurationFailure. */
@@ -107,11 +84,8 @@ const HEEDED: ReadonlySet<string> = new Set([
 ]);
 
 function fromCharon(charon: Section, report: Report): Omit<Settings, 'warnings'> {
-  const values = readSection(charon, CHARON, report, name => CHARON_IGNORED.includes(name));
-  for (const name of CHARON_IGNORED) {
-    const setting = charon.settings.get(name);
-    if (setting?.value !== undefined) report.warn(setting.at, `${name} has no effect here`);
-  }
+  const values = readSection(charon, CHARON, report, name => Object.hasOwn(CHARON_UNHEEDED, name));
+  tellUnheeded(charon, report);
   for (const section of charon.sections.values()) {
     if (HEEDED.has(section.name)) continue;
     if (hasSettings(section))
@@ -120,48 +94,30 @@ function fromCharon(charon: Section, report: Report): Omit<Settings, 'warnings'>
   const { engine, ...plugins } = fromPlugins(charon.sections.get('plugins'), report);
   const logs = logsFrom(charon, report);
   return {
-    engine: {
-      ...engine,
-      ...defined('port', values.port),
-      ...defined('natPort', values.port_nat_t),
-      ...defined('retransmitTimeout', inMilliseconds(values.retransmit_timeout)),
-      ...defined('retransmitBase', values.retransmit_base),
-      ...defined('retransmitTries', values.retransmit_tries),
-      ...defined('retransmitLimit', values.retransmit_limit),
-      ...defined('ikeSaLimit', values.ikesa_limit),
-      ...defined('initiatorOnly', values.initiator_only),
-      ...defined('reuseIkeSa', values.reuse_ikesa),
-      ...defined('makeBeforeBreak', values.make_before_break),
-      ...defined('halfOpenTimeout', values.half_open_timeout),
-      ...defined('cookieThreshold', values.dos_protection ? values.cookie_threshold : NEVER),
-      ...defined('cookieThresholdPerAddress', values.dos_protection ? values.cookie_threshold_ip : NEVER),
-      ...defined('blockThreshold', values.dos_protection ? values.block_threshold : 0),
-      ...defined(
-        'halfOpenLimit',
-        values.init_limit_half_open === 0 ? undefined : values.init_limit_half_open,
-      ),
-      ...defined('fragmentSize', values.fragment_size === 0 ? undefined : values.fragment_size),
-      ...defined('natKeepAlive', values.keep_alive),
-      ...defined('preferBestPath', values.prefer_best_path),
-      ...defined('checkCurrentPath', values.check_current_path),
-      ...defined('retryInitiateInterval', values.retry_initiate_interval),
-      ...defined('deleteRekeyedDelay', values.delete_rekeyed_delay),
-      ...defined('allowAggressivePsk', values.i_dont_care_about_security_and_use_aggressive_mode_psk),
-      ...defined('signatureAuthentication', values.signature_authentication),
-      ...defined('multipleAuthentication', values.multiple_authentication),
-      ...defined('ocspNonceLength', values.ocsp_nonce_len),
-    },
+    engine: { ...engine, ...engineKnobs(values) },
     ...defined('userspace', asksForUserSpace(charon) || undefined),
     ...defined('routes', routesOf(values)),
     ...defined('user', values.user),
     ...defined('group', values.group),
     ...(values.inactivity_close_ike && { inactivityCloseIke: true }),
     ...defined('virtualIps', virtualIpsOf(values)),
+    ...defined('interfaces', interfacesOf(values)),
+    ...(!values.process_route && { ignoreRoutes: true }),
+    ...defined('spis', spisOf(charon, values, report)),
     ...plugins,
     ...attributesOf(values, plugins.attributes ?? []),
     ...scriptsOf(charon),
     ...logs,
   };
+}
+
+/** Each with its reason, but for those that say what is so in any case. */
+function tellUnheeded(charon: Section, report: Report): void {
+  for (const [name, { because, fulfilled = [] }] of Object.entries(CHARON_UNHEEDED)) {
+    const setting = charon.settings.get(name);
+    if (setting?.value === undefined || fulfilled.includes(setting.value.toLowerCase())) continue;
+    report.warn(setting.at, `${name} has no effect here: ${because}`);
+  }
 }
 
 function routesOf(
@@ -183,6 +139,34 @@ function virtualIpsOf(
   if (!values.install_virtual_ip) return false;
   return values.install_virtual_ip_on === undefined ? undefined : { interface: values.install_virtual_ip_on };
 }
+
+function interfacesOf(
+  values: Readonly<{ interfaces_use: readonly string[]; interfaces_ignore: readonly string[] }>,
+): Settings['interfaces'] {
+  const { interfaces_use: use, interfaces_ignore: ignore } = values;
+  return use.length === 0 && ignore.length === 0 ? undefined : { use, ignore };
+}
+
+function spisOf(
+  charon: Section,
+  values: Readonly<{ spi_min: number | undefined; spi_max: number | undefined }>,
+  report: Report,
+): Settings['spis'] {
+  const { spi_min: lowest = 0x100, spi_max: highest = 0xffff_ffff } = values;
+  if (values.spi_min === undefined && values.spi_max === undefined) return undefined;
+  const setting = charon.settings.get('spi_max') ?? charon.settings.get('spi_min');
+  if (setting !== undefined && highest - lowest < FEWEST_SPIS)
+    report.fail(
+      'config/invalid-value',
+      setting.valueAt,
+      `spi_min and spi_max leave ${Math.max(0, highest - lowest + 1)} SPIs, of which others guess one`,
+      `leave at least ${FEWEST_SPIS} between them`,
+    );
+  return { lowest, highest };
+}
+
+/** So many SAs there may be at a time, and some more. */
+const FEWEST_SPIS = 0x1_0000;
 
 /** Name servers for all peers, of charon itself and of its plugin. */
 function attributesOf(
@@ -209,9 +193,6 @@ function scriptsOf(charon: Section): Pick<Settings, 'startScripts' | 'stopScript
     ...defined('stopScripts', commands('stop-scripts')),
   };
 }
-
-/** As a threshold: more half-open SAs than there can be. */
-const NEVER = Number.MAX_SAFE_INTEGER;
 
 function fromPlugins(
   plugins: Section | undefined,
@@ -256,10 +237,6 @@ function fromPlugins(
 function hasSettings(section: Section): boolean {
   const says = [...section.settings.values()].some(({ key, value }) => key !== 'load' && value !== undefined);
   return says || [...section.sections.values()].some(hasSettings);
-}
-
-function inMilliseconds(seconds: number | undefined): number | undefined {
-  return seconds === undefined ? undefined : Math.round(seconds * SECOND);
 }
 
 function defined<K extends string, V>(key: K, value: V | undefined): { readonly [P in K]?: V } {

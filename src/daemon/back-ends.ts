@@ -1,6 +1,7 @@
 import type { CryptoProvider } from '../crypto/provider.ts';
 import type { IpsecBackend } from '../ipsec/backend.ts';
 import { MemoryBackend } from '../ipsec/memory/backend.ts';
+import type { SpiRange } from '../ipsec/spi-pool.ts';
 import { openTunBackend } from '../ipsec/userspace/tun-backend.ts';
 import { openXfrmBackend } from '../ipsec/xfrm/backend.ts';
 import { kernelDrops } from '../ipsec/xfrm/drops.ts';
@@ -40,6 +41,8 @@ export interface PlaneOptions {
   readonly routes?: { readonly table?: number; readonly priority?: number } | false;
   /** Where virtual IPs of this host go; false leaves them to others. */
   readonly virtualIps?: { readonly interface?: string } | false;
+  /** SPIs of packets that come in; each back end has its own where nothing is said. */
+  readonly spis?: SpiRange;
   readonly provider: CryptoProvider;
   readonly onFatal: (failure: Failure) => void;
   /** What goes on in a back end that no SA has to hear of. */
@@ -70,6 +73,7 @@ const PLANES: Readonly<Record<BackendName, (options: PlaneOptions) => Promise<Pl
         now,
         routes: options.routes === false ? false : { ...options.routes, ...mark },
         virtualIps: options.virtualIps !== false,
+        ...(options.spis !== undefined && { spis: options.spis }),
         onFatal: options.onFatal,
         onWarning: options.onWarning,
       });
@@ -89,6 +93,7 @@ const PLANES: Readonly<Record<BackendName, (options: PlaneOptions) => Promise<Pl
         onWarning: options.onWarning,
         ...(options.routes !== undefined && { routes: options.routes }),
         ...(options.virtualIps !== undefined && { virtualIps: options.virtualIps }),
+        ...(options.spis !== undefined && { spis: options.spis }),
       }),
     );
     const moving = { ...plane, ...ways(options, transport) };

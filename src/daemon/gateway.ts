@@ -42,6 +42,8 @@ export interface GatewayOptions {
   readonly fetcher?: Fetcher;
   /** From where to where a connection's first message goes: names looked up, a local address chosen. Rejects with `Failed`. */
   readonly resolve: (connection: Connection) => Promise<Path>;
+  /** Whether datagrams that came by this path are heard; without it all are. */
+  readonly admits?: (path: Path) => boolean;
   /** How peers are reached when addresses change; default: as the system chooses. */
   readonly ways?: Ways;
 }
@@ -109,12 +111,14 @@ export class Gateway {
     });
     // In a moment, when whoever opens the gateway listens to it.
     queueMicrotask(() => this.#queue.makeInterfaces(this.connections));
-    const datagram = (octets: Uint8Array, path: Path): void =>
+    const datagram = (octets: Uint8Array, path: Path): void => {
+      if (options.admits?.(path) === false) return;
       this.#enter(at => {
         const outputs = this.#engine.receive(octets, path, at);
         this.#trace.incoming(octets, path, outputs);
         return outputs;
       });
+    };
     options.transport.onDatagram(datagram);
     streams?.listen({
       datagram,

@@ -34,6 +34,10 @@ test('lines as charon writes them', () => {
     ],
   ] as const)
     assert.equal(lineText(LINE, AT, form), text);
+  assert.match(
+    lineText(LINE, AT, { ikeName: false, milliseconds: false, level: true }),
+    /^01\[IKE\d\] rekeyed$/,
+  );
   assert.equal(
     lineText({ group: 'CFG', level: 1, text: 'x' }, AT, { ikeName: true, milliseconds: false }),
     '01[CFG] x',

@@ -70,15 +70,20 @@ export function isLogged({ group, level }: LogLine, levels: LogFile['levels']): 
 
 /** One line as charon writes it: `Nov 22 02:20:21 01[IKE] <lab|1> …`. */
 export function lineText(
-  { group, connection, ike, text }: LogLine,
+  { group, level, connection, ike, text }: LogLine,
   at: Date,
-  { timeFormat, milliseconds, ikeName }: Pick<LogFile, 'timeFormat' | 'milliseconds' | 'ikeName'>,
+  {
+    timeFormat,
+    milliseconds,
+    ikeName,
+    level: withLevel,
+  }: Pick<LogFile, 'timeFormat' | 'milliseconds' | 'ikeName' | 'level'>,
 ): string {
   const fraction = milliseconds ? `.${String(at.getMilliseconds()).padStart(3, '0')}` : '';
   const time = timeFormat === undefined ? '' : `${formatTime(timeFormat, at)}${fraction} `;
   const name =
     ikeName && connection !== undefined ? `<${connection}${ike === undefined ? '' : `|${ike}`}> ` : '';
-  return `${time}01[${group}] ${name}${text}`;
+  return `${time}01[${group}${withLevel === true ? level : ''}] ${name}${text}`;
 }
 
 const MONTHS = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec'];

@@ -7,7 +7,9 @@ import type { CryptoProvider } from '../crypto/provider.ts';
 import { parseIp } from '../lib/ip.ts';
 import { openFetcher } from '../net/fetcher.ts';
 import { watchNetwork } from '../net/network-watch.ts';
+import { UsableInterfaces } from '../net/usable-interfaces.ts';
 import { Failed } from '../policy/failure.ts';
+import type { Path } from '../policy/sa.ts';
 import { systemCalls } from '../sys/system-calls.ts';
 import { type BackendName, openPlane } from './back-ends.ts';
 import { pathOf } from './choose-path.ts';
@@ -113,12 +115,14 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
       natPort: options.natPort ?? settings.engine.natPort ?? 4500,
       ...(settings.routes !== undefined && { routes: settings.routes }),
       ...(settings.virtualIps !== undefined && { virtualIps: settings.virtualIps }),
+      ...(settings.spis !== undefined && { spis: settings.spis }),
       provider,
       onFatal: failure => log.fatal({ failure }, failure.summary),
       onWarning: text => log.warn({ group: 'knl' }, text),
       onRemark: text => log.info({ group: 'knl' }, text),
     });
     closing.push(() => plane.close());
+    const usable = settings.interfaces && new UsableInterfaces(settings.interfaces);
     const gateway = new Gateway({
       ...plane,
       provider,
@@ -127,7 +131,12 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
       pools: base.pools,
       ...(settings.attributes === undefined ? {} : { attributes: settings.attributes }),
       settings: engineSettings(settings),
-      resolve: connection => pathOf(connection, plane.transport),
+      resolve: async connection => {
+        const path = await pathOf(connection, plane.transport);
+        return usable?.checked(path) ?? path;
+      },
+      ...(usable !== undefined && { admits: ({ local }: Path) => usable.admits(local.address) }),
+      ...(usable !== undefined && plane.ways !== undefined && { ways: usable.among(plane.ways) }),
       fetcher: openFetcher(),
     });
     const feed = new LogFeed(gateway);
@@ -157,7 +166,13 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
     // The last of them are begun by the end of the gateway.
     closing.push(() => updown.settled());
     gateway.networkChanged();
-    const unwatch = watchNetwork(() => gateway.networkChanged());
+    const unwatch = watchNetwork(
+      () => {
+        usable?.refresh();
+        gateway.networkChanged();
+      },
+      { routes: settings.ignoreRoutes !== true },
+    );
     closing.push(() => gateway.close(FAREWELL));
     closing.push(async () => unwatch());
     const facts = factsOf(plane, startedAt);

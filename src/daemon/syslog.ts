@@ -32,9 +32,9 @@ export class Syslog {
 
   write(line: LogLine, at: Date): void {
     const { identifier, targets } = this.#settings;
-    for (const { facility, ikeName, levels } of targets) {
+    for (const { facility, ikeName, level, levels } of targets) {
       if (!isLogged(line, levels)) continue;
-      const text = lineText(line, at, { ikeName, milliseconds: false });
+      const text = lineText(line, at, { ikeName, milliseconds: false, ...(level && { level }) });
       const priority = facility * 8 + INFORMATIONAL;
       this.#send(`<${priority}>${formatTime('%b %e %T', at)} ${identifier}: ${text}`.slice(0, LONGEST), at);
     }

@@ -82,7 +82,8 @@ export class Engine {
   /** A datagram that came by `path`, without the non-ESP marker. Never throws. */
   receive(datagram: Uint8Array, path: Path, now: Instant): readonly Output[] {
     return this.#enter(now, () => {
-      const header = isUsable(path) ? headerOf(datagram) : undefined;
+      const isShort = datagram.length <= this.#host.settings.maxPacket;
+      const header = isShort && isUsable(path) ? headerOf(datagram) : undefined;
       // IKEv1 has no words for TCP.
       if (header !== undefined && !(header.majorVersion === 1 && path.tcp === true))
         this.#deliver(datagram, header, path);

@@ -32,7 +32,7 @@ export class EngineHost implements Host {
   settings: EngineSettings;
   readonly features: BackendFeatures;
   readonly names = new Map<string, readonly IpAddress[]>();
-  readonly reqids = new Reqids();
+  readonly reqids: Reqids;
   readonly asks = new Asks();
   readonly agenda = new Agenda<Session>();
   connections: readonly Connection[];
@@ -64,6 +64,7 @@ export class EngineHost implements Host {
   }) {
     this.provider = options.provider;
     this.settings = options.settings;
+    this.reqids = new Reqids(options.settings.reqidBase);
     this.features = options.features;
     this.connections = options.connections;
     this.credentials = options.credentials;
@@ -160,7 +161,8 @@ export class EngineHost implements Host {
 
   reserveSpi(): bigint {
     for (;;) {
-      const spi = readU64(this.provider.random(8), 0);
+      const { spiMask, spiLabel } = this.settings;
+      const spi = (readU64(this.provider.random(8), 0) & ~spiMask) | spiLabel;
       if (spi === 0n || this.#spis.has(spi)) continue;
       this.#spis.set(spi, undefined);
       return spi;

@@ -13,7 +13,12 @@ export interface ReqidOwner {
 export class Reqids {
   readonly #numbers = new Map<string, number>();
   readonly #owners = new Map<number, ReqidOwner>();
-  #last = 0;
+  #last: number;
+
+  /** `first`: where those begin that are chosen here. */
+  constructor(first = 1) {
+    this.#last = first - 1;
+  }
 
   /**
    * The number of a child; the configured one where there is one. Children with unique marks have another each time:

@@ -138,7 +138,10 @@ export function* install(
     udpEncapsulation: child.udpEncapsulation,
     localTs: child.localTs,
     remoteTs: child.remoteTs,
-    replayWindow: Math.min(config.replayWindow, host.features.maximumReplayWindow),
+    replayWindow: Math.min(
+      config.replayWindow ?? host.settings.replayWindow,
+      host.features.maximumReplayWindow,
+    ),
     tfcPadding: child.tfcPadding ?? config.tfcPadding,
     reqid: child.reqid,
     lifetimes: childLifetimes({ ...config, ...options.limits }, host.jitter(1)),

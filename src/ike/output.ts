@@ -279,6 +279,10 @@ export interface EngineSettings {
   readonly retransmitTries: number;
   /** The longest wait; 0 is none. */
   readonly retransmitLimit: Duration;
+  /** Up to so many percent are taken off each wait at random. */
+  readonly retransmitJitter: number;
+  /** Octets of the longest message that is looked at, and of the longest that is put together from fragments. */
+  readonly maxPacket: number;
   /** Life of a responder's half-open SA. */
   readonly halfOpenTimeout: Duration;
   /** Half-open SAs from which cookies are demanded: in all, and per peer address. 0 demands them always. */
@@ -305,6 +309,29 @@ export interface EngineSettings {
   readonly checkCurrentPath: boolean;
   /** When a peer whose name has no address, or to whom there is no way, is tried again; 0 is never. */
   readonly retryInitiateInterval: Duration;
+  /** As responder, our order of algorithms goes before the peer's. */
+  readonly preferConfiguredProposals: boolean;
+  /** An IKE SA goes with the child that was to be made along with it. */
+  readonly closeIkeOnChildFailure: boolean;
+  /** Set in the SPIs that we choose for IKE SAs, in the place of the bits of the mask. */
+  readonly spiMask: bigint;
+  readonly spiLabel: bigint;
+  /** The first number that ties policies to SAs of which no other was configured. */
+  readonly reqidBase: number;
+  /** Of children that say nothing of it. */
+  readonly replayWindow: number;
+  /** A keepalive that comes later than this asks whether the peer is there: this host slept. 0 never does. */
+  readonly keepAliveDpdMargin: Duration;
+  /** Say by Vendor ID that strongSwan's private numbers are known, and to Cisco's FlexVPN and Unity that we know of them. */
+  readonly sendVendorId: boolean;
+  readonly ciscoFlexvpn: boolean;
+  readonly ciscoUnity: boolean;
+  /** IKEv1: the initiator's identity and proof may come in the clear: whoever listens then guesses the shared key off line. */
+  readonly acceptUnencryptedMainMode: boolean;
+  /** IKEv1: what we have replaced is deleted at once. */
+  readonly deleteRekeyed: boolean;
+  /** IKEv1: exchanges of a peer's that are under way on one SA, at most. */
+  readonly maxIkev1Exchanges: number;
   /** Answer aggressive mode of IKEv1 with a shared key: whoever asks gets what the key can be guessed from off line. */
   readonly allowAggressivePsk: boolean;
   /** Speak RFC 7427: announce hash algorithms, heed the peer's, sign by method 14. */

@@ -105,7 +105,7 @@ export class Conversations {
         this.#say(exchange, step.sending);
         exchange.waiting = { conversation, awaited: step.awaited };
         // Only who begins sends again by itself, and who knows whom it speaks to (VU#419128).
-        if (exchange.initiated || !isPhaseOne(exchange.type)) exchange.resend(host.settings, host.now);
+        if (exchange.initiated || !isPhaseOne(exchange.type)) exchange.resend(host.settings, host);
       }
     }
   }

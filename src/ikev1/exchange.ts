@@ -1,10 +1,14 @@
 import { V1ExchangeType } from '../iana/ikev1.ts';
 import type { Conversation } from '../ike/flow.ts';
-import { type RetransmissionSchedule, waitAfter } from '../ike/retransmission.ts';
+import { type Chance, type RetransmissionSchedule, waitAfter } from '../ike/retransmission.ts';
 import type { Instant } from '../lib/time.ts';
 import type { Path } from '../policy/sa.ts';
 import type { V1MessageFields } from '../wire/v1/message.ts';
 import type { Awaited, Step } from './flow.ts';
+
+interface Clock extends Chance {
+  readonly now: Instant;
+}
 
 type Cookies = Pick<V1MessageFields, 'initiatorSpi' | 'responderSpi'>;
 
@@ -90,20 +94,20 @@ export class Exchange {
   }
 
   /** From now on what was sent is sent again by the clock. */
-  resend(schedule: RetransmissionSchedule, now: Instant): void {
+  resend(schedule: RetransmissionSchedule, clock: Clock): void {
     this.#resent = 0;
     this.#tries = schedule.retransmitTries;
-    this.due = now + waitAfter(schedule, 0);
+    this.due = clock.now + waitAfter(schedule, 0, clock);
   }
 
   /** Whether to send once more now that `due` has come; false when patience has ended. */
-  again(schedule: RetransmissionSchedule, now: Instant): boolean {
+  again(schedule: RetransmissionSchedule, clock: Clock): boolean {
     if (this.#resent >= this.#tries) {
       this.due = undefined;
       return false;
     }
     this.#resent++;
-    this.due = now + waitAfter(schedule, this.#resent);
+    this.due = clock.now + waitAfter(schedule, this.#resent, clock);
     return true;
   }
 

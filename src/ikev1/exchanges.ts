@@ -22,8 +22,6 @@ import { type Arrived, isEncrypted, type Opened, open, readClear, seal } from '.
 import { verdictOn } from './states.ts';
 import { messageInWords } from './trace.ts';
 
-/** Exchanges of the peer's that are under way at a time. */
-const MOST_SERVED = 32;
 /** A peer may have us make children, but not without end (as RFC 8019 §5 says of IKEv2). */
 const CREATIONS_AT_ONCE = 256;
 const CREATIONS_PER_SECOND = 20;
@@ -126,7 +124,7 @@ export class Exchanges {
     const { host } = this.#owner;
     for (const exchange of this.#table.all()) {
       if (exchange.due !== undefined && exchange.due <= host.now) {
-        if (exchange.again(host.settings, host.now)) this.#sendAgain(exchange);
+        if (exchange.again(host.settings, host)) this.#sendAgain(exchange);
         else this.#giveUp(exchange);
       } else if (exchange.forgetAt !== undefined && exchange.forgetAt <= host.now)
         this.#table.forget(exchange);
@@ -196,9 +194,9 @@ export class Exchanges {
   }
 
   /** The readings of a message: in the clear one, under encryption one for each candidate key that makes sense of it. */
-  *#openings(exchange: Exchange, arrived: Arrived, { hash }: Awaited): Iterable<Opened> {
+  *#openings(exchange: Exchange, arrived: Arrived, { hash, clear }: Awaited): Iterable<Opened> {
     if (!isEncrypted(arrived.header)) {
-      const opened = hash === undefined ? readClear(arrived) : undefined;
+      const opened = hash === undefined ? readClear(arrived, clear) : undefined;
       if (opened !== undefined) yield opened;
       return;
     }
@@ -252,7 +250,7 @@ export class Exchanges {
       else this.#held.add(arrived);
     } else if (
       opened !== undefined &&
-      this.#conversations.served < MOST_SERVED &&
+      this.#conversations.served < this.#owner.host.settings.maxIkev1Exchanges &&
       !this.#isFlood(exchangeType)
     )
       this.#begin(opened, digest);

@@ -37,6 +37,8 @@ export interface Awaited {
    * that should nothing better come. Must not throw.
    */
   readonly reject?: (message: Message) => Refused | undefined;
+  /** It may come in the clear though there are keys: the initiator's proof, where the settings allow it. */
+  readonly clear?: boolean;
   /** What it most likely means that a message cannot be read. */
   readonly otherwise?: Refused;
   /** A refusal that names this SPI of ours is the answer, or the end of it. */

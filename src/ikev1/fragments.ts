@@ -6,7 +6,7 @@ import { type Duration, type Instant, SECOND } from '../lib/time.ts';
 import type { Connection } from '../policy/connection.ts';
 import type { Path } from '../policy/sa.ts';
 import { decodeHeader, type Header } from '../wire/header.ts';
-import { splitV1Message, V1Reassembly } from '../wire/v1/fragments.ts';
+import { splitV1Message, V1_FRAGMENT_LIMITS, V1Reassembly } from '../wire/v1/fragments.ts';
 import { decodeV1Message } from '../wire/v1/message.ts';
 
 /** A datagram with its header. */
@@ -45,7 +45,10 @@ export class Fragments {
       const [payload] = decodeV1Message(datagram, header).payloads;
       if (payload?.type !== V1PayloadType.FRAGMENT) return undefined;
       if (this.#reassembly === undefined) this.#since = this.#host.now;
-      this.#reassembly ??= new V1Reassembly();
+      this.#reassembly ??= new V1Reassembly({
+        ...V1_FRAGMENT_LIMITS,
+        octets: Math.min(V1_FRAGMENT_LIMITS.octets, this.#host.settings.maxPacket),
+      });
       const whole = this.#reassembly.add(payload);
       if (whole === undefined) return undefined;
       this.#reassembly = undefined;

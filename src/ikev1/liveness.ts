@@ -110,7 +110,7 @@ export class Liveness {
     }
     const { from, since, times } = this.#asked ?? { from: this.#next, since: host.now, times: 0 };
     this.#asked = { from, since, times: times + 1 };
-    this.#due = host.now + waitAfter(host.settings, times);
+    this.#due = host.now + waitAfter(host.settings, times, host);
     const data = new Uint8Array(4);
     new DataView(data.buffer).setUint32(0, this.#next++);
     this.#watched.inform([notify(V1Notify.R_U_THERE, data, this.#about)]);

@@ -80,19 +80,21 @@ export function phaseOneOffer(
 }
 
 /**
- * The responder's choice: the first configured proposal for which there is a transform, authenticated by one of
- * `methods`. `answer` is the SA payload to send: what was chosen, as it came.
+ * The responder's choice: the first configured proposal for which there is a transform, or the first transform for which there is
+ * a proposal, authenticated by one of `methods`. `answer` is the SA payload to send: what was chosen, as it came.
  */
 export function choosePhaseOne(
   connection: Connection,
   payload: V1SaPayload,
   methods: readonly number[],
+  preferOurs = true,
 ): { readonly suite: PhaseOneSuite; readonly answer: V1SaPayload } | Failure {
   const offered = readPhaseOne(payload);
   const fitting = offered.filter(({ method }) => methods.includes(method));
   if (offered.length > 0 && fitting.length === 0) return otherMethod(connection, offered, methods);
   const proposals = fitting.map(({ proposal }) => proposal);
-  const accepted = choose(speakable(connection.proposals), usableProposals(connection.proposals), proposals);
+  const ours = usableProposals(connection.proposals);
+  const accepted = choose(speakable(connection.proposals), ours, proposals, preferOurs);
   if (accepted.kind === 'mismatch') return noCommonProposal(inWordsOfV1(accepted), settingOf(connection));
   const chosen = fitting.find(({ proposal }) => proposal.number === accepted.number) as PhaseOneTransform;
   return {

@@ -58,11 +58,14 @@ export function seal(
 }
 
 /** Undefined where it cannot be read. */
-export function readClear({ datagram, header, path, number }: Arrived): Opened | undefined {
+export function readClear(
+  { datagram, header, path, number }: Arrived,
+  insteadOfEncrypted = false,
+): Opened | undefined {
   return orUndefined(() => {
     const { payloads, encrypted } = decodeV1Message(datagram, header);
     if (encrypted) return undefined;
-    const breach = checkV1Message(header.exchangeType, number, false, payloads)?.text;
+    const breach = checkV1Message(header.exchangeType, number, insteadOfEncrypted, payloads)?.text;
     return {
       message: { header, path, payloads, encrypted, keys: undefined },
       breach,

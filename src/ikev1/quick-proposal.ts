@@ -86,6 +86,7 @@ export function chooseQuick(
   features: BackendFeatures,
   { peer, path }: { readonly peer: PeerFacts; readonly path: Path },
   payload: V1SaPayload,
+  preferOurs = true,
 ): { readonly suite: QuickSuite; readonly answer: (inbound: Reserved) => V1SaPayload } | Failure {
   const offered = readQuick(payload, PROTOCOLS[config.protocol], prefersShort(config));
   const wanted = wantedModes(config, peer);
@@ -94,7 +95,7 @@ export function chooseQuick(
   const obstacle = withoutCompression(config, features, peer, path);
   const fitting = byCompression(inMode, obstacle === undefined);
   if (inMode.length > 0 && fitting.length === 0) return allCompressed(config, obstacle);
-  const accepted = select(config, usableProposals(config, features), fitting);
+  const accepted = select(config, usableProposals(config, features), fitting, preferOurs);
   if (accepted.kind === 'mismatch') return noCommonProposal(inWordsOfV1(accepted), settingOf(config));
   const chosen = fitting.find(({ proposal }) => proposal.number === accepted.number) as QuickTransform;
   return {
@@ -150,11 +151,13 @@ function select(
   { proposals }: ChildConfig,
   ours: readonly Proposal[],
   theirs: readonly QuickTransform[],
+  preferOurs = true,
 ): ReturnType<typeof choose> {
   return choose(
     speakable(proposals),
     ours,
     theirs.map(({ proposal }) => proposal),
+    preferOurs,
   );
 }
 

@@ -18,17 +18,20 @@ const OPTIONS = { preferOurs: true, additionalKeyExchanges: false } as const;
  * both. Where there is none, what of the configuration comes nearest.
  *
  * @param configured what `ours` was made of.
+ * @param preferOurs whether our order decides, or the peer's.
  */
 export function choose(
   configured: readonly Proposal[],
   ours: readonly Proposal[],
   offered: readonly OfferedProposal[],
+  preferOurs = true,
 ): AcceptedProposal | ProposalMismatch {
   const places = placesIn(ours);
   let best: { readonly place: number; readonly theirs: OfferedProposal } | undefined;
   for (const theirs of offered) {
     const place = isUnderstood(theirs) ? places.get(nameOf(theirs.transforms)) : undefined;
-    if (place !== undefined && (best === undefined || place < best.place)) best = { place, theirs };
+    if (place === undefined || (best !== undefined && (!preferOurs || place >= best.place))) continue;
+    best = { place, theirs };
   }
   if (best !== undefined)
     return selectProposal(ours.slice(best.place, best.place + 1), [best.theirs], OPTIONS);

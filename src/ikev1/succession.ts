@@ -75,7 +75,8 @@ export function takeOver(sa: IsakmpSa, child: ChildSa, ours: boolean): void {
     deactivateOutbound(host, old);
     old.state = 'REKEYED';
     old.rekeyAt = undefined;
-    if (ours) old.expiresAt = Math.min(old.expiresAt ?? Number.POSITIVE_INFINITY, host.now + GRACE);
+    const grace = host.settings.deleteRekeyed ? 0 : GRACE;
+    if (ours) old.expiresAt = Math.min(old.expiresAt ?? Number.POSITIVE_INFINITY, host.now + grace);
   }
 }
 

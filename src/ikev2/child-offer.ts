@@ -300,7 +300,7 @@ function chooseProposal(
     ({ spi }) => childSpiOf(spi) !== undefined,
   );
   const chosen = selectProposal(usable(config.proposals, features), offered, {
-    preferOurs: true,
+    preferOurs: sa.host.settings.preferConfiguredProposals,
     withoutKeyExchange,
   });
   if (chosen.kind === 'mismatch')

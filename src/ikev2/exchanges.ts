@@ -125,7 +125,7 @@ export class Exchanges {
   tick(): void {
     const { host } = this.#owner;
     if (this.#requests.due === undefined || this.#requests.due > host.now) return;
-    const datagrams = this.#requests.again(host.settings, host.now);
+    const datagrams = this.#requests.again(host.settings, host);
     const { resent, messageId } = this.#requests;
     if (datagrams !== undefined) {
       tell(this.#owner, 'ike', () => `retransmit ${resent} of request with message ID ${messageId}`);
@@ -151,7 +151,7 @@ export class Exchanges {
   /** Sends what is unanswered once more, out of turn; false where nothing is. With `anew` all patience begins again. */
   resend(anew = false): boolean {
     if (this.#requests.exchange === undefined) return false;
-    if (anew) this.#requests.restart(this.#owner.host.settings, this.#owner.host.now);
+    if (anew) this.#requests.restart(this.#owner.host.settings, this.#owner.host);
     this.#sendAll(this.#requests.datagrams, 0);
     return true;
   }
@@ -342,7 +342,7 @@ export class Exchanges {
     const { host, path } = this.#owner;
     const messageId = this.#requests.idFor(exchange);
     const datagrams = this.#channel.encode({ exchange, messageId, response: false }, payloads, path);
-    this.#requests.sent(exchange, datagrams, this.#schedule(exchange), host.now);
+    this.#requests.sent(exchange, datagrams, this.#schedule(exchange), host);
     this.#channel.send(datagrams, path);
   }
 

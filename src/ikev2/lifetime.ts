@@ -2,6 +2,7 @@ import type { Host } from '../ike/session.ts';
 import { Timers } from '../ike/timers.ts';
 import { type Duration, type Instant, SECOND } from '../lib/time.ts';
 import { ikeLifetimes } from '../policy/lifetimes.ts';
+import type { Path } from '../policy/sa.ts';
 import type { IkeSa } from './ike-sa.ts';
 
 /** What happens to an IKE SA in its time. */
@@ -14,6 +15,8 @@ const FRAGMENTS_LIFE: Duration = 30 * SECOND;
 export class Lifetime {
   readonly #host: Host;
   readonly #timers = new Timers<TimerName>();
+  /** When the next keepalive is due. */
+  #awake: Instant = 0;
 
   constructor(host: Host) {
     this.#host = host;
@@ -81,10 +84,21 @@ export class Lifetime {
     if (delay > 0) this.#timers.set('liveness', this.#host.now + delay);
   }
 
+  /** Holds a NAT's mapping open; true where that comes so late that this host must have slept, and the peer is to be asked instead. */
+  remind(path: Path): boolean {
+    const { now, settings } = this.#host;
+    const hasSlept = settings.keepAliveDpdMargin > 0 && now - this.#awake > settings.keepAliveDpdMargin;
+    if (!hasSlept) this.#host.keepalive(path);
+    this.keepAlive();
+    return hasSlept;
+  }
+
   /** The next packet that holds a NAT's mapping open. */
   keepAlive(): void {
     const { now, settings } = this.#host;
-    if (settings.natKeepAlive > 0) this.#timers.set('keepalive', now + settings.natKeepAlive);
+    if (settings.natKeepAlive === 0) return;
+    this.#awake = now + settings.natKeepAlive;
+    this.#timers.set('keepalive', this.#awake);
   }
 
   /** Its children are with a successor. */

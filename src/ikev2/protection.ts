@@ -2,7 +2,7 @@ import type { PacketCipher } from '../crypto/provider.ts';
 import { PayloadType } from '../iana/ikev2.ts';
 import { Malformed } from '../lib/reader.ts';
 import type { Header } from '../wire/header.ts';
-import { Reassembly } from '../wire/v2/fragments.ts';
+import { FRAGMENT_LIMITS, type FragmentLimits, Reassembly } from '../wire/v2/fragments.ts';
 import {
   decodeMessage,
   decodePayloads,
@@ -47,11 +47,14 @@ const FORGED: Opened = { kind: 'forged' };
 export class Protection {
   readonly #outgoing: PacketCipher;
   readonly #incoming: PacketCipher;
+  readonly #limits: FragmentLimits;
   #reassembly: Reassembly | undefined;
 
-  constructor(outgoing: PacketCipher, incoming: PacketCipher) {
+  /** @param longest octets of a message in fragments, where they are fewer than are held at all. */
+  constructor(outgoing: PacketCipher, incoming: PacketCipher, longest: number) {
     this.#outgoing = outgoing;
     this.#incoming = incoming;
+    this.#limits = { ...FRAGMENT_LIMITS, octets: Math.min(FRAGMENT_LIMITS.octets, longest) };
   }
 
   /** @param largest octets of one IKE message; undefined: never fragment. */
@@ -66,7 +69,7 @@ export class Protection {
     let whole: typeof chain | undefined = chain;
     let fragment: Fragment | undefined;
     if (sealed.encrypted?.type === PayloadType.SKF) {
-      this.#reassembly ??= new Reassembly();
+      this.#reassembly ??= new Reassembly(this.#limits);
       whole = this.#reassembly.add(header, sealed.encrypted, chain.bytes);
       const { fragmentNumber: number, totalFragments: total } = sealed.encrypted;
       fragment = { number, total, octets: whole?.bytes.length ?? 0 };

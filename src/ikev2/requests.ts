@@ -1,5 +1,5 @@
 import { ExchangeType } from '../iana/ikev2.ts';
-import { type RetransmissionSchedule, waitAfter } from '../ike/retransmission.ts';
+import { type Chance, type RetransmissionSchedule, waitAfter } from '../ike/retransmission.ts';
 import type { Instant } from '../lib/time.ts';
 
 interface Outstanding {
@@ -11,6 +11,10 @@ interface Outstanding {
   resent: number;
   tries: number;
   due: Instant;
+}
+
+interface Clock extends Chance {
+  readonly now: Instant;
 }
 
 /** Message IDs are 32 bits and never wrap (RFC 7296 §2.2): from half of them on the SA wants new keys. */
@@ -73,7 +77,7 @@ export class Requests {
     exchange: number,
     datagrams: readonly Uint8Array[],
     schedule: RetransmissionSchedule,
-    now: Instant,
+    clock: Clock,
   ): void {
     const messageId = this.idFor(exchange);
     this.#next = messageId + 1;
@@ -83,7 +87,7 @@ export class Requests {
       datagrams,
       resent: 0,
       tries: schedule.retransmitTries,
-      due: now + waitAfter(schedule, 0),
+      due: clock.now + waitAfter(schedule, 0, clock),
     };
   }
 
@@ -93,11 +97,11 @@ export class Requests {
   }
 
   /** The outstanding request goes another way now: it is waited for as if it were new. */
-  restart(schedule: RetransmissionSchedule, now: Instant): void {
+  restart(schedule: RetransmissionSchedule, clock: Clock): void {
     const outstanding = this.#outstanding;
     if (outstanding === undefined) return;
     outstanding.resent = 0;
-    outstanding.due = now + waitAfter(schedule, 0);
+    outstanding.due = clock.now + waitAfter(schedule, 0, clock);
   }
 
   /** The request has its answer. */
@@ -112,11 +116,11 @@ export class Requests {
   }
 
   /** The datagrams to send once more now that `due` has come; undefined when patience has ended. */
-  again(schedule: RetransmissionSchedule, now: Instant): readonly Uint8Array[] | undefined {
+  again(schedule: RetransmissionSchedule, clock: Clock): readonly Uint8Array[] | undefined {
     const outstanding = this.#outstanding;
     if (outstanding === undefined || outstanding.resent >= outstanding.tries) return undefined;
     outstanding.resent++;
-    outstanding.due = now + waitAfter(schedule, outstanding.resent);
+    outstanding.due = clock.now + waitAfter(schedule, outstanding.resent, clock);
     return outstanding.datagrams;
   }
 }

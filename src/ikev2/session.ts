@@ -266,7 +266,7 @@ export class Ikev2Session implements Session, EmergingSa {
     if (this.role === 'initiator') this.responderSpi = peerSpi;
     else this.initiatorSpi = peerSpi;
     this.#keys = keys;
-    this.#channel.protect(new Protection(keys.outgoing, keys.incoming));
+    this.#channel.protect(new Protection(keys.outgoing, keys.incoming, this.host.settings.maxPacket));
   }
 
   establish(localId: Identity, peer: VerifiedPeer): void {
@@ -462,8 +462,7 @@ export class Ikev2Session implements Session, EmergingSa {
         this.#channel.discardFragments();
         return;
       case 'keepalive':
-        host.keepalive(this.path);
-        this.#lifetime.keepAlive();
+        if (this.#lifetime.remind(this.path)) this.start(liveness());
         return;
       case 'liveness':
         this.#lifetime.watch(this.connection.dpdDelay);

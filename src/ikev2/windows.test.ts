@@ -8,18 +8,20 @@ import { Requests } from './requests.ts';
 import { Responses } from './responses.ts';
 import { Tasks } from './tasks.ts';
 
+const at = (now: number) => ({ now, jitter: () => 0 });
+
 const { INFORMATIONAL, IKE_SA_INIT, IKE_AUTH } = ExchangeType;
 const MESSAGE = [Uint8Array.of(1, 2, 3)];
 
 test('requests: IKE_SA_INIT is 0 however often, the others count', () => {
   const requests = new Requests();
-  requests.sent(IKE_SA_INIT, MESSAGE, DEFAULT_SETTINGS, 0);
+  requests.sent(IKE_SA_INIT, MESSAGE, DEFAULT_SETTINGS, at(0));
   assert.ok(requests.answeredBy(0, IKE_SA_INIT));
-  requests.sent(IKE_SA_INIT, MESSAGE, DEFAULT_SETTINGS, 0);
+  requests.sent(IKE_SA_INIT, MESSAGE, DEFAULT_SETTINGS, at(0));
   requests.done();
   assert.equal(requests.idFor(IKE_SA_INIT), 0);
   assert.equal(requests.idFor(IKE_AUTH), 1);
-  requests.sent(IKE_AUTH, MESSAGE, DEFAULT_SETTINGS, 0);
+  requests.sent(IKE_AUTH, MESSAGE, DEFAULT_SETTINGS, at(0));
   assert.ok(requests.answeredBy(1, IKE_AUTH));
   assert.ok(!requests.answeredBy(1, INFORMATIONAL));
   assert.ok(!requests.answeredBy(0, IKE_AUTH));
@@ -29,11 +31,11 @@ test('requests: IKE_SA_INIT is 0 however often, the others count', () => {
 
 test('requests: pauses grow by the base, and patience ends', () => {
   const requests = new Requests();
-  requests.sent(INFORMATIONAL, MESSAGE, DEFAULT_SETTINGS, 0);
+  requests.sent(INFORMATIONAL, MESSAGE, DEFAULT_SETTINGS, at(0));
   const times: number[] = [];
   for (let due = requests.due; due !== undefined; due = requests.due) {
     times.push(Math.round(due / SECOND));
-    if (requests.again(DEFAULT_SETTINGS, due) === undefined) break;
+    if (requests.again(DEFAULT_SETTINGS, at(due)) === undefined) break;
   }
   assert.deepEqual(times, [4, 11, 24, 47, 89, 165]);
 });
@@ -45,13 +47,13 @@ test('requests: what is not believed is asked once more, and no oftener', () => 
     [5, 0],
   ] as const) {
     const requests = new Requests();
-    requests.sent(IKE_SA_INIT, MESSAGE, DEFAULT_SETTINGS, 0);
-    for (let time = 0; time < resent; time++) requests.again(DEFAULT_SETTINGS, 0);
+    requests.sent(IKE_SA_INIT, MESSAGE, DEFAULT_SETTINGS, at(0));
+    for (let time = 0; time < resent; time++) requests.again(DEFAULT_SETTINGS, at(0));
     let more = -1;
     let datagrams: readonly Uint8Array[] | undefined;
     do {
       requests.hurry();
-      datagrams = requests.again(DEFAULT_SETTINGS, 0);
+      datagrams = requests.again(DEFAULT_SETTINGS, at(0));
       more++;
     } while (datagrams !== undefined);
     assert.equal(more, expected);
@@ -64,7 +66,7 @@ test('requests: Message IDs wear out and never wrap (RFC 7296 §2.2)', () => {
   assert.equal(new Requests(2 ** 31).supply, 'worn');
   const last = new Requests(2 ** 32 - 2);
   assert.equal(last.supply, 'worn');
-  last.sent(INFORMATIONAL, MESSAGE, DEFAULT_SETTINGS, 0);
+  last.sent(INFORMATIONAL, MESSAGE, DEFAULT_SETTINGS, at(0));
   assert.equal(last.supply, 'spent');
 });
 

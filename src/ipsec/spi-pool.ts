@@ -40,10 +40,20 @@ export class SpiPool {
   }
 }
 
+/** The lowest and the highest SPI of packets that come in. */
+export interface SpiRange {
+  readonly lowest: number;
+  readonly highest: number;
+}
+
 /** Draws SPIs from unpredictable octets: `random(4)` each. */
-export function randomSpi(random: (length: number) => Uint8Array): () => number {
+export function randomSpi(
+  random: (length: number) => Uint8Array,
+  { lowest, highest }: SpiRange = { lowest: 0, highest: 0xffff_ffff },
+): () => number {
   return () => {
     const octets = random(4);
-    return new DataView(octets.buffer, octets.byteOffset, 4).getUint32(0);
+    const drawn = new DataView(octets.buffer, octets.byteOffset, 4).getUint32(0);
+    return lowest + Math.floor((drawn * (highest - lowest + 1)) / 2 ** 32);
   };
 }

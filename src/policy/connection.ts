@@ -142,7 +142,8 @@ export interface ChildConfig {
   readonly startAction: StartAction;
   readonly closeAction: StartAction;
   readonly dpdAction: 'clear' | 'trap' | 'restart' | 'trap|restart';
-  readonly replayWindow: number;
+  /** Packets that may come late; absent: as the engine's settings have it. */
+  readonly replayWindow?: number;
   readonly tfcPadding: number;
   readonly reqid: number;
   /** Command that is run when the SA comes up and when it goes, and whether it is told `PLUTO_HOST_ACCESS`. */

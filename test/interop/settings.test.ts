@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
-import { mkdirSync, writeFileSync } from 'node:fs';
-import { resolve } from 'node:path';
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
 import { describe, test } from 'node:test';
 import { Lab, run, stop, until } from './lab.ts';
 import { Scene } from './scene.ts';
@@ -53,6 +54,46 @@ describe('strongswan.conf', () => {
     assert.notEqual(refused.code, 0);
     await there.charon.swanctl('--terminate', '--ike', 'lab', '--force', '--timeout', '1');
     await there.up('initiator');
+    await there.pingBothWays();
+  });
+
+  test('SPIs, reqids, Vendor IDs and log lines as they are asked for', async () => {
+    const log = join(tmpdir(), `cygnet-told-${process.pid}`);
+    await using there = await Scene.open({
+      cygnetSettings: `spi_min = 0xc1000000\n spi_max = 0xc1ffffff\n spi_mask = 0xffff000000000000\n spi_label = 0xabcd000000000000
+        reqid_base = 4711\n send_vendor_id = yes\n cisco_flexvpn = yes\n retransmit_jitter = 20\n max_packet = 9000
+        filelog { told { path = ${log}\n log_level = yes } }`,
+    });
+    await there.up('initiator');
+    await there.pingBothWays();
+    const { stdout } = await there.cygnet.swanctl('--list-sas');
+    assert.match(stdout, / abcd[0-9a-f]{12}_i\*/);
+    assert.match(stdout, /net: #1, reqid 4711,/);
+    assert.match(stdout, /in +c1[0-9a-f]{6},/);
+    assert.match(there.charon.log, /received strongSwan vendor ID/);
+    assert.match(there.charon.log, /received (unknown vendor ID: 46:4c:45:58|FlexVPN|Cisco FlexVPN)/i);
+    assert.match(readFileSync(log, 'utf8'), /^01\[IKE[01]\] IKE_SA lab\[1\] established/m);
+    rmSync(log);
+  });
+
+  test('interfaces_use: by others nobody is heard and nothing is begun, twice in a row', async () => {
+    await using there = await Scene.open({
+      cygnetSettings: 'interfaces_use = lo',
+      bobSettings: 'retransmit_tries = 1\n retransmit_timeout = 1',
+    });
+    for (let i = 0; i < 2; i++) {
+      const { code, summary } = await there.refusedUp();
+      assert.equal(code, 'local/address');
+      assert.match(summary, /begins at 10\.9\.0\.1, by which IKE is not spoken/);
+      const refused = await there.charon.swanctl('--initiate', '--child', 'net', '--timeout', '6');
+      assert.notEqual(refused.code, 0);
+      await there.charon.swanctl('--terminate', '--ike', 'lab', '--force', '--timeout', '1');
+    }
+  });
+
+  test('interfaces_ignore of another interface changes nothing', async () => {
+    await using there = await Scene.open({ cygnetSettings: 'interfaces_ignore = lo' });
+    await there.up('responder');
     await there.pingBothWays();
   });
 

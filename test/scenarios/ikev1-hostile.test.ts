@@ -321,6 +321,25 @@ test('an identity in the clear is not heeded (RFC 2409 §5.4)', () => {
   assert.equal(onlyIke(a).state, 'ESTABLISHED');
 });
 
+test('accept_unencrypted_mainmode_messages: an identity and proof in the clear are taken, false ones are not', () => {
+  const settings = { acceptUnencryptedMainMode: true };
+  const { a, peer } = withScriptedPeerV1({ settings });
+  peer.offer();
+  peer.share();
+  const id = {
+    type: V1PayloadType.ID,
+    idType: V1IdType.ID_FQDN,
+    protocol: 0,
+    port: 0,
+    data: utf8('b'),
+  } as const;
+  const proof = { type: V1PayloadType.HASH, data: new Uint8Array(32) } as const;
+  peer.transmit(peer.seal(V1ExchangeType.MAIN_MODE, 0, [id, proof], { clear: true }));
+  assert.equal(a.status()[0]?.state, 'CONNECTING');
+  assert.ok(peer.prove({ clear: true }) !== undefined, 'our proof comes under encryption');
+  assert.equal(onlyIke(a).state, 'ESTABLISHED');
+});
+
 test('garbage under encryption does not disturb phase 1, nor the IVs', () => {
   const { sim, a, peer } = withScriptedPeerV1();
   peer.offer();

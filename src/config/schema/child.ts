@@ -116,9 +116,9 @@ export const CHILD = {
   ),
   label_mode: ignored(one(choice(['system', 'simple', 'selinux']), 'system', 'How labels are matched.')),
   tfc_padding: one(u32, '0', 'Pad ESP packets to at least this many octets.'),
-  replay_window: one(
+  replay_window: maybe(
     integer(0, 32_768),
-    '128',
+    '128, or replay_window of strongswan.conf',
     'Packets that may come late; 0 turns the check off. charon has 32, too few where packets take several queues.',
   ),
   per_cpu_sas: refused(

@@ -1,5 +1,6 @@
-import { ignored, maybe, one } from '../schema.ts';
-import { boolean, decimal, integer, text, time } from '../value-types.ts';
+import { interfaceName } from '../kernel-types.ts';
+import { list, maybe, one } from '../schema.ts';
+import { boolean, count, decimal, integer, text, time } from '../value-types.ts';
 import { ipAddress } from './pool.ts';
 
 const seconds = { ...decimal, name: 'seconds, with fraction' };
@@ -14,6 +15,16 @@ export const CHARON = {
   retransmit_base: maybe(decimal, '1.8', 'Growth of each further wait.'),
   retransmit_tries: maybe(integer(0, 1000), '5', 'Retransmissions before giving up.'),
   retransmit_limit: maybe(time, '0s', 'The longest of these waits; 0 is none.'),
+  retransmit_jitter: maybe(
+    integer(0, 100),
+    '0',
+    'Up to so many percent are taken off each of these waits at random, so that many do not call at once.',
+  ),
+  max_packet: maybe(
+    integer(576, 131_072),
+    '131072',
+    'Octets of the longest IKE message that is looked at, in fragments or not.',
+  ),
   ikesa_limit: maybe(u32, '0', 'IKE SAs from which on no peer begins another; 0 is off.'),
   initiator_only: maybe(boolean, 'no', 'Let no peer begin an IKE SA.'),
   reuse_ikesa: maybe(boolean, 'yes', 'Make further children on the IKE SA that is there.'),
@@ -21,6 +32,16 @@ export const CHARON = {
     boolean,
     'yes',
     'IKEv2: an IKE SA is made anew (`reauth_time`) before the old one goes, as charon does from version 6 on; no: afterwards, with nothing to carry traffic in between.',
+  ),
+  prefer_configured_proposals: maybe(
+    boolean,
+    'yes',
+    'As responder the order of proposals here goes before that of the peer.',
+  ),
+  close_ike_on_child_failure: maybe(
+    boolean,
+    'no',
+    'IKEv2: where the child comes to nothing that was to be made along with an IKE SA, that goes too.',
   ),
   half_open_timeout: maybe(time, '30s', 'Life of an SA that a peer has begun and not finished.'),
   cookie_threshold: maybe(u32, '30', 'Half-open SAs from which cookies are demanded; 0 demands them always.'),
@@ -44,6 +65,11 @@ export const CHARON = {
     'Whether the peer is asked if the path still works after every change of addresses or routes.',
   ),
   keep_alive: maybe(time, '20s', 'How often a NAT is reminded of an idle SA; 0 is off.'),
+  keep_alive_dpd_margin: maybe(
+    time,
+    '0s',
+    'IKEv2: where that comes so much too late, since this host slept, the peer is asked whether it is there instead; 0 never does.',
+  ),
   user: maybe(
     text,
     'none',
@@ -65,6 +91,65 @@ export const CHARON = {
     'With the last child that goes for its `inactivity`, the IKE SA goes too.',
   ),
   delete_rekeyed_delay: maybe(time, '5s', 'How long a replaced inbound SA still receives.'),
+  delete_rekeyed: maybe(
+    boolean,
+    'no',
+    'IKEv1: what we have replaced is deleted at once, instead of half a minute later.',
+  ),
+  max_ikev1_exchanges: maybe(
+    integer(1, 1024),
+    '32',
+    'IKEv1: exchanges of a peer that are under way on one SA, beyond which no further one is begun.',
+  ),
+  accept_unencrypted_mainmode_messages: maybe(
+    boolean,
+    'no',
+    'IKEv1: take identity and proof of an initiator in the clear, as old boxes send them; whoever listens can then guess a shared key off line.',
+  ),
+  cisco_unity: maybe(
+    boolean,
+    'no',
+    'IKEv1: say to everybody that Cisco’s attributes are known; without it, where we ask for a virtual IP, and to those that say so first.',
+  ),
+  cisco_flexvpn: maybe(boolean, 'no', 'IKEv2: say by Vendor ID that this is a client of Cisco’s FlexVPN.'),
+  send_vendor_id: maybe(
+    boolean,
+    'no',
+    'Say by Vendor ID that strongSwan’s private numbers are known; without it, where a child may be in BEET mode.',
+  ),
+  spi_mask: maybe(
+    count,
+    '0',
+    'Bits of our SPIs of IKE SAs that come from spi_label; 64 bits, 0x… is hexadecimal.',
+  ),
+  spi_label: maybe(count, '0', 'What these bits are.'),
+  spi_min: maybe(integer(0x100, 0xffffffff), '0x100', 'The lowest SPI of packets that come in.'),
+  spi_max: maybe(integer(0x100, 0xffffffff), '0xffffffff', 'The highest.'),
+  reqid_base: maybe(
+    integer(1, 0x3fff_ffff),
+    '1',
+    'The first number that ties policies to SAs, where a child names none.',
+  ),
+  replay_window: maybe(
+    integer(0, 32_768),
+    '128',
+    'Packets that may come late by SAs of children that do not say how many.',
+  ),
+  interfaces_use: list(
+    interfaceName,
+    '',
+    'Network interfaces whose addresses IKE is spoken by; all where none is named.',
+  ),
+  interfaces_ignore: list(
+    interfaceName,
+    '',
+    'Network interfaces whose addresses IKE is not spoken by, unless interfaces_use names any.',
+  ),
+  process_route: one(
+    boolean,
+    'yes',
+    'Look after SAs when routes of this host change, not only when addresses and links do.',
+  ),
   i_dont_care_about_security_and_use_aggressive_mode_psk: maybe(
     boolean,
     'no',
@@ -171,8 +256,8 @@ export const FILELOG = {
   ike_name: one(boolean, 'no', 'Name connection and IKE SA in each line.'),
   time_format: maybe(text, 'none', 'What stands before each line, as strftime has it.'),
   time_add_ms: one(boolean, 'no', 'Milliseconds behind it.'),
-  flush_line: ignored(one(boolean, 'yes', 'Every line is written at once.')),
-  log_level: ignored(one(boolean, 'no', 'Name the level in each line.')),
+  flush_line: one(boolean, 'yes', 'Every line is written at once, whatever is said here.'),
+  log_level: one(boolean, 'no', 'Name the level in each line, behind the group.'),
 };
 
 /** `charon.syslog` */
@@ -187,22 +272,3 @@ export const SYSLOG_FACILITY = {
 
 /** The level of one group; `default` where it has none. */
 export const GROUP_LEVEL = maybe(level, 'default', 'Level of one group.');
-
-/** Keys of `charon` that charon has and that mean nothing here, so that a misspelt one can be told from them. */
-export const CHARON_IGNORED: readonly string[] = (
-  'accept_private_algs accept_unencrypted_mainmode_messages cache_crls cert_cache ' +
-  'child_sa_half_open_timeout cisco_flexvpn cisco_unity close_ike_on_child_failure delete_rekeyed ' +
-  'dh_exponent_ansi_x9_42 dlopen_use_rtld_now flush_auth_cfg follow_redirects ' +
-  'force_eap_only_authentication hash_and_url ' +
-  'ignore_acquire_ts ignore_routing_tables ' +
-  'ikesa_table_segments ikesa_table_size init_limit_job_load ' +
-  'integrity_test interfaces_ignore interfaces_use ' +
-  'keep_alive_dpd_margin load load_modular max_ikev1_exchanges max_packet ' +
-  'piggyback_child_rekey ' +
-  'prefer_configured_proposals prefer_previous_dh_group prefer_temporary_addrs process_route rdn_matching ' +
-  'receive_delay receive_delay_request receive_delay_response receive_delay_type replay_window reqid_base ' +
-  'retransmit_jitter ' +
-  'rsa_pss rsa_pss_trailerfield send_delay send_delay_request send_delay_response send_delay_type ' +
-  'send_vendor_id signature_authentication_constraints spi_label spi_mask spi_max ' +
-  'spi_min ssh_agent threads'
-).split(' ');

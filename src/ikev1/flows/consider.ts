@@ -82,7 +82,7 @@ function fit(
     refusal(V1Notify.NO_PROPOSAL_CHOSEN, failure, connection.name);
   try {
     const methods = methodsFor({ host, connection, role: 'responder', path });
-    const chosen = choosePhaseOne(connection, payload, methods);
+    const chosen = choosePhaseOne(connection, payload, methods, host.settings.preferConfiguredProposals);
     if ('code' in chosen) return refuse(chosen);
     if (message.header.exchangeType === V1ExchangeType.AGGRESSIVE) {
       const obstacle = aggressiveAllowed(host, connection, chosen.suite);

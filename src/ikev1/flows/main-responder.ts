@@ -83,13 +83,39 @@ function* exchangeKeys(
       clear: true,
     },
     {
-      reject: message => (fits(sa, method, transcript, message) ? undefined : unreadable(sa, method)),
+      reject: message =>
+        keysOf(sa, method, transcript, possible, message) === undefined ? unreadable(sa, method) : undefined,
+      clear: sa.host.settings.acceptUnencryptedMainMode,
       otherwise: unreadable(sa, method),
     },
   );
-  const found = possible.find(({ keys }) => keys === fifth.keys);
+  const found = keysOf(sa, method, transcript, possible, fifth);
   if (found === undefined) throw breach('an identity in the clear');
+  if (fifth.keys === undefined) settleOn(sa, possible, found);
   return { transcript, found, fifth };
+}
+
+/**
+ * Those that the message was opened by. In the clear, which some send so that the other end can tell which shared key is theirs,
+ * it is the ones that its proof fits.
+ */
+function keysOf(
+  sa: EmergingSa,
+  method: Authentication,
+  transcript: Transcript,
+  possible: readonly Candidate[],
+  message: Message,
+): Candidate | undefined {
+  return possible.find(
+    ({ keys }) =>
+      (message.keys === undefined || message.keys === keys) &&
+      fits(sa, method, transcript, { ...message, keys }),
+  );
+}
+
+function settleOn(sa: EmergingSa, possible: readonly Candidate[], found: Candidate): void {
+  for (const { keys } of possible) if (keys !== found.keys) keys.wipe();
+  sa.agree([found.keys]);
 }
 
 function respond(

@@ -169,7 +169,8 @@ function agree(sa: IsakmpSa, message: Message, ids: readonly V1IdPayload[]): Agr
   for (const config of connection.children) {
     if (config.mode === 'pass' || config.mode === 'drop') continue;
     const wanted = inPrivateGroup(config, sa.privateGroup, true);
-    const chosen = chooseQuick(wanted, sa.host.features, sa, payload);
+    const { features, settings } = sa.host;
+    const chosen = chooseQuick(wanted, features, sa, payload, settings.preferConfiguredProposals);
     const transport = 'suite' in chosen ? chosen.suite.mode === 'transport' : config.mode === 'transport';
     const fitting = fit(sa, config, localId, remoteId, transport, ids.length > 0);
     if (fitting instanceof Refused) nearest ??= fitting;

@@ -4,6 +4,7 @@ import type { Circumstances, Extension, Slot } from './extension.ts';
 import { fragmentation } from './fragmentation.ts';
 import { initialContact } from './initial-contact.ts';
 import { natTraversal } from './nat-traversal.ts';
+import { privateNumbers } from './private-numbers.ts';
 import { unity } from './unity.ts';
 import { xauth } from './xauth.ts';
 
@@ -15,6 +16,7 @@ const EXTENSIONS: readonly Extension[] = [
   natTraversal,
   fragmentation,
   initialContact,
+  privateNumbers,
 ];
 
 /** What rides along in our message in `slot`. */

@@ -3,15 +3,16 @@ import { vendorId, vendorIdsIn } from './vendor-id.ts';
 
 /**
  * Attributes of mode config that Cisco made up. Who says that it knows them is told them; we say it to those that said
- * it first, and where we ask for a virtual IP.
+ * it first, where we ask for a virtual IP, and to everybody where the settings have it so.
  */
 export const unity: Extension = {
   name: 'Cisco Unity',
   rfc: 'none',
 
-  offer(slot, { connection, peer }) {
-    const isClient = slot === 'offer' && connection.vips.length > 0;
-    const isServer = slot === 'choice' && peer.unity && connection.pools.length > 0;
+  offer(slot, { host, connection, peer }) {
+    const { ciscoUnity } = host.settings;
+    const isClient = slot === 'offer' && (ciscoUnity || connection.vips.length > 0);
+    const isServer = slot === 'choice' && (ciscoUnity || (peer.unity && connection.pools.length > 0));
     return isClient || isServer ? [vendorId('Cisco-Unity', VERSION)] : [];
   },
 

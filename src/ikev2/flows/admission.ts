@@ -197,7 +197,7 @@ export class Admission {
     const agreed = (connection: Connection): boolean => {
       if (connection === negotiatedWith) return true;
       const chosen = selectProposal(connection.proposals, offer, {
-        preferOurs: true,
+        preferOurs: host.settings.preferConfiguredProposals,
         additionalKeyExchanges: false,
       });
       return chosen.kind === 'accepted' && chosen.text === this.#init.chosen.text;

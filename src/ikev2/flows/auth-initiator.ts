@@ -17,6 +17,7 @@ import { wantsCompression } from '../ipcomp.ts';
 import { firstChild, forget, hasChild } from './auth.ts';
 import { acceptConfiguration, hasConfiguration } from './configuration.ts';
 import { installOurs, type Negotiated, refusal, withdraw } from './create-child-exchange.ts';
+import { deleteIke } from './delete.ts';
 import { breach, type InitResult } from './init.ts';
 import { firstProof, mutualProof } from './mutual-proof.ts';
 
@@ -85,6 +86,7 @@ function* concludeChild(
     const error = findError(response);
     tellNoChild(sa, failureOf(caught), error && nameOf(NotifyError, error.notifyType));
     sa.tellFailed(failureOf(caught), config.name);
+    if (sa.host.settings.closeIkeOnChildFailure) sa.start(deleteIke(failureOf(caught)));
   } finally {
     if (spiIsOurs) sa.host.command({ kind: 'release-spi', protocol: config.protocol, spi: inbound.spi });
   }

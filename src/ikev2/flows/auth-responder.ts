@@ -19,6 +19,7 @@ import { Admission } from './admission.ts';
 import { firstChild, forget, hasChild, idPayload, octetsOf } from './auth.ts';
 import { serveConfiguration } from './configuration.ts';
 import { installChild } from './create-child-exchange.ts';
+import { deleteIke } from './delete.ts';
 import { breach, type InitResult } from './init.ts';
 import { acceptIkeSaInit, type Opening } from './init-responder.ts';
 import { refuseIfChanged } from './mobike.ts';
@@ -161,8 +162,15 @@ function* serveChild(sa: EmergingSa, init: InitResult, message: Message): Flow<C
 function refusedChild(sa: EmergingSa, error: unknown): ChildPart {
   const refusal = error instanceof Refused ? error : undefined;
   const payloads = [refusal?.answer ?? notify(NotifyError.TEMPORARY_FAILURE)];
-  tellNoChild(sa, failureOf(error));
-  return { payloads, afterwards: () => sa.tellFailed(failureOf(error), refusal?.child) };
+  const failure = failureOf(error);
+  tellNoChild(sa, failure);
+  return {
+    payloads,
+    afterwards: () => {
+      sa.tellFailed(failure, refusal?.child);
+      if (sa.host.settings.closeIkeOnChildFailure) sa.start(deleteIke(failure));
+    },
+  };
 }
 
 /** What fails in here is told to the peer as AUTHENTICATION_FAILED, whatever it was. */

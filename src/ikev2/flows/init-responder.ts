@@ -73,7 +73,7 @@ export function considerIkeSaInit(host: Host, message: Message, path: Path): Ini
   const candidates = matchConnections(host.connections, query).map(({ connection }) => connection);
   for (const connection of candidates) {
     const chosen = selectProposal(connection.proposals, offer, {
-      preferOurs: true,
+      preferOurs: host.settings.preferConfiguredProposals,
       additionalKeyExchanges: false,
     });
     if (chosen.kind === 'accepted')

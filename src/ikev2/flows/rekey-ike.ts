@@ -57,7 +57,9 @@ export function* serveRekeyIke(sa: IkeSa, message: Message): Flow<Reply> {
   const offered = (first(message, PayloadType.SA)?.proposals ?? []).filter(
     ({ spi }) => ikeSpiOf(spi) !== undefined,
   );
-  const chosen = selectProposal(connection.proposals, offered, { preferOurs: true });
+  const chosen = selectProposal(connection.proposals, offered, {
+    preferOurs: host.settings.preferConfiguredProposals,
+  });
   if (chosen.kind === 'mismatch')
     throw new Refused(
       notify(NotifyError.NO_PROPOSAL_CHOSEN),

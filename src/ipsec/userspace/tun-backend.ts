@@ -17,7 +17,7 @@ import type { Tun } from '../../sys/tun.ts';
 import type { UdpSocket } from '../../sys/udp-socket.ts';
 import type { Wakeup } from '../../sys/wakeup.ts';
 import type { IpsecBackend } from '../backend.ts';
-import { randomSpi, SpiPool } from '../spi-pool.ts';
+import { randomSpi, SpiPool, type SpiRange } from '../spi-pool.ts';
 import { VirtualAddresses } from '../virtual-addresses.ts';
 import {
   type Answer,
@@ -40,6 +40,8 @@ export interface TunBackendOptions {
   /** Takes ESP for TCP connections, SPI first; what comes by them goes to `receiveEsp`. Without it there are none. */
   readonly streams?: { sendEsp(packet: Uint8Array, path: Path): void };
   readonly random: (length: number) => Uint8Array;
+  /** Default: all that there are. */
+  readonly spis?: SpiRange;
   readonly now: () => Instant;
   /** Default `cyg%d`, which the kernel numbers. */
   readonly interface?: string;
@@ -146,7 +148,7 @@ export class TunBackend implements IpsecBackend {
     this.#opened = opened;
     if (options.virtualIps !== false) this.#addresses = new VirtualAddresses(opened.routing, () => tun.index);
     this.interface = { name: tun.name, index: tun.index };
-    this.#spis = new SpiPool(randomSpi(random));
+    this.#spis = new SpiPool(randomSpi(random, options.spis));
     const { port1, port2 } = new MessageChannel();
     this.#port = port1;
     const setup: ThreadSetup = {

@@ -15,6 +15,7 @@ import type { NetlinkEvents, NetlinkSocket } from '../../sys/netlink/socket.ts';
 import type { Routing } from '../../sys/routing/routing.ts';
 import { type SystemCalls, systemCalls } from '../../sys/system-calls.ts';
 import type { IpsecBackend } from '../backend.ts';
+import type { SpiRange } from '../spi-pool.ts';
 import { removeLeftoverAddresses } from '../virtual-addresses.ts';
 import { type KernelEvent, readEvent } from './event.ts';
 import { kernelFailure } from './failure.ts';
@@ -37,6 +38,8 @@ export interface XfrmOptions {
   readonly routes?: Partial<RouteTable> | false;
   /** Where virtual IPs go: on the interface of that name, otherwise the one that has the SA's own address. False: nowhere. */
   readonly virtualIps?: { readonly interface?: string } | false;
+  /** Of packets that come in; default 0xc0000000 to 0xcfffffff, clear of what is set by hand. */
+  readonly spis?: SpiRange;
   /** The clock of events; default the system's. */
   readonly now?: () => Instant;
   /** Messages from the kernel were lost, or could not be read. */
@@ -107,6 +110,7 @@ export class XfrmBackend implements IpsecBackend {
     this.#kernel = new XfrmKernel(
       socket,
       local => routing.addresses().find(({ address }) => equal(address, local))?.index,
+      options.spis,
     );
     this.#reservations = new Reservations(this.#kernel);
     this.#policies = new PolicyTable(this.#kernel);

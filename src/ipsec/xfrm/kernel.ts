@@ -5,6 +5,7 @@ import type { ChildSaParameters, Mark, Path } from '../../policy/sa.ts';
 import { SystemFailure } from '../../sys/failure.ts';
 import type { NetlinkMessage } from '../../sys/netlink/message.ts';
 import type { NetlinkSocket } from '../../sys/netlink/socket.ts';
+import type { SpiRange } from '../spi-pool.ts';
 import { type KernelProtocol, Message } from './numbers.ts';
 import { type Offload, offloadsOf } from './offload.ts';
 import { DIRECTION, encodePolicy, encodePolicyId, type PolicyAction, type PolicyId } from './policy.ts';
@@ -30,20 +31,23 @@ import {
 export class XfrmKernel implements PolicyStore {
   readonly #socket: Pick<NetlinkSocket, 'request'>;
   readonly #interfaceOf: (address: IpAddress) => number | undefined;
+  readonly #spis: SpiRange | undefined;
   #policies = 0;
 
   /** `interfaceOf` answers the index of the interface that has an address. */
   constructor(
     socket: Pick<NetlinkSocket, 'request'>,
     interfaceOf: (address: IpAddress) => number | undefined = () => undefined,
+    spis?: SpiRange,
   ) {
     this.#socket = socket;
+    this.#spis = spis;
     this.#interfaceOf = interfaceOf;
   }
 
   /** Reserves an SPI by a state that is not complete yet, for half a minute unless the system says otherwise. */
   allocateSpi(protocol: KernelProtocol, path: Path): number {
-    const body = encodeSpiRequest(protocol, path, 0);
+    const body = encodeSpiRequest(protocol, path, 0, this.#spis);
     return readState(only(this.#socket.request({ type: Message.ALLOCSPI, body })).body).spi;
   }
 

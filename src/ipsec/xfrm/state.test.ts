@@ -274,6 +274,9 @@ test('an SPI is asked for in a range of its own', () => {
     `${zeros(56)} c0000201 ${zeros(12)} 00000000 32 000000 c0000202 ${zeros(12)}
     ${zeros(64)} ${zeros(32)} ${zeros(12)} 00000000 00000000 0200 01 ${zeros(9)} 000000c0 ffffffcf`,
   );
+  const range = { lowest: 0x100, highest: 0xfffff };
+  same(encodeSpiRequest('esp', sampleSa().path, 0, range).slice(-8), '00010000 ffff0f00');
+  same(encodeSpiRequest('ipcomp', sampleSa().path, 0, range).slice(-8), '00010000 ffef0000');
 });
 
 /** What a kernel 6.1 answered, after two packets of 30 octets. */

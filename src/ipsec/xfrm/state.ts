@@ -12,6 +12,7 @@ import type {
 import { type NetlinkMessage, readAttributes } from '../../sys/netlink/message.ts';
 import { NetlinkWriter } from '../../sys/netlink/writer.ts';
 import { AF_INET, domainOf, familyOf } from '../../sys/socket-address.ts';
+import type { SpiRange } from '../spi-pool.ts';
 import { writeAlgorithms, writeCompression } from './algorithms.ts';
 import { Attribute, INFINITE, type KernelProtocol, Mode, Protocol } from './numbers.ts';
 import { type Offload, writeOffload } from './offload.ts';
@@ -227,7 +228,12 @@ const REPLAY_VALUE = 2;
 const AEVENT_LENGTH = 48;
 
 /** The body of XFRM_MSG_ALLOCSPI: struct xfrm_userspi_info. Those from 0xc0000000 on stay clear of SPIs set by hand. */
-export function encodeSpiRequest(protocol: KernelProtocol, path: Path, reqid: number): Uint8Array {
+export function encodeSpiRequest(
+  protocol: KernelProtocol,
+  path: Path,
+  reqid: number,
+  spis: SpiRange = SPIS,
+): Uint8Array {
   const writer = new NetlinkWriter();
   const state = { spi: 0, source: path.remote.address, destination: path.local.address, protocol };
   writer.zeros(SELECTOR_LENGTH);
@@ -240,13 +246,13 @@ export function encodeSpiRequest(protocol: KernelProtocol, path: Path, reqid: nu
     .u16(domainOf(familyOf(state.source)))
     .u8(Mode.tunnel)
     .zeros(9);
-  const [lowest, highest] = protocol === 'ipcomp' ? CPIS : SPIS;
+  const { lowest, highest } = protocol === 'ipcomp' ? CPIS : spis;
   return writer.u32(lowest).u32(highest).finish();
 }
 
-const SPIS = [0xc000_0000, 0xcfff_ffff] as const;
+const SPIS: SpiRange = { lowest: 0xc000_0000, highest: 0xcfff_ffff };
 /** Those that are negotiated (RFC 3173 §3.3). */
-const CPIS = [0x100, 0xefff] as const;
+const CPIS: SpiRange = { lowest: 0x100, highest: 0xefff };
 
 /** What the kernel says of a state. */
 export interface StateReport extends KernelState {

@@ -110,7 +110,10 @@ const CASES: Readonly<Record<string, readonly [conf: string, told: string]>> = {
     `connections { gw {\n${AUTH} } }\nsecrets { ike { secret = x\n id = c.org } }`,
     'warning swanctl.conf:1:15: no secret belongs to a.org or b.org of connection "gw"; give one of them as id of a secret whose name begins with ike',
   ],
-  'what is known and not done': [gw('ocsp = both'), 'warning swanctl.conf:2:1: ocsp has no effect here yet'],
+  'what is known and not done': [
+    child('label_mode = selinux'),
+    'warning swanctl.conf:4:1: label_mode has no effect here yet',
+  ],
   'what must not be left out': [
     gw('ppk_id = x'),
     'error swanctl.conf:2:1: ppk_id is not supported here yet, and leaving it out would not be what was asked for; remove it if the connection may do without',

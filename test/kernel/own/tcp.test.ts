@@ -57,12 +57,6 @@ describe('ESP over TCP in the kernel, where the peer itself is in the selectors'
     await checked(there, ['10.1.0.1', '10.2.0.1']);
   });
 
-  test('transport mode, between the two themselves', async () => {
-    const child = () => ({ mode: 'transport', local_ts: 'dynamic', remote_ts: 'dynamic' });
-    await using there = await TcpLab.open(['kernel', 'kernel'], { child });
-    await checked(there, ['10.9.0.1', '10.9.0.2']);
-  });
-
   /** Also when the connection has to be opened anew, beside the policies. */
   async function checked(there: TcpLab, way: readonly [string, string]): Promise<void> {
     const alice = there.steering('alice');

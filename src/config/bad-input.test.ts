@@ -47,7 +47,11 @@ const CASES: Readonly<Record<string, readonly [conf: string, told: string]>> = {
   ],
   'a section that nobody knows': [
     gw('childs { net { } }'),
-    'error swanctl.conf:2:1: there is no section "childs" in a section such as "gw"; remove it',
+    'error swanctl.conf:2:1: there is no section "childs" in a section such as "gw"; did you mean "children"?',
+  ],
+  'a section that stands twice': [
+    gw('children { net { } }\n children { net2 { } }'),
+    'warning swanctl.conf:3:2: section "children" stands here again, after line 2: the two are taken as one; make them one, or give this one another name',
   ],
   'a file that is not there': [
     'connections { gw {\nlocal { certs = moon.pem }\nremote { id = b.org } } }',

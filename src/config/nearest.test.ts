@@ -21,6 +21,7 @@ test('what is nearest is found', () => {
     ['esp_proposal', 'esp_proposals'],
     ['mod', 'mode'],
     ['di', 'id'],
+    ['proposed_ones', 'proposals'],
   ] as const) {
     assert.equal(nearest(word, KEYS), meant);
   }

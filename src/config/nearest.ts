@@ -1,6 +1,10 @@
+/** So many letters at the beginning say what was meant, whatever follows. */
+const PREFIX = 5;
+
 /**
  * The word of `known` that `word` was probably meant to be: fewest insertions, deletions, replacements and
- * swaps of neighbours, at most a third of its length; undefined when none is that near.
+ * swaps of neighbours, at most a third of its length, or else the only one that begins alike; undefined when none is that
+ * near.
  */
 export function nearest(word: string, known: Iterable<string>): string | undefined {
   const lower = word.toLowerCase();
@@ -15,7 +19,17 @@ export function nearest(word: string, known: Iterable<string>): string | undefin
       best = candidate;
     }
   }
-  return best;
+  return (
+    best ??
+    alone(
+      [...known].filter(one => one.toLowerCase().startsWith(lower.slice(0, PREFIX))),
+      lower,
+    )
+  );
+}
+
+function alone(alike: readonly string[], word: string): string | undefined {
+  return word.length >= PREFIX && alike.length === 1 ? alike[0] : undefined;
 }
 
 /** Optimal string alignment distance, three rows at a time. */

@@ -133,6 +133,13 @@ class Parser {
       return;
     }
     if (known === undefined) parent.sections.set(name, inner);
+    // At the top files are put together; what is in there is meant once.
+    else if (depth > 0 && known.at.file === at.file)
+      this.#context.report.warn(
+        at,
+        `section "${name}" stands here again, after line ${known.at.line}: the two are taken as one`,
+        'make them one, or give this one another name',
+      );
     inner.references.push(...references);
     this.body(inner, at, depth + 1);
   }

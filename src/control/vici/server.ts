@@ -204,5 +204,9 @@ function explain(error: Error, where: ControlAddress): Failed {
       remedy: 'name a path in a directory of yours with --control',
     });
   }
-  return new Failed({ code: 'local/address', summary: `cannot listen at ${place}: ${error.message}` });
+  return new Failed({
+    code: 'local/address',
+    summary: `cannot listen at ${place}: ${error.message}`,
+    remedy: 'name another path with --control',
+  });
 }

@@ -91,12 +91,31 @@ export function openTunBackend(options: TunBackendOptions): TunBackend {
   } catch (error) {
     for (const one of opened) one.close();
     if (!(error instanceof SystemFailure)) throw error;
-    const denied = error.code === 'EPERM' || error.code === 'EACCES';
-    throw new Failed({
-      code: denied ? 'local/no-privilege' : 'kernel/install',
-      summary: `no TUN device could be made: ${error.message}`,
-      ...(denied && { remedy: 'give this program CAP_NET_ADMIN, or carry packets in the process itself' }),
-    });
+    throw tunFailure(error);
+  }
+}
+
+function tunFailure({ code, message }: SystemFailure): Failed {
+  const summary = `no TUN device could be made: ${message}`;
+  switch (code) {
+    case 'EPERM':
+    case 'EACCES':
+      return new Failed({
+        code: 'local/no-privilege',
+        summary,
+        remedy: 'give this program CAP_NET_ADMIN, or carry packets in the process itself',
+      });
+    case 'ENOENT':
+    case 'ENODEV':
+    case 'ENXIO':
+      return new Failed({
+        code: 'local/unsupported',
+        summary,
+        remedy:
+          'load the module: modprobe tun; hand /dev/net/tun to a container; or use the IPsec of the kernel',
+      });
+    default:
+      return new Failed({ code: 'kernel/install', summary });
   }
 }
 

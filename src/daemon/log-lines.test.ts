@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import { type ControlScene, pair } from '../../test/control-scene.ts';
 import { textOf } from '../control/index.ts';
 import type { IkeEvent } from '../ike/output.ts';
+import { ip } from '../lib/ip.ts';
 import type { Gateway } from './gateway.ts';
 import { LogFeed } from './log-lines.ts';
 
@@ -115,6 +116,27 @@ test('a line that has to ask first keeps its place, and an answer that never com
   for (let i = 0; i < 1001; i++) say('more');
   assert.equal(lines.length, 1004);
   await feed.settled();
+});
+
+test('an IKE SA that moves: a line for each end that is elsewhere now', () => {
+  let emit: (event: IkeEvent) => void = () => undefined;
+  const feed = new LogFeed({
+    on: (listener: typeof emit) => (emit = listener),
+    onTraced: () => undefined,
+  } as unknown as Gateway);
+  const lines: string[] = [];
+  feed.on(({ text }) => void lines.push(text));
+  const end = (address: string, port: number) => ({ address: ip(address), port });
+  const from = { local: end('192.0.2.1', 4500), remote: end('192.0.2.2', 4500) };
+  const move = (path: typeof from): void =>
+    emit({ kind: 'ike-update', at: 0, ike: { id: 1, connection: 'lab', path }, from } as unknown as IkeEvent);
+  move({ ...from, local: end('192.0.2.11', 4500) });
+  move({ local: end('192.0.2.11', 4500), remote: end('192.0.2.2', 4501) });
+  assert.deepEqual(lines, [
+    'local endpoint changed from 192.0.2.1[4500] to 192.0.2.11[4500]',
+    'local endpoint changed from 192.0.2.1[4500] to 192.0.2.11[4500]',
+    'remote endpoint changed from 192.0.2.2[4500] to 192.0.2.2[4501]',
+  ]);
 });
 
 const CHILD = {

@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, type TestContext, test } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
+import { mustRun } from './lab.ts';
 import { Roaming } from './roaming.ts';
+import { set } from './swanctl.ts';
 
 const LOSS = 25;
 
@@ -46,6 +48,17 @@ for (const mobile of ['cygnet', 'charon'] as const) {
         await there.ip(namespace, 'link', 'set', device, 'down');
         await there.untilAt('10.92.0.1');
       });
+      await there.pingBothWays();
+    });
+
+    test('the virtual IP goes along, and so does what is pinged from it', async () => {
+      await using there = await Roaming.open({ mobile, virtualIp: true });
+      await there.up();
+      const { namespace } = there.mobile;
+      await there.pingBothWays();
+      const device = await there.device(namespace, '10.91.0.1');
+      await there.ip(namespace, 'link', 'set', device, 'down');
+      await there.untilAt('10.92.0.1');
       await there.pingBothWays();
     });
 
@@ -96,3 +109,29 @@ for (const mobile of ['cygnet', 'charon'] as const) {
     });
   });
 }
+
+describe('cygnet leads, and a path dies without a sign', () => {
+  for (const [what, dead, at, gateway] of [
+    ['the other address of the gateway', '10.9.0.2', '10.91.0.1', '10.9.0.22'],
+    ['the other network', '10.91.0.1', '10.92.0.1', '10.9.0.2'],
+  ] as const) {
+    test(`${what} is tried, and all goes on there`, async () => {
+      await using there = await Roaming.open({
+        mobile: 'cygnet',
+        configure: (who, configuration) =>
+          who === 'mobile' ? set('connections.lab.dpd_delay', '1s')(configuration) : configuration,
+        settings: 'retransmit_timeout = 0.3\nretransmit_base = 1.2\nretransmit_tries = 8',
+      });
+      const { namespace } = there.mobile;
+      // What comes from the second network goes out by it.
+      await there.ip(namespace, 'rule', 'add', 'from', '10.92.0.1', 'table', '92');
+      await there.ip(namespace, 'route', 'add', 'default', 'via', '10.92.0.254', 'table', '92');
+      await there.up();
+      await there.untilAt('10.91.0.1');
+      const dying = `add table ip dead; add chain ip dead way { type filter hook forward priority 0; }; add rule ip dead way ip saddr ${dead} drop; add rule ip dead way ip daddr ${dead} drop`;
+      await mustRun('ip', ['netns', 'exec', there.router, 'nft', dying]);
+      await there.untilAt(at, gateway);
+      await there.pingBothWays();
+    });
+  }
+});

@@ -1,7 +1,7 @@
 import { Charon } from './charon.ts';
 import { Cygnet } from './cygnet.ts';
 import { Lab, mustRun, until } from './lab.ts';
-import type { Section } from './swanctl.ts';
+import { both, type Section, set } from './swanctl.ts';
 
 export type Kind = 'cygnet' | 'charon';
 
@@ -17,6 +17,8 @@ export interface RoamingOptions {
   readonly backend: 'userspace' | 'kernel';
   /** The router hides the second network of the mobile end. */
   readonly nat: boolean;
+  /** The gateway gives the mobile end 10.3.0.1. */
+  readonly virtualIp: boolean;
   readonly configure: (who: 'mobile' | 'gateway', configuration: Section) => Section;
   readonly settings: string;
 }
@@ -28,6 +30,7 @@ const DEFAULTS: RoamingOptions = {
   mobile: 'cygnet',
   backend: 'userspace',
   nat: false,
+  virtualIp: false,
   configure: (_, configuration) => configuration,
   settings: '',
 };
@@ -111,8 +114,9 @@ export class Roaming implements AsyncDisposable {
   }
 
   async #start(who: 'mobile' | 'gateway', kind: Kind, namespace: string): Promise<End> {
-    const { backend, configure, settings } = this.options;
-    const configuration = configure(who, configurationOf(who));
+    const { backend, configure, settings, virtualIp } = this.options;
+    const plain = configurationOf(who);
+    const configuration = configure(who, virtualIp ? withVirtualIp(who, plain) : plain);
     if (kind === 'cygnet') {
       const daemon = new Cygnet(this.lab, namespace, 'cygnet');
       await daemon.start(configuration, { backend, settings, args: ['--log-format', 'charon'] });
@@ -200,9 +204,10 @@ export class Roaming implements AsyncDisposable {
   }
 
   async pingBothWays(): Promise<void> {
+    const inside = this.options.virtualIp ? '10.3.0.1' : '10.1.0.1';
     for (const [{ namespace }, from, to] of [
-      [this.mobile, '10.1.0.1', '10.2.0.1'],
-      [this.gateway, '10.2.0.1', '10.1.0.1'],
+      [this.mobile, inside, '10.2.0.1'],
+      [this.gateway, '10.2.0.1', inside],
     ] as const) {
       const { code, stdout } = await this.lab.run(namespace, [
         'ping',
@@ -226,6 +231,19 @@ export class Roaming implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.lab.close();
   }
+}
+
+function withVirtualIp(who: 'mobile' | 'gateway', configuration: Section): Section {
+  if (who === 'mobile')
+    return both(
+      set('connections.lab.vips', '0.0.0.0'),
+      set('connections.lab.children.net.local_ts', 'dynamic'),
+    )(configuration);
+  const change = both(
+    set('connections.lab.pools', 'home'),
+    set('connections.lab.children.net.remote_ts', 'dynamic'),
+  );
+  return { ...change(configuration), pools: { home: { addrs: '10.3.0.1-10.3.0.9' } } };
 }
 
 function configurationOf(who: 'mobile' | 'gateway'): Section {

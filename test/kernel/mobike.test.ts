@@ -47,4 +47,22 @@ describe('SAs of the kernel whose ends move, behind a NAT too', { skip: withoutK
       assert.deepEqual(gateway, other[i]?.[1], `the gateway, move ${i}`);
     }
   });
+
+  test('a virtual IP goes to the interface that the SA goes by, and its routes with it', async () => {
+    await using there = await Roaming.open({ mobile: 'cygnet', backend: 'kernel', virtualIp: true });
+    await there.up();
+    await there.pingBothWays();
+    const { namespace } = there.mobile;
+    const [first, second] = [
+      await there.device(namespace, '10.91.0.1'),
+      await there.device(namespace, '10.92.0.1'),
+    ];
+    assert.equal(await there.device(namespace, '10.3.0.1'), first);
+    await there.ip(namespace, 'link', 'set', first, 'down');
+    await there.untilAt('10.92.0.1');
+    await there.pingBothWays();
+    assert.equal(await there.device(namespace, '10.3.0.1'), second);
+    const routes = await there.ip(namespace, 'route', 'show', 'table', '220');
+    assert.equal(routes.trim(), `10.2.0.1 via 10.92.0.254 dev ${second} proto static src 10.3.0.1`);
+  });
 });

@@ -119,8 +119,8 @@ const CASES: Readonly<Record<string, readonly [conf: string, told: string]>> = {
     'warning swanctl.conf:4:1: label_mode has no effect here yet',
   ],
   'what must not be left out': [
-    gw('ppk_id = x'),
-    'error swanctl.conf:2:1: ppk_id is not supported here yet, and leaving it out would not be what was asked for; remove it if the connection may do without',
+    gw('remote { groups = x }'),
+    'error swanctl.conf:2:10: groups is not supported here yet, and leaving it out would not be what was asked for; remove it if the connection may do without',
   ],
   'an authority in two places': [
     'authorities { a { cacert = x.pem\nfile = /y.pem } }',

@@ -288,11 +288,7 @@ const WRONG: readonly (readonly [what: string, body: string, failures: readonly 
     'children { a/b { } }',
     [/^f:2:12: the name of this child cannot be used/],
   ],
-  [
-    'what would be left out silently',
-    'ppk_required = yes',
-    [/^f:2:1: ppk_required is not supported here yet/],
-  ],
+  ['what would be left out silently', 'remote { groups = a }', [/^f:2:10: groups is not supported here yet/]],
   [
     'a constraint that nobody would check',
     'remote { groups = admins }',

@@ -1,4 +1,5 @@
 import type { Connection } from '../policy/connection.ts';
+import type { IdentityPattern } from '../policy/identity.ts';
 import { localRounds, type ReadingContext, remoteRounds } from './authentication.ts';
 import { childFrom, warnOfWeakness } from './child.ts';
 import { checkContradictions } from './contradictions.ts';
@@ -71,6 +72,7 @@ export function connectionFrom(section: Section, context: ReadingContext): Conne
     pull: values.pull,
     vips: values.vips,
     pools: values.pools,
+    ...ppkFrom(values.ppk_id, values.ppk_required),
   };
   checkContradictions(section, connection, report);
   return connection;
@@ -90,6 +92,11 @@ function checkName(section: Section, what: string, { report }: ReadingContext): 
       'use at most 255 letters, digits, - and _, without /',
     );
   }
+}
+
+function ppkFrom(id: IdentityPattern | undefined, required: boolean): Pick<Connection, 'ppk'> {
+  if (id === undefined && !required) return {};
+  return { ppk: { ...(id === undefined ? {} : { id }), required } };
 }
 
 type Lifetimes = Pick<Connection, 'rekeyTime' | 'reauthTime' | 'overTime' | 'randTime'>;

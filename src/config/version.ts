@@ -3,7 +3,13 @@ import type { Section } from './section.ts';
 
 /** Keys of a connection that the other version alone knows, and the values that ask for nothing. */
 const OF_THE_OTHER: Readonly<Record<1 | 2, Readonly<Record<string, readonly unknown[]>>>> = {
-  1: { mobike: [false], childless: ['allow', 'never'], tcp: ['no'] },
+  1: {
+    mobike: [false],
+    childless: ['allow', 'never'],
+    tcp: ['no'],
+    ppk_id: [undefined],
+    ppk_required: [false],
+  },
   2: { aggressive: [false], dpd_timeout: [0] },
 };
 

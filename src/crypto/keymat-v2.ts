@@ -73,6 +73,18 @@ export function rekeyedIkeSaKeys(
   return expand(inputs, seed);
 }
 
+/**
+ * SK_d, SK_pi and SK_pr of a first IKE SA with a post-quantum pre-shared key: SK_x = prf+(PPK, SK_x') (RFC 8784 §3), each as
+ * long as it was.
+ */
+export function ppkKeys(
+  inputs: { readonly prf: Prf; readonly ppk: Uint8Array } & Pick<IkeSaKeys, 'skD' | 'skPi' | 'skPr'>,
+): Pick<IkeSaKeys, 'skD' | 'skPi' | 'skPr'> {
+  const { prf, ppk } = inputs;
+  const mix = (key: Secret): Secret => new Secret(prfPlus(prf, ppk, key.reveal(), key.reveal().length));
+  return { skD: mix(inputs.skD), skPi: mix(inputs.skPi), skPr: mix(inputs.skPr) };
+}
+
 /** The keys of both directions of a Child SA; each as `PacketCipherSpec` takes them. */
 export interface ChildKeys {
   /** From the initiator of the exchange to its responder. */

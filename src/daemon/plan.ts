@@ -37,6 +37,7 @@ const CONNECTION_KEYS: Keys<Omit<Connection, 'name' | 'children'>> = {
   aggressive: ['aggressive', true],
   vips: ['vips', true],
   pools: ['pools', false],
+  ppk: ['ppk_id', true],
   fragmentation: ['fragmentation', false],
   mobike: ['mobike', true],
   dscp: ['dscp', false],

@@ -212,6 +212,8 @@ export interface IkeSaStatus {
   /** Both ends may move (RFC 4555); and where else the peer says it can be reached. */
   readonly mobike?: true;
   readonly remoteAddresses?: readonly string[];
+  /** A post-quantum pre-shared key went into the keys (RFC 8784), of this SA or of the one that it was rekeyed from. */
+  readonly ppk?: true;
   /** Chosen algorithms in proposal keywords, such as `aes128gcm16-prfsha256-x25519`. */
   readonly proposal?: string;
   readonly establishedAt?: Instant;

@@ -125,7 +125,8 @@ export interface IkeKeys {
   readonly proposal: string;
   readonly prf: number;
   readonly keMethod: number;
-  readonly skD: Secret;
+  /** A PPK is mixed into it while the SA is made (RFC 8784). */
+  skD: Secret;
   readonly outgoing: PacketCipher;
   readonly incoming: PacketCipher;
 }

@@ -23,6 +23,9 @@ export interface PeerFacts {
   childless: boolean;
   /** RFC 4739: it may prove, and have proved to it, several identities. */
   multipleAuthentication: boolean;
+  /** RFC 8784: both said that they would use a PPK; and whether the keys of the IKE SA, or of the one it came from, have one in them. */
+  ppk: boolean;
+  usesPpk: boolean;
   /** RFC 7427 §4: hash algorithms it takes in signatures; empty: none but the old methods. */
   signatureHashes: readonly number[];
   /** It holds no other IKE SA with us (RFC 7296 §2.4). */
@@ -45,6 +48,8 @@ export function unknownPeer(): PeerFacts {
     fragmentation: false,
     childless: false,
     multipleAuthentication: false,
+    ppk: false,
+    usesPpk: false,
     signatureHashes: [],
     initialContact: false,
     numbering: {},

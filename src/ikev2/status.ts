@@ -48,6 +48,7 @@ export function statusOf(
   if (reauthAt !== undefined) status.reauthAt = reauthAt;
   if (expiresAt !== undefined) status.expiresAt = expiresAt;
   if (connection.encap && !peer.natLocal && !peer.natRemote) status.natFake = true;
+  if (peer.usesPpk) status.ppk = true;
   if (peer.mobike) status.mobike = true;
   if (peer.addresses.length > 0) status.remoteAddresses = peer.addresses.map(formatIp);
   return virtualIps === NO_VIRTUAL_IPS ? status : { ...status, ...virtualIpStatus(virtualIps) };

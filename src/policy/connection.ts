@@ -52,8 +52,18 @@ export interface Connection {
   /** IKEv1's new group mode: take the peer's groups, or offer it this one, which children with PFS then go by. Absent: neither. */
   readonly newGroup?: 'accept' | ModpGroup;
   readonly pull: boolean;
+  /** Absent: no PPK is named, and none required; a peer may name one. */
+  readonly ppk?: PpkConfig;
   readonly vips: readonly string[];
   readonly pools: readonly string[];
+}
+
+/** Which post-quantum pre-shared key goes into the keys of IKEv2 (RFC 8784). */
+export interface PpkConfig {
+  /** An initiator names the one that fits exactly; a responder takes those that fit. Absent: any. */
+  readonly id?: IdentityPattern;
+  /** No IKE SA without one. */
+  readonly required: boolean;
 }
 
 export type AuthMethodName =

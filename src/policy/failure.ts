@@ -46,6 +46,7 @@ export const FAILURES = {
   'auth/wrong-identity': 'the peer proved an identity other than the one configured',
   'auth/untrusted-chain': 'the certificate does not lead to a trusted authority',
   'auth/method': 'the peer authenticated in a way that is not allowed here',
+  'auth/ppk': 'the two sides do not share a post-quantum pre-shared key that one of them requires',
   'auth/rounds': 'the peer goes through fewer or more rounds of authentication than are asked of it',
   'auth/refused-by-peer': 'the peer did not accept our proof of identity',
   'config/no-connection': 'no configured connection fits',

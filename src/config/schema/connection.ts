@@ -1,5 +1,5 @@
 import { interfaceId } from '../kernel-types.ts';
-import { proposal } from '../policy-types.ts';
+import { identityPattern, proposal } from '../policy-types.ts';
 import { list, maybe, one, refused } from '../schema.ts';
 import { address, boolean, choice, dscp, host, integer, text, time } from '../value-types.ts';
 
@@ -85,8 +85,12 @@ export const CONNECTION = {
     'reply',
     'OCSP responses within IKEv2 (RFC 4806): ask the peer for that of its certificate, reply with that of ours.',
   ),
-  ppk_id: refused(maybe(text, 'none', 'Identity of the post-quantum pre-shared key to use (RFC 8784).')),
-  ppk_required: refused(one(boolean, 'no', 'Fail where the peer cannot use a post-quantum pre-shared key.')),
+  ppk_id: maybe(
+    identityPattern,
+    'none',
+    'Identity of the post-quantum pre-shared key to use (RFC 8784), of a secret whose name begins with ppk; a responder takes those that it fits, * standing for anything, and without it any.',
+  ),
+  ppk_required: one(boolean, 'no', 'Fail where no post-quantum pre-shared key can be used.'),
   keyingtries: one(
     integer(0, 0xffff),
     '1',

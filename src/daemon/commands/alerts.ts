@@ -23,6 +23,8 @@ const FAILED: Partial<Readonly<Record<FailureCode, string>>> = {
   'auth/wrong-identity': 'peer-auth-failed',
   'auth/method': 'peer-auth-failed',
   'auth/untrusted-chain': 'peer-auth-failed',
+  'auth/rounds': 'peer-auth-failed',
+  'auth/ppk': 'peer-auth-failed',
   'auth/refused-by-peer': 'local-auth-failed',
   'kernel/install': 'install-child-sa-failed',
   'local/address': 'peer-addr-failed',

@@ -32,6 +32,7 @@ export function listConn(connection: Connection, subjects: (der: Uint8Array) => 
     reauth_time: seconds(connection.reauthTime),
     rekey_time: seconds(connection.rekeyTime),
     unique: UNIQUE[connection.unique],
+    ...ppkFields(connection.ppk),
     ...(connection.dpdDelay > 0 ? { dpd_delay: seconds(connection.dpdDelay) } : {}),
     ...(connection.dpdTimeout > 0 ? { dpd_timeout: seconds(connection.dpdTimeout) } : {}),
   };
@@ -78,6 +79,13 @@ function childSection(child: ChildConfig): Message {
 }
 
 const ANYBODY = '%any';
+
+function ppkFields(ppk: Connection['ppk']): Message {
+  return {
+    ...(ppk?.id === undefined ? {} : { ppk_id: formatIdentityPattern(ppk.id) }),
+    ...(ppk?.required === true ? { ppk_required: 'yes' } : {}),
+  };
+}
 
 function named(id: string | undefined): Message {
   return id === undefined ? {} : { id };

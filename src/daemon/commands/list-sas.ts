@@ -37,6 +37,7 @@ export function ikeSaFields(ike: IkeSaStatus, now: number): Message {
     'integ-alg': names.integ,
     'prf-alg': names.prf,
     'dh-group': names.ke,
+    ppk: yes(ike.ppk === true),
     established: stays ? since(ike.establishedAt, now) : undefined,
     'rekey-time': stays ? until(ike.rekeyAt, now) : undefined,
     'reauth-time': stays ? until(ike.reauthAt, now) : undefined,

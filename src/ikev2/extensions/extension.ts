@@ -1,5 +1,6 @@
 import type { Host } from '../../ike/session.ts';
 import type { Connection } from '../../policy/connection.ts';
+import type { Failure } from '../../policy/failure.ts';
 import type { Path } from '../../policy/sa.ts';
 import type { Payload } from '../../wire/v2/payload.ts';
 import type { Role } from '../ike-sa.ts';
@@ -29,4 +30,6 @@ export interface Extension {
   offer?(slot: Slot, circumstances: Circumstances): readonly Payload[];
   /** What to learn from the peer's message in `slot`. Must take anything: whatever the peer wrote comes here. */
   heed?(slot: Slot, payloads: readonly Payload[], circumstances: Circumstances): void;
+  /** Why the peer's message in `slot` cannot be gone on with; a better one may follow where nobody vouches for it. */
+  obstacle?(slot: Slot, payloads: readonly Payload[], circumstances: Circumstances): Failure | undefined;
 }

@@ -1,3 +1,4 @@
+import type { Failure } from '../../policy/failure.ts';
 import type { Payload } from '../../wire/v2/payload.ts';
 import { childless } from './childless.ts';
 import type { Circumstances, Extension, Slot } from './extension.ts';
@@ -6,6 +7,7 @@ import { initialContact } from './initial-contact.ts';
 import { mobike } from './mobike.ts';
 import { multipleAuthentication } from './multiple-authentication.ts';
 import { natDetection } from './nat-detection.ts';
+import { ppk } from './ppk.ts';
 import { privateNumbers } from './private-numbers.ts';
 import { signatureHashes } from './signature-hashes.ts';
 
@@ -16,6 +18,7 @@ const EXTENSIONS: readonly Extension[] = [
   signatureHashes,
   childless,
   multipleAuthentication,
+  ppk,
   initialContact,
   mobike,
   privateNumbers,
@@ -29,4 +32,17 @@ export function offered(slot: Slot, circumstances: Circumstances): readonly Payl
 /** What rode along in the peer's message in `slot`: `circumstances.peer` knows it afterwards. */
 export function heed(slot: Slot, payloads: readonly Payload[], circumstances: Circumstances): void {
   for (const extension of EXTENSIONS) extension.heed?.(slot, payloads, circumstances);
+}
+
+/** Why the peer's message in `slot` cannot be gone on with; undefined: it can. */
+export function obstacleIn(
+  slot: Slot,
+  payloads: readonly Payload[],
+  circumstances: Circumstances,
+): Failure | undefined {
+  for (const extension of EXTENSIONS) {
+    const obstacle = extension.obstacle?.(slot, payloads, circumstances);
+    if (obstacle !== undefined) return obstacle;
+  }
+  return undefined;
 }

@@ -11,13 +11,14 @@ import { Failed, type Failure } from '../../policy/failure.ts';
 import { formatIdentity, type Identity, sameIdentity } from '../../policy/identity.ts';
 import { matchIdentities, NO_MATCH } from '../../policy/identity-match.ts';
 import { matchConnections, mismatchedConnections, type PeerQuery } from '../../policy/peer-match.ts';
-import type { AuthPayload, IdPayload } from '../../wire/v2/payload.ts';
+import type { AuthPayload, IdPayload, Payload } from '../../wire/v2/payload.ts';
 import { tellAsked } from '../auth/certificate-request.ts';
 import { methodNamed } from '../auth/index.ts';
 import type { Proof } from '../auth/method.ts';
 import { heed } from '../extensions/index.ts';
 import { type Flow, first, type Message } from '../flow.ts';
 import type { EmergingSa } from '../ike-sa.ts';
+import { type AuthKeys, adopt, blamedOnPpk, claimedKeys, forgetKeys, ppkAnswer } from '../ppk.ts';
 import { allowedMethod, identityIn, verifyPeer } from './auth.ts';
 import { type InitResult, proposalsIn } from './init.ts';
 import { announcesAnother, checkRounds, inRound } from './rounds.ts';
@@ -41,6 +42,8 @@ interface Claim {
 interface Standing {
   readonly connection: Connection;
   readonly peer: VerifiedPeer;
+  /** By which both prove themselves from the first round on. */
+  readonly keys: AuthKeys;
   /** Of ours, one for each round that the peer has begun; fewer where we have fewer. */
   readonly proofs: readonly Proof[];
 }
@@ -57,6 +60,7 @@ export class Admission {
   readonly #claims: Claim[] = [];
   #candidates: readonly Connection[] = [];
   #standing: Standing | undefined;
+  #adopted = false;
 
   /** @param opening the first request of IKE_AUTH */
   constructor(sa: EmergingSa, initRequest: Message, init: InitResult, opening: Message) {
@@ -95,6 +99,27 @@ export class Admission {
     return proofs[round] ?? this.#prepare(connection, round, peer.identity);
   }
 
+  /** The keys that our proofs cover. */
+  get init(): InitResult {
+    return present(this.#standing).keys.init;
+  }
+
+  /** What goes beside our proof of a round, counted from 0. */
+  beside(round: number): readonly Payload[] {
+    return round === 0 ? ppkAnswer(present(this.#standing).keys) : [];
+  }
+
+  /** All is proved: the IKE SA goes by the keys of the proofs. */
+  conclude(): void {
+    adopt(this.#sa, present(this.#standing).keys);
+    this.#adopted = true;
+  }
+
+  /** What only proofs needed is wiped, and all of it where it came to nothing. */
+  forget(): void {
+    if (this.#standing !== undefined) forgetKeys(this.#standing.keys, this.#adopted);
+  }
+
   /** Settles on the first connection whose demands are met by all claims, `claim` the last of them. Throws Failed. */
   #settle(claim: Claim): void {
     let failure: Failure | undefined;
@@ -118,15 +143,55 @@ export class Admission {
 
   /** Throws Failed. */
   #judge(connection: Connection): Standing {
+    const first = this.#claims[0] as Claim;
+    if (this.#standing?.connection === connection)
+      return this.#demand(connection, this.#standing.keys, first.auth, this.#standing);
+    const { keys, auth, without } = claimedKeys(this.#sa, connection, this.#init, first.message, first.auth);
+    try {
+      return this.#demand(connection, this.#asGiven(connection, keys), auth);
+    } catch (error) {
+      const certain = (): boolean => without !== undefined && this.#holds(connection, first, without);
+      forgetKeys(keys, false);
+      if (!(error instanceof Failed) || this.#claims.length > 1) throw error;
+      throw new Failed(blamedOnPpk(error.failure, keys, certain));
+    }
+  }
+
+  /** Whoever has our first proof knows by which keys it was made: a connection that follows on another goes by the same. */
+  #asGiven(connection: Connection, keys: AuthKeys): AuthKeys {
+    const given = this.#standing?.keys;
+    if (given === undefined) return keys;
+    if (given.mixed?.ppk.key === keys.mixed?.ppk.key) {
+      forgetKeys(keys, false);
+      return given;
+    }
+    throw new Failed({
+      code: 'auth/method',
+      summary: `${connection.name} goes by another PPK than the one already agreed on`,
+    });
+  }
+
+  #holds(connection: Connection, claim: Claim, auth: AuthPayload): boolean {
+    try {
+      const proofs = [this.#prepareAs(connection, 0, claim, undefined)];
+      this.#verify(connection, 0, { ...claim, auth }, proofs, this.#init);
+      return true;
+    } catch (error) {
+      return !(error instanceof Failed);
+    }
+  }
+
+  /** Whether all claims are what the connection asks for, the first one proved by `auth`. Throws Failed. */
+  #demand(connection: Connection, keys: AuthKeys, auth: AuthPayload, known?: Standing): Standing {
     const { host } = this.#sa;
-    const known = this.#standing?.connection === connection ? this.#standing : undefined;
     let proofs: readonly Proof[] = known?.proofs ?? [];
     let peer = known?.peer;
     for (const [round, claim] of this.#claims.entries()) {
       if (known !== undefined && round < this.#claims.length - 1) continue;
       if (round < connection.local.length)
         proofs = [...proofs, this.#prepareAs(connection, round, claim, this.#standing?.proofs[round])];
-      peer = this.#verify(connection, round, claim, proofs);
+      const counted = round === 0 ? { ...claim, auth } : claim;
+      peer = this.#verify(connection, round, counted, proofs, keys.init);
     }
     const verified = peer as VerifiedPeer;
     heed('auth-request', this.#opening.payloads, this.#sa);
@@ -136,20 +201,26 @@ export class Admission {
       host.admits(connection, ownId, verified.identity, this.#sa.peer.initialContact) ||
       // The end that has it may make it anew.
       host.between(ownId, verified.identity).some(other => isFor(other.status(), connection, this.#sa.path));
-    if (admitted) return { connection, peer: verified, proofs };
+    if (admitted) return { connection, peer: verified, proofs, keys };
     throw new Failed({
       code: 'local/superseded',
       summary: `${formatIdentity(verified.identity)} has an IKE SA already, and ${connection.name} keeps the first`,
     });
   }
 
-  #verify(connection: Connection, round: number, claim: Claim, proofs: readonly Proof[]): VerifiedPeer {
+  #verify(
+    connection: Connection,
+    round: number,
+    claim: Claim,
+    proofs: readonly Proof[],
+    init: InitResult,
+  ): VerifiedPeer {
     const { remote } = connection;
     checkRounds(connection, round + 1, claim.another);
     const asked = remote[round] as (typeof remote)[number];
     const { identity: localId } = proofs.at(-1) as Proof;
     return inRound(round, remote.length, () =>
-      verifyPeer(this.#sa, this.#init, claim.message, asked, { ...claim, localId }),
+      verifyPeer(this.#sa, init, claim.message, asked, { ...claim, localId }),
     );
   }
 

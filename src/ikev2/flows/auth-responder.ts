@@ -43,12 +43,18 @@ function* serveIkeAuth(
   message: Message,
 ): Flow<Reply> {
   const admission = new Admission(sa, initRequest, init, message);
-  const proved = yield* proofs(sa, init, admission, message);
-  if (!('localId' in proved)) return proved;
+  let proved: Proved | Reply;
+  try {
+    proved = yield* proofs(sa, admission, message);
+    if (!('localId' in proved)) return proved;
+    refuseIfChanged(sa, message);
+    if (!hasChild(message) && sa.connection.childless === 'never')
+      throw syntax('IKE_AUTH without a child, which was not allowed');
+    admission.conclude();
+  } finally {
+    admission.forget();
+  }
   const { localId, payloads } = proved;
-  refuseIfChanged(sa, message);
-  if (!hasChild(message) && sa.connection.childless === 'never')
-    throw syntax('IKE_AUTH without a child, which was not allowed');
   sa.establish(localId, admission.peer);
   const { payloads: configuration, refusal } = yield* serveConfiguration(sa, message);
   const child =
@@ -71,12 +77,7 @@ interface Proved {
 }
 
 /** Round after round, until both have proved all, or the peer gives up. */
-function* proofs(
-  sa: EmergingSa,
-  init: InitResult,
-  admission: Admission,
-  opening: Message,
-): Flow<Proved | Reply> {
+function* proofs(sa: EmergingSa, admission: Admission, opening: Message): Flow<Proved | Reply> {
   let message = opening;
   let owed = true;
   let localId: Identity | undefined;
@@ -91,7 +92,10 @@ function* proofs(
     if (round < ours) {
       const proof = secured(() => admission.proof(round));
       localId = proof.identity;
-      payloads.push(...(yield* proofPayloads(sa, init, proof, asksForStatus(opening.payloads))));
+      payloads.push(
+        ...(yield* proofPayloads(sa, admission.init, proof, asksForStatus(opening.payloads))),
+        ...admission.beside(round),
+      );
     }
     const weGoOn = round + 1 < ours;
     if (!owed && !weGoOn) return { localId: localId as Identity, payloads };

@@ -13,7 +13,7 @@ import { Failed, type Failure } from '../../policy/failure.ts';
 import type { NotifyPayload, Payload } from '../../wire/v2/payload.ts';
 import { tellAsked } from '../auth/certificate-request.ts';
 import { asksForStatus } from '../auth/status.ts';
-import { heed, offered } from '../extensions/index.ts';
+import { heed, obstacleIn, offered } from '../extensions/index.ts';
 import {
   type Exchanged,
   type Flow,
@@ -141,7 +141,7 @@ function judge(
     if (error?.notifyType === NotifyError.INVALID_KE_PAYLOAD)
       return { kind: 'method', method: methodAskedFor(error, connection.proposals, tried) };
     if (error !== undefined) return refusal(connection, error.notifyType);
-    return agree(sa, response, half, ni);
+    return obstacleIn('init-response', response.payloads, sa) ?? agree(sa, response, half, ni);
   } catch (caught) {
     return failureOf(caught);
   }

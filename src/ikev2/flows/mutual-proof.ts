@@ -10,13 +10,14 @@ import type { Connection } from '../../policy/connection.ts';
 import { Failed, type Failure } from '../../policy/failure.ts';
 import { formatIdentity, type Identity } from '../../policy/identity.ts';
 import { formatIdentityPattern } from '../../policy/identity-match.ts';
-import type { NotifyPayload, Payload } from '../../wire/v2/payload.ts';
+import type { AuthPayload, NotifyPayload, Payload } from '../../wire/v2/payload.ts';
 import { certificateRequest, certificatesIn, tellAsked, tellAsking } from '../auth/certificate-request.ts';
 import { methodNamed } from '../auth/index.ts';
 import type { Proof } from '../auth/method.ts';
 import { statusOfOurs, statusRequest } from '../auth/status.ts';
 import { type Exchanged, type Flow, findError, first, notify, request } from '../flow.ts';
 import type { EmergingSa } from '../ike-sa.ts';
+import { type AuthKeys, adopt, answeredKeys, forgetKeys, offeredKeys, ppkNotifies } from '../ppk.ts';
 import { identityIn, idPayload, octetsOf, verifyPeer } from './auth.ts';
 import { breach, type InitResult } from './init.ts';
 import { ANOTHER_FOLLOWS, announcesAnother, checkRounds, inRound, ownRounds } from './rounds.ts';
@@ -92,33 +93,45 @@ function* rounds(
   let localId = proof.identity;
   let peer: VerifiedPeer | undefined;
   let owed = true;
-  for (let round = 0; ; round++) {
-    if (round > 0) own = round < ours ? ownProof(sa, init, round, peer?.identity) : undefined;
-    if (own !== undefined) localId = own.identity;
-    const weGoOn = round + 1 < ours;
-    const proving = own === undefined ? [] : yield* proofPayloads(sa, init, own, round);
-    if (round === 0) told();
-    const response = yield* request(ExchangeType.IKE_AUTH, [
-      ...proving,
-      ...(weGoOn ? [ANOTHER_FOLLOWS] : []),
-      ...(round === 0 ? besides : []),
-    ]);
-    tellAsked(sa, response);
-    if (owed) {
-      const proved = yield* withStatus(sa.host, () => proofIn(sa, init, response, round, localId));
-      if (!('code' in proved)) {
-        peer = proved;
-        owed = announcesAnother(sa, response);
-        checkRounds(sa.connection, round + 1, owed);
-      } else return proved;
-    } else {
-      if (first(response, PayloadType.AUTH) !== undefined)
-        throw breach('the peer proves itself without having said that it would');
-      const error = findError(response);
-      if (error !== undefined && (weGoOn || !OF_THE_CHILD.has(error.notifyType)))
-        return rejection(sa, error, localId, round);
+  const offered = offeredKeys(sa, init);
+  let keys = offered;
+  let adopted = false;
+  try {
+    for (let round = 0; ; round++) {
+      if (round > 0) own = round < ours ? ownProof(sa, init, round, peer?.identity) : undefined;
+      if (own !== undefined) localId = own.identity;
+      const weGoOn = round + 1 < ours;
+      const proving = own === undefined ? [] : yield* proofPayloads(sa, init, keys, own, round);
+      if (round === 0) told();
+      const response = yield* request(ExchangeType.IKE_AUTH, [
+        ...proving,
+        ...(weGoOn ? [ANOTHER_FOLLOWS] : []),
+        ...(round === 0 ? besides : []),
+      ]);
+      tellAsked(sa, response);
+      if (round === 0) keys = answeredKeys(sa, init, keys, response);
+      if (owed) {
+        const proved = yield* withStatus(sa.host, () => proofIn(sa, keys.init, response, round, localId));
+        if (!('code' in proved)) {
+          peer = proved;
+          owed = announcesAnother(sa, response);
+          checkRounds(sa.connection, round + 1, owed);
+        } else return proved;
+      } else {
+        if (first(response, PayloadType.AUTH) !== undefined)
+          throw breach('the peer proves itself without having said that it would');
+        const error = findError(response);
+        if (error !== undefined && (weGoOn || !OF_THE_CHILD.has(error.notifyType)))
+          return rejection(sa, error, localId, round);
+      }
+      if (!owed && !weGoOn) {
+        adopt(sa, keys);
+        adopted = true;
+        return { kind: 'proved', response, localId, peer: peer as VerifiedPeer };
+      }
     }
-    if (!owed && !weGoOn) return { kind: 'proved', response, localId, peer: peer as VerifiedPeer };
+  } finally {
+    forgetKeys(offered, adopted && keys === offered);
   }
 }
 
@@ -160,6 +173,7 @@ function wantedId({ remote }: Connection, round: number): Identity | undefined {
 function* proofPayloads(
   sa: EmergingSa,
   init: InitResult,
+  keys: AuthKeys,
   proof: Proof,
   round: number,
 ): Flow<readonly Payload[]> {
@@ -169,7 +183,8 @@ function* proofPayloads(
   const status = yield* statusOfOurs(host, connection, proof.certificates, init.statusAsked);
   const asked = round === 0 ? certificateRequest(host, [connection]) : [];
   tellAsking(sa, asked);
-  const signed = proof.sign(octetsOf(init, 'initiator', id));
+  const sign = (by: InitResult): AuthPayload => proof.sign(octetsOf(by, 'initiator', id));
+  const signed = sign(keys.init);
   tellOwnProof(sa, proof.identity, proof.by, certificatesIn(proof.certificates));
   return [
     id,
@@ -179,6 +194,7 @@ function* proofPayloads(
     ...(round === 0 ? statusRequest([connection]) : []),
     ...(remoteId === undefined ? [] : [idPayload(PayloadType.IDr, remoteId)]),
     signed,
+    ...(round === 0 ? ppkNotifies(sa, keys, () => sign(init)) : []),
   ];
 }
 
@@ -233,6 +249,7 @@ function rejection(sa: EmergingSa, { notifyType }: NotifyPayload, localId: Ident
     `has no connection for ${own}`,
     method === 'psk' ? 'the secrets differ' : 'the certificate is not trusted there',
     ...(several === '' ? [] : [`asks for other than ${all.length} rounds`]),
+    ...(sa.peer.ppk ? ['the PPK is another there, or not there'] : []),
   ];
   return {
     code: 'auth/refused-by-peer',

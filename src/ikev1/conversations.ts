@@ -102,10 +102,13 @@ export class Conversations {
         return;
       case 'exchange': {
         const exchange = exchangeOf(run);
-        this.#say(exchange, step.sending);
-        exchange.waiting = { conversation, awaited: step.awaited };
+        const { sending, awaited } = step;
+        if (sending !== undefined) this.#say(exchange, sending);
+        exchange.waiting = { conversation, awaited };
+        // Many set the commit bit and never say that they are ready.
+        if (awaited.connected === true) exchange.resend({ ...host.settings, retransmitTries: 1 }, host);
         // Only who begins sends again by itself, and who knows whom it speaks to (VU#419128).
-        if (exchange.initiated || !isPhaseOne(exchange.type)) exchange.resend(host.settings, host);
+        else if (exchange.initiated || !isPhaseOne(exchange.type)) exchange.resend(host.settings, host);
       }
     }
   }

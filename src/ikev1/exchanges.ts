@@ -1,4 +1,4 @@
-import { V1ExchangeType } from '../iana/ikev1.ts';
+import { V1ExchangeType, V1Notify } from '../iana/ikev1.ts';
 import { knownName } from '../iana/name.ts';
 import { noAnswer } from '../ike/failures.ts';
 import type { Outcome } from '../ike/flow.ts';
@@ -13,7 +13,15 @@ import type { V1Payload } from '../wire/v1/payload.ts';
 import { Conversations } from './conversations.ts';
 import { Exchange, isPhaseOne } from './exchange.ts';
 import { ExchangeTable } from './exchange-table.ts';
-import { type Awaited, type Flow, type Message, notify, type Refused, type Sending } from './flow.ts';
+import {
+  type Awaited,
+  type Flow,
+  findNotify,
+  type Message,
+  notify,
+  type Refused,
+  type Sending,
+} from './flow.ts';
 import { HASH_1 } from './hash-rule.ts';
 import { Held } from './held.ts';
 import type { IsakmpKeys } from './isakmp-keys.ts';
@@ -112,6 +120,8 @@ export class Exchanges {
     else if (exchange.isRepeated(digest)) this.#answerAgain(exchange, path);
     else if (exchange.type === header.exchangeType && !exchange.wasRefused(digest))
       this.#receiveNext(exchange, { datagram, header, path, number: exchange.count + 1 }, digest);
+    else if (exchange.waiting?.awaited.connected === true)
+      this.#receiveConnected(exchange, { datagram, header, path, number: 1 });
   }
 
   /** Phase 1 is done: what overtook its end is looked at now. */
@@ -146,10 +156,7 @@ export class Exchanges {
   traffic(child: number): void {
     for (const exchange of this.#table.all()) {
       const { waiting } = exchange;
-      if (waiting?.awaited.child !== child) continue;
-      exchange.waiting = undefined;
-      exchange.due = undefined;
-      waiting.conversation.resume(undefined);
+      if (waiting?.awaited.child === child) this.#goOn(exchange);
     }
   }
 
@@ -191,6 +198,34 @@ export class Exchanges {
     if (refusal === undefined) return;
     exchange.refused(digest);
     this.#tellRefusal(refusal, arrived.path);
+  }
+
+  /**
+   * An Informational message under the ID of an exchange: CONNECTED. By RFC 2408 §4.8 it has that ID and says nothing of its IV, which
+   * is that of a message that begins, or of the next one.
+   */
+  #receiveConnected(exchange: Exchange, arrived: Arrived): void {
+    const { header } = arrived;
+    const [keys] = this.#keys;
+    if (header.exchangeType !== V1ExchangeType.INFORMATIONAL || !isEncrypted(header) || keys === undefined)
+      return;
+    for (const iv of [keys.ivFor(header.messageId, this.#lastBlock(keys)), this.#ivOf(exchange, keys)]) {
+      const opened = open(arrived, keys, iv, HASH_1);
+      if (opened === undefined || opened.breach !== undefined) continue;
+      if (findNotify(opened.message, V1Notify.CONNECTED) === undefined) continue;
+      this.#trace('in', exchange, opened.message);
+      this.#goOn(exchange);
+      this.#owner.settle();
+      return;
+    }
+  }
+
+  /** What was waited for has shown itself otherwise than by the next message, or need not come. */
+  #goOn(exchange: Exchange): void {
+    const { waiting } = exchange;
+    exchange.waiting = undefined;
+    exchange.due = undefined;
+    waiting?.conversation.resume(undefined);
   }
 
   /** The readings of a message: in the clear one, under encryption one for each candidate key that makes sense of it. */
@@ -308,6 +343,7 @@ export class Exchanges {
 
   /** By the clock. Who has not said anything yet may not know that phase 1 is done: its last message goes along. */
   #sendAgain(exchange: Exchange): void {
+    if (exchange.sent.length === 0) return;
     const { path, heardAt } = this.#owner;
     const { phaseOne } = this.#table;
     if (
@@ -326,6 +362,16 @@ export class Exchanges {
   }
 
   #giveUp(exchange: Exchange): void {
+    if (exchange.waiting?.awaited.connected === true) {
+      tell(
+        this.#owner,
+        'ike',
+        () => 'the peer set the commit bit and does not say CONNECTED: going on without it',
+      );
+      this.#goOn(exchange);
+      this.#owner.settle();
+      return;
+    }
     const { type, count, sentAt, initiated } = exchange;
     const { host, heardAt } = this.#owner;
     const what = `message ${count} of ${knownName(V1ExchangeType, type)}`;

@@ -1,4 +1,4 @@
-import { Doi, V1PayloadType, V1ProtocolId } from '../iana/ikev1.ts';
+import { Doi, V1HeaderFlag, V1PayloadType, V1ProtocolId } from '../iana/ikev1.ts';
 import type { Flow as AnyFlow } from '../ike/flow.ts';
 import { EMPTY } from '../lib/bytes.ts';
 import { Failed, type Failure } from '../policy/failure.ts';
@@ -6,7 +6,7 @@ import type { Path } from '../policy/sa.ts';
 import type { Header } from '../wire/header.ts';
 import type { V1NotifyPayload, V1Payload } from '../wire/v1/payload.ts';
 import type { V1PayloadOf } from '../wire/v1/payloads/index.ts';
-import type { HashRule } from './hash-rule.ts';
+import { HASH_1, type HashRule } from './hash-rule.ts';
 import type { IsakmpKeys } from './isakmp-keys.ts';
 
 /**
@@ -19,7 +19,7 @@ export type Flow<Result> = AnyFlow<Step, Result>;
 export type Step =
   | { readonly kind: 'begin'; readonly exchange: number }
   | { readonly kind: 'send'; readonly sending: Sending }
-  | { readonly kind: 'exchange'; readonly sending: Sending; readonly awaited: Awaited };
+  | { readonly kind: 'exchange'; readonly sending: Sending | undefined; readonly awaited: Awaited };
 
 export interface Sending {
   readonly payloads: readonly V1Payload[];
@@ -45,6 +45,11 @@ export interface Awaited {
   readonly spi?: number;
   /** A packet by this Child SA says as much as the message: the flow goes on with undefined. */
   readonly child?: number;
+  /**
+   * The peer set the commit bit: what comes says that it is ready (CONNECTED), in this exchange or in an Informational one of the same
+   * Message ID. Where nothing does for a while, the flow goes on all the same.
+   */
+  readonly connected?: true;
 }
 
 /** A message as flows see it. Slices are views of the datagram: copy what shall outlive the flow. */
@@ -82,6 +87,22 @@ export function* exchangeOrTraffic(
   awaited: Awaited & { readonly child: number },
 ): Flow<Message | undefined> {
   return (yield { kind: 'exchange', sending, awaited }) as Message | undefined;
+}
+
+/**
+ * Sends `sending`, if anything, and waits until the peer is ready to receive by the Child SA `child`, whose SPI of ours is `spi`
+ * (RFC 2408 §3.1): it says CONNECTED, or sends by the SA, or says nothing for as long as it takes to send twice.
+ */
+export function* untilConnected(
+  sending: Sending | undefined,
+  { id: child, spiIn: spi }: { readonly id: number; readonly spiIn: number },
+): Flow<void> {
+  yield { kind: 'exchange', sending, awaited: { hash: HASH_1, child, spi, connected: true } };
+}
+
+/** Whether the sender wants to be waited for. Nobody vouches for the bit, which is why nothing waits for ever. */
+export function isCommitted({ header }: Message): boolean {
+  return (header.flags & V1HeaderFlag.COMMIT) !== 0;
 }
 
 /** What we will not do: the peer is told the notify alone, the failure is for our side. */

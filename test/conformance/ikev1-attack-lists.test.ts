@@ -53,7 +53,10 @@ const ALL_AGAIN: Shown = [HOSTILE, 'everything again, from the first to the last
 const OURS_AGAIN: Shown = [HOSTILE, 'our own messages turned round are not the peer speaking'];
 const NEVER_ENDS: Shown = [HOSTILE, 'a peer that never ends what it begins fills nothing up'];
 const MAIN_AT_AN_SA: Shown = [HOSTILE, 'main mode packets that name an established SA leave it alone'];
-const COMMIT: Shown = [HOSTILE, 'the commit bit'];
+const COMMIT: Shown = [
+  'test/scenarios/ikev1-commit-bit.test.ts',
+  'what is forged, or is not CONNECTED, says nothing; and nothing waits for ever',
+];
 const LATE_ANSWERS: Shown = [PARTS, 'asks: an answer nobody waits for is undone'];
 const OTHER_ID: Shown = [PHASE_ONE, 'the peer is somebody else than was to answer'];
 

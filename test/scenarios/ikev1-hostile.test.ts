@@ -753,32 +753,6 @@ test('the third message doubled, or wrong first: one SA', () => {
   assert.ok(a.backEnd.outbound('net') !== undefined);
 });
 
-test('the commit bit does not hold anything up, whoever sets it', () => {
-  const { sim, a, peer } = withScriptedPeerV1();
-  peer.establish();
-  const begun = peer.beginQuick({ flags: V1HeaderFlag.COMMIT });
-  assert.ok(peer.quickAnswer(begun) !== undefined);
-  peer.endQuick(begun, { flags: V1HeaderFlag.COMMIT });
-  sim.run(SECOND);
-  assert.ok(a.backEnd.outbound('net') !== undefined);
-
-  const other = withScriptedPeerV1();
-  other.peer.odd.quick = { 2: { flags: V1HeaderFlag.COMMIT } };
-  other.a.initiate('site', 'net');
-  other.sim.run(SECOND);
-  assert.ok(other.a.backEnd.outbound('net') !== undefined);
-  // The fourth message that the bit announces (RFC 2408 §3.1).
-  const [quick] = other.peer.received.filter(
-    ({ header }) => header.exchangeType === V1ExchangeType.QUICK_MODE,
-  );
-  assert.ok(quick !== undefined);
-  other.peer.transmit(
-    other.peer.seal(V1ExchangeType.QUICK_MODE, quick.header.messageId, [notifyOf(V1Notify.CONNECTED)]),
-  );
-  other.sim.run(MINUTE);
-  assert.equal(onlyIke(other.a).children.length, 1);
-});
-
 const OFFERS: readonly (readonly [
   string,
   (payloads: readonly V1Payload[]) => readonly V1Payload[],

@@ -95,6 +95,8 @@ export interface V1Oddity {
   /** Done to the HASH in front, or to that in the proof. */
   readonly hash?: (hash: Uint8Array) => Uint8Array;
   readonly messageId?: number;
+  /** With the HASH of a first message, in quick mode too: of the fourth, which says CONNECTED. */
+  readonly fourth?: true;
   readonly flags?: number;
   readonly iv?: Uint8Array;
   /** Sent in the clear though it should not be. */
@@ -428,14 +430,14 @@ export class V1ScriptedPeer {
     exchange: number,
     messageId: number,
     payloads: readonly V1Payload[],
-    { covered, hash }: V1Oddity,
+    { covered, hash, fourth }: V1Oddity,
   ): PayloadChain {
     const { first, bytes } = encodeV1Payloads(payloads);
     const rest = { first, bytes: covered?.(bytes) ?? bytes };
     if (messageId === 0) return rest;
     const { skeyidA } = this.current.keys;
     const nonces = this.#nonces.get(messageId);
-    const isFirst = exchange !== V1ExchangeType.QUICK_MODE || nonces === undefined;
+    const isFirst = exchange !== V1ExchangeType.QUICK_MODE || nonces === undefined || fourth === true;
     const data = isFirst
       ? hash1(this.#hash, skeyidA, messageId, rest.bytes)
       : has(payloads, V1PayloadType.SA)

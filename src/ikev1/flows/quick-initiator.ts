@@ -9,7 +9,19 @@ import { formatSelector } from '../../policy/selector-text.ts';
 import { contains } from '../../policy/traffic-selector.ts';
 import { clientIdentity, selectorOf } from '../client-identity.ts';
 import { withoutCompression } from '../compression.ts';
-import { all, begin, exchange, type Flow, first, type Message, Refused, send } from '../flow.ts';
+import {
+  all,
+  begin,
+  exchange,
+  type Flow,
+  first,
+  isCommitted,
+  type Message,
+  Refused,
+  type Sending,
+  send,
+  untilConnected,
+} from '../flow.ts';
 import { HASH_1 } from '../hash-rule.ts';
 import type { IsakmpSa, Task } from '../isakmp-sa.ts';
 import { childLimits, reduced } from '../life.ts';
@@ -159,8 +171,11 @@ function* attempt(
     const child = makeChild(sa, config, suite, inbound, installedOf(sa, config, agreed, old), old);
     const said = reduced(config, suite.life, responderLifetime(answer));
     spiIsOurs = false;
-    yield* installOurs(sa, child, keys, childLimits(config, said), old);
-    yield* send({ payloads: [], hash: { number: 3, ni, nr } });
+    const commits = isCommitted(answer);
+    yield* installOurs(sa, child, keys, childLimits(config, said), old, !commits);
+    const third = { payloads: [], hash: { number: 3, ni, nr } } as const;
+    if (commits) yield* connected(sa, child, third);
+    else yield* send(third);
     // The peer may not have installed it before this message came (RFC 2409 §5.5).
     if (old?.outbound === true && sa.current.children.includes(old)) prepare(sa, old, child, ni);
     else takeOver(sa, child, true);
@@ -168,6 +183,22 @@ function* attempt(
   } finally {
     if (spiIsOurs) releaseSpi(sa, config, spiIn);
   }
+}
+
+/** The peer wants to be waited for. Throws Failed where it does not want the child any more. */
+function* connected(sa: IsakmpSa, child: ChildSa, third: Sending): Flow<void> {
+  let isReady = false;
+  try {
+    yield* untilConnected(third, child);
+    isReady = sa.current.children.includes(child);
+  } finally {
+    if (!isReady && sa.current.children.includes(child)) sa.current.removeChild(child);
+  }
+  if (!isReady)
+    throw new Failed({
+      code: 'peer/deleted',
+      summary: `${child.config.name}: the peer deleted the SA as soon as it was made`,
+    });
 }
 
 /** Throws Refused where the answer is none to the offer. */
@@ -227,11 +258,12 @@ function* installOurs(
   keys: Parameters<typeof install>[2],
   limits: Partial<ChildConfig>,
   old: ChildSa | undefined,
+  isReady: boolean,
 ): Flow<void> {
   let ours = false;
   try {
     yield* install(sa.host, child, keys, sa.path, {
-      outbound: old === undefined,
+      outbound: old === undefined && isReady,
       limits,
       ...(old === undefined ? {} : { replaces: old.id }),
     });

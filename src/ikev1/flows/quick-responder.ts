@@ -12,7 +12,15 @@ import {
 } from '../../policy/traffic-selector.ts';
 import type { V1IdPayload, V1Payload, V1SaPayload } from '../../wire/v1/payload.ts';
 import { clientIdentity, hostIdentity, isSayable, selectorOf } from '../client-identity.ts';
-import { all, exchangeOrTraffic, type Flow, type Message, Refused } from '../flow.ts';
+import {
+  all,
+  exchangeOrTraffic,
+  type Flow,
+  isCommitted,
+  type Message,
+  Refused,
+  untilConnected,
+} from '../flow.ts';
 import type { IsakmpSa } from '../isakmp-sa.ts';
 import { childLife, childLimits, endsBefore } from '../life.ts';
 import { inPrivateGroup } from '../private-group.ts';
@@ -49,7 +57,8 @@ interface Agreement {
 
 /**
  * The responder's quick mode (the picture is in quick.ts). The child receives from our answer on; it sends, and is there
- * for others to see, once the third message, or a packet, has shown that the peer is alive. Throws Refused.
+ * for others to see, once the third message, or a packet, has shown that the peer is alive, and CONNECTED that it is ready, where it
+ * set the commit bit. Throws Refused.
  */
 export function* serveQuickMode(sa: IsakmpSa, message: Message): Flow<void> {
   if (sa.current.children.length >= MOST_CHILDREN)
@@ -74,7 +83,7 @@ export function* serveQuickMode(sa: IsakmpSa, message: Message): Flow<void> {
   yield* installInbound(sa, child, keys, suite);
   let confirmed = false;
   try {
-    yield* exchangeOrTraffic(
+    const third = yield* exchangeOrTraffic(
       {
         payloads: [
           answer(inbound),
@@ -89,6 +98,8 @@ export function* serveQuickMode(sa: IsakmpSa, message: Message): Flow<void> {
       },
       { hash: { number: 3, ni, nr }, child: child.id, spi: spiIn },
     );
+    if (third !== undefined && (isCommitted(message) || isCommitted(third)))
+      yield* untilConnected(undefined, child);
     confirmed = sa.current.children.includes(child);
   } finally {
     if (!confirmed && sa.current.children.includes(child)) sa.current.removeChild(child);

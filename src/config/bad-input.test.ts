@@ -116,7 +116,7 @@ const CASES: Readonly<Record<string, readonly [conf: string, told: string]>> = {
   ],
   'what is known and not done': [
     child('label_mode = selinux'),
-    'warning swanctl.conf:4:1: label_mode has no effect here yet',
+    'warning swanctl.conf:4:1: label_mode has no effect here: there are no labels to match, and label is refused',
   ],
   'what must not be left out': [
     gw('remote { groups = x }'),

@@ -351,7 +351,9 @@ test('what has no effect yet is named once, and not where it says the default', 
     'ocsp = reply\nchildren { a { label_mode = simple }\n b { label_mode = simple\n ipcomp = no } }',
   );
   assert.deepEqual(failures, []);
-  assert.deepEqual(warnings, ['f:3:16: label_mode has no effect here yet']);
+  assert.deepEqual(warnings, [
+    'f:3:16: label_mode has no effect here: there are no labels to match, and label is refused',
+  ]);
 });
 
 test('DSCP, port, and random parts of octets and packets', () => {
@@ -400,6 +402,18 @@ test('every key has a purpose and a default that can be read', () => {
     assert.match(key.use, /\.$/, name);
     assert.doesNotThrow(() => key.read(undefined, new Report()), name);
   }
+});
+
+test('modes that are not to be had say why, twice in a row', () => {
+  for (const [mode, why] of [
+    ['transport_proxy', /mode = transport_proxy is not supported here \(.*Mobile IPv6/],
+    ['iptfs', /mode = iptfs is not supported here \(RFC 9347/],
+  ] as const)
+    for (let i = 0; i < 2; i++) {
+      const [failure, ...others] = read(`children { net { mode = ${mode} } }`).failures;
+      assert.match(failure ?? '', why);
+      assert.deepEqual(others, []);
+    }
 });
 
 test('what is refused for a reason says which', () => {

@@ -43,11 +43,10 @@ export function poolFrom(section: Section, report: Report): Pool | undefined {
 
 /** What the plugin `attr` of charon tells every peer that is given an address. */
 export function attributesFrom(section: Section, report: Report): readonly ConfigurationAttribute[] {
-  const settings = [...section.settings.values()].flatMap(setting => {
-    if (setting.key !== 'p-cscf') return { ...setting, key: setting.key.replace(/^split-/, 'split_') };
-    report.warn(setting.at, 'p-cscf has no effect here');
-    return [];
-  });
+  const settings = [...section.settings.values()].map(setting => ({
+    ...setting,
+    key: setting.key.replace(/^(split|p)-/, '$1_'),
+  }));
   const asPool = { ...section, settings: new Map(settings.map(setting => [setting.key, setting])) };
   const named = readSection(asPool, ATTRIBUTES, report, name => name === 'load' || isNumber(name));
   return attributesOf(asPool, named, report);
@@ -55,12 +54,20 @@ export function attributesFrom(section: Section, report: Report): readonly Confi
 
 function attributesOf(
   section: Section,
-  { split_include, split_exclude, ...named }: Values<typeof ATTRIBUTES>,
+  { split_include, split_exclude, p_cscf, ...named }: Values<typeof ATTRIBUTES>,
   report: Report,
 ): readonly ConfigurationAttribute[] {
   const { address, netmask, dns, nbns, dhcp, server, subnet } = named;
   const attributes: ConfigurationAttribute[] = [];
-  for (const [kind, values] of Object.entries({ address, netmask, dns, nbns, dhcp, server } as const))
+  for (const [kind, values] of Object.entries({
+    address,
+    netmask,
+    dns,
+    nbns,
+    dhcp,
+    server,
+    'p-cscf': p_cscf,
+  } as const))
     for (const value of values) attributes.push({ kind: kind as 'dns', address: value });
   const networks = { subnet, 'split-include': split_include, 'split-exclude': split_exclude } as const;
   for (const [kind, values] of Object.entries(networks))

@@ -222,10 +222,14 @@ function row(name: string, key: Key<unknown>): string {
 }
 
 function supportOf(key: Key<unknown>): string {
-  if (key.support !== 'yes') return WORDS[key.support];
+  if (key.support !== 'yes') return because(WORDS[key.support], key.because);
   return Object.entries(key.valueSupport ?? {})
-    .map(([value, support]) => `\`${value}\`: ${WORDS[support ?? 'yes']}`)
+    .map(([value, support]) => `\`${value}\`: ${because(WORDS[support ?? 'yes'], key.valueBecause?.[value])}`)
     .join(', ');
+}
+
+function because(word: string, reason: string | undefined): string {
+  return reason === undefined ? word : `${word} (${reason})`;
 }
 
 const WORDS = { yes: '', ignored: '**no effect**', refused: '**refused**' };

@@ -15,8 +15,10 @@ export interface Key<V> {
   readonly default: string;
   readonly use: string;
   readonly support: Support;
-  /** Why it is refused. */
+  /** Why it is refused, or has no effect. */
   readonly because?: string;
+  /** The same of single values. */
+  readonly valueBecause?: Readonly<Record<string, string>>;
   /** Of one value, for the JSON Schema. */
   readonly json: JsonType | undefined;
   readonly isList: boolean;
@@ -61,9 +63,9 @@ export function list<V>(type: ValueType<V>, standard: string, use: string): Key<
   return { ...key, typeName: `list of: ${type.name}`, isList: true };
 }
 
-/** As a `key` of the tables, but not heeded: see `Support`. */
-export function ignored<V>(key: Key<V>): Key<V> {
-  return withSupport(key, 'ignored');
+/** As a `key` of the tables, but not heeded: see `Support`. `because` where there is more to say than that it is not there yet. */
+export function ignored<V>(key: Key<V>, because?: string): Key<V> {
+  return { ...withSupport(key, 'ignored'), ...(because !== undefined && { because }) };
 }
 
 /** `because` where there is more to say than that it is not there yet. */
@@ -75,8 +77,9 @@ export function refused<V>(key: Key<V>, because?: string): Key<V> {
 export function heedingNot<V>(
   key: Key<V>,
   valueSupport: Readonly<Record<string, Exclude<Support, 'yes'>>>,
+  valueBecause: Readonly<Record<string, string>> = {},
 ): Key<V> {
-  return { ...key, valueSupport };
+  return { ...key, valueSupport, valueBecause };
 }
 
 /**
@@ -221,12 +224,16 @@ function tellUnsupported(
   const isDefault = ofValue === undefined && String(value) === String(key.read(undefined, report));
   if (support === 'yes' || isDefault) return;
   const what = ofValue === undefined ? name : `${name} = ${setting.value}`;
+  const because = key.valueBecause?.[String(value)] ?? key.because;
   if (support === 'refused') {
     report.fail(
       'local/unsupported',
       setting.at,
-      `${what} is not supported here${key.because === undefined ? ' yet' : ` (${key.because})`}, and leaving it out would not be what was asked for`,
+      `${what} is not supported here${because === undefined ? ' yet' : ` (${because})`}, and leaving it out would not be what was asked for`,
       'remove it if the connection may do without',
     );
-  } else report.warnOnce(what, setting.at, `${what} has no effect here yet`);
+  } else {
+    const why = because === undefined ? ' yet' : `: ${because}`;
+    report.warnOnce(what, setting.at, `${what} has no effect here${why}`);
+  }
 }

@@ -296,6 +296,7 @@ test('what all peers are told with their addresses, and what is run at the begin
   plugins { attr { load = yes
     dns = 10.2.0.55, 2001:db8::53
     split-include = 10.2.0.0/16
+    p-cscf = 10.2.0.57
     28673 = text } }
   start-scripts { creds = swanctl --load-creds
     conns = swanctl --load-conns }
@@ -309,6 +310,7 @@ test('what all peers are told with their addresses, and what is run at the begin
       ['nbns', '10.2.0.54'],
       ['dns', '10.2.0.55'],
       ['dns', '2001:db8::53'],
+      ['p-cscf', '10.2.0.57'],
       ['split-include', '10.2.0.0/16'],
       ['numbered', '74657874'],
     ],

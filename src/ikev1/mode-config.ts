@@ -10,7 +10,10 @@ import type { V1Attribute } from '../wire/v1/payload.ts';
  * have made up besides (Unity). Values that make no sense are left out: the rest still holds.
  */
 
-type Addressed = Extract<ConfigurationAttribute, { address: IpAddress; prefix?: never }>['kind'];
+type Addressed = Exclude<
+  Extract<ConfigurationAttribute, { address: IpAddress; prefix?: never }>['kind'],
+  'p-cscf'
+>;
 type Network = Extract<ConfigurationAttribute, { prefix: number }>['kind'];
 type Text = Extract<ConfigurationAttribute, { text: string }>['kind'];
 
@@ -142,6 +145,8 @@ function single(one: ConfigurationAttribute): readonly V1Attribute[] {
         : [{ type: SUBNETS[1], value: concat(one.address, Uint8Array.of(one.prefix)) }];
     case 'split-include':
     case 'split-exclude':
+    // Version 1 has no word for it.
+    case 'p-cscf':
       return [];
     case 'banner':
     case 'domain':

@@ -60,7 +60,7 @@ const BESIDES_V4 = [
 ];
 const BESIDES_V6 = [CfgAttribute.INTERNAL_IP6_DNS, CfgAttribute.INTERNAL_IP6_SUBNET];
 
-type AddressKind = 'netmask' | 'dns' | 'nbns' | 'dhcp' | 'server';
+type AddressKind = 'netmask' | 'dns' | 'nbns' | 'dhcp' | 'server' | 'p-cscf';
 
 /** Kinds whose value is an address, with their numbers in IPv4 and IPv6; version 2 has no number for some. */
 const ADDRESSES: Readonly<Record<AddressKind, readonly [v4: number, v6: number | undefined]>> = {
@@ -69,6 +69,7 @@ const ADDRESSES: Readonly<Record<AddressKind, readonly [v4: number, v6: number |
   nbns: [CfgAttribute.INTERNAL_IP4_NBNS, undefined],
   dhcp: [CfgAttribute.INTERNAL_IP4_DHCP, CfgAttribute.INTERNAL_IP6_DHCP],
   server: [CfgAttribute.INTERNAL_IP4_SERVER, CfgAttribute.INTERNAL_IP6_SERVER],
+  'p-cscf': [CfgAttribute.P_CSCF_IP4_ADDRESS, CfgAttribute.P_CSCF_IP6_ADDRESS],
 };
 
 const KIND_OF: ReadonlyMap<number, { readonly kind: AddressKind; readonly length: number }> = new Map(

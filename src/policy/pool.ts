@@ -18,7 +18,8 @@ export interface Pool {
  */
 export type ConfigurationAttribute =
   | {
-      readonly kind: 'address' | 'netmask' | 'dns' | 'nbns' | 'dhcp' | 'server';
+      /** `p-cscf`: where a telephone registers (RFC 7651). */
+      readonly kind: 'address' | 'netmask' | 'dns' | 'nbns' | 'dhcp' | 'server' | 'p-cscf';
       readonly address: IpAddress;
     }
   /** Networks behind the peer; those that alone go through the tunnel; those that do not. */

@@ -56,6 +56,11 @@ export const CHILD = {
       'What is protected: whole packets (tunnel) or their content (transport, beet); pass and drop make no SA but let traffic by or stop it.',
     ),
     { transport_proxy: 'refused', iptfs: 'refused' },
+    {
+      transport_proxy:
+        'transport mode for the selectors of somebody else is Mobile IPv6’s, which is not there',
+      iptfs: 'RFC 9347 is not spoken',
+    },
   ),
   policies: one(boolean, 'yes', 'Install policies for the traffic selectors, and routes to them.'),
   policies_fwd_out: one(
@@ -114,7 +119,10 @@ export const CHILD = {
     maybe(text, 'none', 'Security label of the traffic.'),
     'IKEv2 is spoken without labels, and SELinux contexts of SAs are not set',
   ),
-  label_mode: ignored(one(choice(['system', 'simple', 'selinux']), 'system', 'How labels are matched.')),
+  label_mode: ignored(
+    one(choice(['system', 'simple', 'selinux']), 'system', 'How labels are matched.'),
+    'there are no labels to match, and label is refused',
+  ),
   tfc_padding: one(u32, '0', 'Pad ESP packets to at least this many octets.'),
   replay_window: maybe(
     integer(0, 32_768),

@@ -58,6 +58,11 @@ export const ATTRIBUTES = {
   dhcp: list(ipAddress, '', 'DHCP servers.'),
   netmask: list(ipAddress, '', 'Netmask of the addresses.'),
   server: list(ipAddress, '', 'Servers of the network.'),
+  p_cscf: list(
+    ipAddress,
+    '',
+    'Where telephones register (RFC 7651; IKEv2). In a pool cygnet only; charon has it as p-cscf of its plugin attr.',
+  ),
   subnet: list(network, '', 'Networks that are reached through the peer.'),
   split_include: list(network, '', 'Networks that alone are reached through the peer.'),
   split_exclude: list(network, '', 'Networks that are not reached through the peer (IKEv1).'),

@@ -99,7 +99,10 @@ test(`wounded packets are read or refused, and what is read is stable (seed ${FU
     survive(wounded, () => {
       const found = decodePacket(wounded);
       read++;
-      assert.deepEqual(encodePacket(found).subarray(LENGTH_OCTETS), wounded);
+      // Names that are numbers come first in an object, wherever they stood.
+      const again = encodePacket(found).subarray(LENGTH_OCTETS);
+      assert.equal(again.length, wounded.length);
+      assert.deepEqual(decodePacket(again), found);
       failureOf(found.message);
       statusShape.decode(found.message, 'status');
       explanationShape.decode(found.message, 'explanation');

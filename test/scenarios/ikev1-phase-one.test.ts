@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { parseProposals } from '../../src/crypto/proposal.ts';
+import { V1ExchangeType, V1Notify } from '../../src/iana/ikev1.ts';
+import type { IkeSaStatus } from '../../src/ike/output.ts';
 import { Secret } from '../../src/lib/secret.ts';
 import { utf8 } from '../../src/lib/text.ts';
 import { MINUTE, SECOND } from '../../src/lib/time.ts';
@@ -8,13 +10,16 @@ import type { Connection } from '../../src/policy/connection.ts';
 import type { Credentials } from '../../src/policy/credentials.ts';
 import type { Failure } from '../../src/policy/failure.ts';
 import { parseIdentity } from '../../src/policy/identity.ts';
+import { encodeV1Message } from '../../src/wire/v1/message.ts';
 import { issue, makeAuthority } from '../certificate-builder.ts';
 import { connection, fqdn, mirrored, sharedKey } from '../sim/configuration.ts';
 import { assertEnds, assertSettles, onlyIke } from '../sim/ends.ts';
 import type { Host } from '../sim/host.ts';
 import { CALM } from '../sim/network.ts';
+import type { Packet } from '../sim/packet.ts';
 import type { PairOptions } from '../sim/pair.ts';
 import { authority, certified, childV1, pairV1, V1 } from '../sim/pair-v1.ts';
+import { notifyOf } from '../sim/scripted-peer-v1.ts';
 
 /* Phase 1 by each method, in both modes and roles; and every way in which it comes to nothing. */
 
@@ -190,6 +195,29 @@ test('another key in aggressive mode: the initiator sees it', () => {
     assert.equal(failureOf(a).code, 'auth/wrong-key');
     assert.match(failureOf(b).summary, /AUTHENTICATION_FAILED|did not go on/);
   });
+});
+
+test('a refusal in the clear ends aggressive mode neither before nor after the answer', () => {
+  const { sim, a, b, ab, ba } = pairV1(AGGRESSIVE);
+  const malformed = (initiatorSpi: bigint, responderSpi: bigint): void => {
+    const header = { initiatorSpi, responderSpi, exchangeType: V1ExchangeType.INFORMATIONAL, flags: 0 };
+    const datagram = encodeV1Message({ ...header, messageId: 0x0badcafe }, [
+      notifyOf(V1Notify.PAYLOAD_MALFORMED),
+    ]);
+    const { from, to } = ab.recorded[0] as Packet;
+    sim.network.deliver({ number: 0, from: to, to: from, content: { kind: 'ike', datagram } });
+  };
+  ba.hold();
+  a.initiate('site', 'net');
+  sim.run(SECOND);
+  const { initiatorSpi, responderSpi } = b.status()[0] as IkeSaStatus;
+  for (let time = 0; time < 2; time++) malformed(initiatorSpi, 0n);
+  assert.match(a.eventsOf('log').at(-1)?.text ?? '', /PAYLOAD_MALFORMED.*nobody vouches for that/);
+  ba.flow();
+  assertSettles(sim, a, b);
+  for (let time = 0; time < 2; time++) malformed(initiatorSpi, responderSpi);
+  assertSettles(sim, a, b);
+  assert.deepEqual(a.eventsOf('failed'), []);
 });
 
 test('no key at all: nothing is sent', () => {

@@ -1,6 +1,7 @@
 import { Charon } from './charon.ts';
 import { Cygnet } from './cygnet.ts';
 import { Lab, mustRun, until } from './lab.ts';
+import { Pinging } from './pinging.ts';
 import { both, type Section, set } from './swanctl.ts';
 
 export type Kind = 'cygnet' | 'charon';
@@ -189,18 +190,8 @@ export class Roaming implements AsyncDisposable {
   }
 
   /** Pings by the hundred a second, until stopped: how many were sent, and how many got no answer. */
-  pings(): { stop(): Promise<{ readonly sent: number; readonly lost: number }> } {
-    const command = ['ping', '-i', '0.01', '-W', '2', '-I', '10.1.0.1', '10.2.0.1'];
-    const child = this.lab.start(this.mobile.namespace, 'ping.log', command);
-    return {
-      stop: async () => {
-        child.kill('SIGINT');
-        const [, sent, received] = await until('ping counts', () =>
-          /(\d+) packets transmitted, (\d+) received/.exec(this.lab.read('ping.log')),
-        );
-        return { sent: Number(sent), lost: Number(sent) - Number(received) };
-      },
-    };
+  pings(): Pinging {
+    return new Pinging(this.lab, this.mobile.namespace, ['10.1.0.1', '10.2.0.1']);
   }
 
   async pingBothWays(): Promise<void> {

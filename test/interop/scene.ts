@@ -3,6 +3,7 @@ import type { CertificateSet } from './certificates.ts';
 import { Charon } from './charon.ts';
 import { Cygnet } from './cygnet.ts';
 import { Lab, mustRun, until } from './lab.ts';
+import { Pinging } from './pinging.ts';
 import type { Section } from './swanctl.ts';
 
 /** What one scenario varies; cygnet is `alice` on the left and charon `bob` on the right. */
@@ -303,7 +304,6 @@ export class Scene implements AsyncDisposable {
     await this.ping('bob', '10.2.0.1', '10.1.0.1');
   }
 
-  /** A ping every 10 ms until stopped; answers how many were sent, and which of them did not come back. */
   floodPing({
     at = 'alice',
     source = '10.1.0.1',
@@ -312,40 +312,8 @@ export class Scene implements AsyncDisposable {
     readonly at?: 'alice' | 'bob';
     readonly source?: string;
     readonly to?: string;
-  } = {}): {
-    stop(): Promise<{ sent: number; lost: readonly number[] }>;
-  } {
-    const child = this.lab.start(at === 'alice' ? this.alice : this.bob, 'ping.log', [
-      'ping',
-      '-i',
-      '0.01',
-      '-W',
-      '2',
-      '-I',
-      source,
-      to,
-    ]);
-    return {
-      stop: async () => {
-        child.kill('SIGINT');
-        await new Promise<void>(resolve => {
-          if (child.exitCode !== null) resolve();
-          else child.once('close', () => resolve());
-        });
-        const match = await until('ping counts', () =>
-          /(\d+) packets transmitted/.exec(this.lab.read('ping.log')),
-        );
-        const answered = new Set(
-          [...this.lab.read('ping.log').matchAll(/icmp_seq=(\d+)/g)].map(one => Number(one[1])),
-        );
-        // What was under way when ping was told to stop is not lost.
-        const last = Math.max(0, ...answered);
-        const lost = Array.from({ length: last }, (_, i) => i + 1).filter(
-          sequence => !answered.has(sequence),
-        );
-        return { sent: Number(match[1]), lost };
-      },
-    };
+  } = {}): Pinging {
+    return new Pinging(this.lab, at === 'alice' ? this.alice : this.bob, [source, to]);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

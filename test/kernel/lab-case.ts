@@ -59,10 +59,12 @@ export class KernelScene implements AsyncDisposable {
     return new Steering(this.scene.charon);
   }
 
-  /** cygnet's kernel has what charon's has, apart from what is different in every run. */
+  /** cygnet's kernel comes to have what charon's has, apart from what is different in every run. */
   async sameOnBothEnds(): Promise<void> {
-    const [ours, theirs] = await this.views();
-    assert.deepEqual(ours, theirs);
+    await settles(async () => {
+      const [ours, theirs] = await this.views();
+      assert.deepEqual(ours, theirs);
+    });
   }
 
   /** What cygnet's kernel has, and charon's as cygnet would have it. */
@@ -79,7 +81,7 @@ export class KernelScene implements AsyncDisposable {
 
   async nothingLeft(): Promise<void> {
     await until('charon has no SA left', () => this.charon.isEmpty());
-    assert.deepEqual(await kernelView(this.scene.lab, this.scene.alice), NOTHING);
+    await settles(async () => assert.deepEqual(await kernelView(this.scene.lab, this.scene.alice), NOTHING));
   }
 
   /** What ping says in the end. */
@@ -102,6 +104,16 @@ export class KernelScene implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.scene[Symbol.asyncDispose]();
   }
+}
+
+/** Daemons answer before their kernel has done all that follows: what is to be true in the end may take a moment. */
+async function settles(assertion: () => Promise<void>): Promise<void> {
+  const holds = (): Promise<boolean> =>
+    assertion().then(
+      () => true,
+      () => false,
+    );
+  await until('it settles', holds).catch(assertion);
 }
 
 const MIRROR: Mirror = [

@@ -4,6 +4,7 @@ import { until } from '../interop/lab.ts';
 
 /** A child SA as `list-sas` tells of it. */
 export interface ChildView {
+  readonly id: string;
   readonly name: string;
   readonly state: string;
   readonly spiIn: string;
@@ -24,8 +25,13 @@ export class Steering {
     return this.#order('initiate', { child, timeout: '20000' });
   }
 
-  rekey(child: string): Promise<void> {
-    return this.#order('rekey', { child });
+  /** Of the one that is in use: charon takes a name for all that it still has of it, replaced ones too. */
+  async rekey(child: string): Promise<void> {
+    const id = await until('one SA in use', async () => {
+      const [one, ...others] = await this.#inUse(child);
+      return others.length === 0 && one?.id;
+    });
+    await this.#order('rekey', { 'child-id': id });
   }
 
   /** Answers when the IKE SA that takes its place is the only one. */
@@ -66,6 +72,7 @@ export class Steering {
   async children(): Promise<readonly ChildView[]> {
     return (await this.#sas()).flatMap(sa =>
       sectionsOf(sectionOf(sa, 'child-sas')).map(([, child]) => ({
+        id: textOf(child, 'uniqueid') ?? '',
         name: textOf(child, 'name') ?? '',
         state: textOf(child, 'state') ?? '',
         spiIn: textOf(child, 'spi-in') ?? '',
@@ -75,10 +82,7 @@ export class Steering {
 
   /** SPIs of the SAs of a child that are in use. */
   async spis(child: string): Promise<readonly string[]> {
-    const found = (await this.children()).filter(
-      ({ name, state }) => name === child && state === 'INSTALLED',
-    );
-    return found.map(({ spiIn }) => spiIn);
+    return (await this.#inUse(child)).map(({ spiIn }) => spiIn);
   }
 
   async isEmpty(): Promise<boolean> {
@@ -91,6 +95,10 @@ export class Steering {
       const now = await this.spis(child);
       return now.length > 0 && !now.some(spi => old.includes(spi)) && now;
     });
+  }
+
+  async #inUse(child: string): Promise<readonly ChildView[]> {
+    return (await this.children()).filter(({ name, state }) => name === child && state === 'INSTALLED');
   }
 
   async #sas(): Promise<readonly Message[]> {

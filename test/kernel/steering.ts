@@ -25,11 +25,16 @@ export class Steering {
     return this.#order('initiate', { child, timeout: '20000' });
   }
 
-  /** Of the one that is in use: charon takes a name for all that it still has of it, replaced ones too. */
+  /**
+   * Of the one SA of that name, once what it replaced is deleted: charon takes a name for all that it still has of it, and
+   * cygnet does not replace what has not taken over yet. charon keeps deleted ones for a while.
+   */
   async rekey(child: string): Promise<void> {
-    const id = await until('one SA in use', async () => {
-      const [one, ...others] = await this.#inUse(child);
-      return others.length === 0 && one?.id;
+    const id = await until('one SA of that name', async () => {
+      const [one, ...others] = (await this.children()).filter(
+        ({ name, state }) => name === child && state !== 'DELETED',
+      );
+      return others.length === 0 && one?.state === 'INSTALLED' && one.id;
     });
     await this.#order('rekey', { 'child-id': id });
   }
@@ -82,7 +87,10 @@ export class Steering {
 
   /** SPIs of the SAs of a child that are in use. */
   async spis(child: string): Promise<readonly string[]> {
-    return (await this.#inUse(child)).map(({ spiIn }) => spiIn);
+    const found = (await this.children()).filter(
+      ({ name, state }) => name === child && state === 'INSTALLED',
+    );
+    return found.map(({ spiIn }) => spiIn);
   }
 
   async isEmpty(): Promise<boolean> {
@@ -95,10 +103,6 @@ export class Steering {
       const now = await this.spis(child);
       return now.length > 0 && !now.some(spi => old.includes(spi)) && now;
     });
-  }
-
-  async #inUse(child: string): Promise<readonly ChildView[]> {
-    return (await this.children()).filter(({ name, state }) => name === child && state === 'INSTALLED');
   }
 
   async #sas(): Promise<readonly Message[]> {

@@ -47,8 +47,11 @@ describe('in the kernel, a peer that is killed and started again', { skip: witho
   });
 });
 
+/** A charon that runs and has not loaded its connections yet refuses cygnet, whose pauses double then. */
+const PAUSES = 40_000;
+
 async function back(there: KernelScene, first: readonly string[]): Promise<void> {
-  await there.cygnet.renewed('net', first);
+  await there.cygnet.renewed('net', first, PAUSES);
   await until('packets pass', () => there.passes(NET.ping));
   await there.sameOnBothEnds();
 }

@@ -98,11 +98,12 @@ export class Steering {
   }
 
   /** Waits until none of the SAs that `child` had is there, but another. */
-  renewed(child: string, old: readonly string[]): Promise<readonly string[]> {
-    return until('another SA', async () => {
+  renewed(child: string, old: readonly string[], patience?: number): Promise<readonly string[]> {
+    const another = async (): Promise<readonly string[] | false> => {
       const now = await this.spis(child);
       return now.length > 0 && !now.some(spi => old.includes(spi)) && now;
-    });
+    };
+    return until('another SA', another, patience);
   }
 
   async #sas(): Promise<readonly Message[]> {

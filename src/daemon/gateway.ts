@@ -6,7 +6,7 @@ import type { Instant } from '../lib/time.ts';
 import type { Fetcher } from '../net/fetcher.ts';
 import type { TcpStreams } from '../net/tcp-streams.ts';
 import type { UdpTransport } from '../net/transport.ts';
-import { UNROUTED_WAYS, type Ways } from '../net/ways.ts';
+import { unroutedWays, type Ways } from '../net/ways.ts';
 import type { ChildConfig, Connection } from '../policy/connection.ts';
 import type { Credentials } from '../policy/credentials.ts';
 import { Failed, type Failure } from '../policy/failure.ts';
@@ -65,6 +65,7 @@ export class Gateway {
   readonly #options: GatewayOptions;
   readonly #queue: BackendQueue;
   readonly #answers: Answers;
+  readonly #ways: Ways;
   readonly #listeners = new Set<(event: IkeEvent) => void>();
   readonly #conditions = new Conditions();
   readonly #trace = new DatagramTrace();
@@ -100,6 +101,7 @@ export class Gateway {
       },
     );
     const { streams } = options;
+    this.#ways = options.ways ?? unroutedWays(options.transport.listening);
     this.#answers = new Answers({
       queue: this.#queue,
       leases: this.leases,
@@ -107,7 +109,7 @@ export class Gateway {
       connection: name => this.#connections.get(name),
       resolve: options.resolve,
       fetcher: options.fetcher,
-      ways: options.ways ?? UNROUTED_WAYS,
+      ways: this.#ways,
     });
     // In a moment, when whoever opens the gateway listens to it.
     queueMicrotask(() => this.#queue.makeInterfaces(this.connections));
@@ -274,9 +276,8 @@ export class Gateway {
 
   /** Addresses or routes of this host are others than before: SAs move where they can. To be called once at the beginning, too. */
   networkChanged(): void {
-    const { backend, ways = UNROUTED_WAYS } = this.#options;
-    backend.networkChanged?.();
-    const addresses = ways.addresses(address => this.#queue.isVirtual(address));
+    this.#options.backend.networkChanged?.();
+    const addresses = this.#ways.addresses(address => this.#queue.isVirtual(address));
     this.#enter(at => this.#engine.networkChanged(addresses, at));
   }
 

@@ -92,7 +92,13 @@ export class Mobility implements Moves {
   /** Addresses or routes of this host are others than before. */
   networkChanged(): void {
     this.#refused = [];
-    if (this.#sa.state !== 'CONNECTING') this.#look(this.#leads, paths => this.#choose(paths));
+    const { state, host, path } = this.#sa;
+    // Which way a responder goes the initiator says: with thousands of them nobody asks for each while its address is there.
+    const mayStay = !this.#leads && host.addresses.some(address => equal(address, path.local.address));
+    if (mayStay && (state === 'ESTABLISHED' || state === 'REKEYING')) {
+      this.#withdraw();
+      this.#stay(this.#stale);
+    } else if (state !== 'CONNECTING') this.#look(this.#leads, paths => this.#choose(paths));
     else {
       this.#isMissed = true;
       if (this.#leads && !isUnspecified(this.#sa.path.remote.address))
@@ -307,6 +313,7 @@ export class Mobility implements Moves {
 
   #stay(wasStale: boolean): void {
     const { peer, host, virtualIps } = this.#sa;
+    this.#stale = false;
     if (peer.mobike) {
       const addresses = furtherAddresses(this.#sa, host.addresses, virtualIps.local);
       if (!isSameSet(addresses, peer.toldAddresses)) {

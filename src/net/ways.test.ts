@@ -6,7 +6,7 @@ import { formatIp, ip } from '../lib/ip.ts';
 import type { Path } from '../policy/sa.ts';
 import { SystemFailure } from '../sys/failure.ts';
 import { type SystemCalls, systemCalls } from '../sys/system-calls.ts';
-import { RoutedWays, UNROUTED_WAYS } from './ways.ts';
+import { RoutedWays, unroutedWays } from './ways.ts';
 
 const ANY = [ip('0.0.0.0'), ip('::')].map(address => ({ address, port: 4500, nat: true }));
 const PEER = ip('198.51.100.9');
@@ -151,12 +151,17 @@ if (isMainThread) {
     );
   });
 
-  test('where the kernel cannot be asked the system chooses', async () => {
+  test('where the kernel cannot be asked the system chooses, among what something is bound on', async () => {
     const loopback = ip('127.0.0.1');
-    assert.deepEqual(texts(await UNROUTED_WAYS.paths(path('192.0.2.1'), [loopback], NONE_VIRTUAL)), [
+    const ways = unroutedWays(ANY);
+    assert.deepEqual(texts(await ways.paths(path('192.0.2.1'), [loopback], NONE_VIRTUAL)), [
       '127.0.0.1 127.0.0.1',
     ]);
-    assert.ok(UNROUTED_WAYS.addresses(NONE_VIRTUAL).every(address => formatIp(address) !== '127.0.0.1'));
+    assert.ok(ways.addresses(NONE_VIRTUAL).every(address => formatIp(address) !== '127.0.0.1'));
+    assert.deepEqual(await ways.paths(path('127.0.0.1'), [loopback], () => true), []);
+    const elsewhere = unroutedWays([{ address: ip('127.0.0.2'), port: 4500, nat: true }]);
+    assert.deepEqual(await elsewhere.paths(path('192.0.2.1'), [loopback], NONE_VIRTUAL), []);
+    assert.deepEqual(elsewhere.addresses(NONE_VIRTUAL), []);
   });
 }
 

@@ -92,14 +92,7 @@ export class RoutedWays implements Ways {
     return routing
       .addresses()
       .filter(({ unusable, scope, index }) => !unusable && scope === 'global' && usable.has(index))
-      .filter(({ address }) => this.#isBound(address) && !isVirtual(address));
-  }
-
-  #isBound(address: IpAddress): boolean {
-    return this.#options.listening.some(
-      ({ address: bound }) =>
-        bound.length === address.length && (isUnspecified(bound) || equal(bound, address)),
-    );
+      .filter(({ address }) => isBound(this.#options.listening, address) && !isVirtual(address));
   }
 
   /** Addresses that `remote` is reached from. */
@@ -155,30 +148,39 @@ export class RoutedWays implements Ways {
 }
 
 /** Where the kernel cannot be asked: what the system would choose, and what is in use while it is there. */
-export const UNROUTED_WAYS: Ways = {
-  addresses: isVirtual => ownAddresses().filter(address => !isVirtual(address)),
-  async paths(path, remotes, isVirtual) {
-    const own = ownAddresses().filter(address => !isVirtual(address));
-    const found = await Promise.all(
-      remotes.map(async remote => {
-        const best = await localAddressFor(remote);
-        const present = path.local.address;
-        const isKept = present.length === remote.length && own.some(address => equal(address, present));
-        const sources = [
-          ...(best === undefined ? [] : [best]),
-          ...(best !== undefined && isKept ? [present] : []),
-        ];
-        return sources
-          .filter((address, i) => i === 0 || !equal(address, sources[0] as IpAddress))
-          .map(address => ({
-            local: { ...path.local, address },
-            remote: { ...path.remote, address: remote },
-          }));
-      }),
-    );
-    return found.flat();
-  },
-};
+export function unroutedWays(listening: readonly Listening[]): Ways {
+  const usable = (isVirtual: IsVirtual): readonly IpAddress[] =>
+    ownAddresses().filter(address => isBound(listening, address) && !isVirtual(address));
+  return {
+    addresses: usable,
+    async paths(path, remotes, isVirtual) {
+      const { address: present } = path.local;
+      const isThere = usable(isVirtual).some(address => equal(address, present));
+      const found = await Promise.all(
+        remotes.map(async remote => {
+          const best = await localAddressFor(remote);
+          if (best === undefined) return [];
+          const isKept = isThere && present.length === remote.length && !equal(best, present);
+          return [best, ...(isKept ? [present] : [])]
+            .filter(address => isBound(listening, address) && !isVirtual(address))
+            .map(address => ({
+              ...path,
+              local: { ...path.local, address },
+              remote: { ...path.remote, address: remote },
+            }));
+        }),
+      );
+      return found.flat();
+    },
+  };
+}
+
+function isBound(listening: readonly Listening[], address: IpAddress): boolean {
+  return listening.some(
+    ({ address: bound }) =>
+      bound.length === address.length && (isUnspecified(bound) || equal(bound, address)),
+  );
+}
 
 function ownAddresses(): readonly IpAddress[] {
   return Object.values(networkInterfaces())

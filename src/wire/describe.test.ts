@@ -112,6 +112,13 @@ test('the data of a notify are told where they mean something', () => {
       notifyType: 16387,
       data: Uint8Array.of(0x12, 0x34, 2),
     },
+    ...[12, 11].map(length => ({
+      type: PayloadType.Notify,
+      protocol: 0,
+      spi: new Uint8Array(0),
+      notifyType: 16402,
+      data: Uint8Array.of(192, 0, 2, 1, 192, 0, 2, 2, 0x11, 0x94, 1, 0xf4).subarray(0, length),
+    })),
   ];
   assert.deepEqual(detailDatagram(encodeMessage(fields, notifies)).split('\n').slice(2), [
     '  N(REKEY_SA): ESP SPI 01020304',
@@ -119,6 +126,8 @@ test('the data of a notify are told where they mean something', () => {
     '  N(SIGNATURE_HASH_ALGORITHMS): SHA2_256 IDENTITY',
     '  N(INVALID_KE_PAYLOAD): 01 (1 octets)',
     '  N(IPCOMP_SUPPORTED): IPCOMP_DEFLATE CPI 1234',
+    '  N(NO_NATS_ALLOWED): from 192.0.2.1 port 4500 to 192.0.2.2 port 500',
+    '  N(NO_NATS_ALLOWED): c0000201c0000202119401 (11 octets)',
   ]);
 });
 

@@ -8,7 +8,7 @@ import { ADDRESS_A, ADDRESS_B, pair } from '../sim/pair.ts';
 import { Random } from '../sim/random.ts';
 
 const FIRST = Number(process.env['RANDOM_SEED'] ?? 1);
-const RUNS = Number(process.env['RANDOM_RUNS'] ?? 12);
+const RUNS = Number(process.env['RANDOM_RUNS'] ?? 6);
 
 const PLACES_A = [ADDRESS_A, ip('192.0.2.11'), ip('203.0.113.5'), ip('10.0.0.5')] as const;
 const PLACES_B = [ADDRESS_B, ip('198.51.100.22')] as const;

@@ -251,6 +251,14 @@ const NOTIFY_DATA: Readonly<Record<number, (data: Uint8Array) => string | undefi
       : `${nameOf(IpcompTransform, data[2] as number)} CPI ${toHex(data.subarray(0, 2))}`,
   [NotifyStatus.ADDITIONAL_IP4_ADDRESS]: address,
   [NotifyStatus.ADDITIONAL_IP6_ADDRESS]: address,
+  // Source and destination, then their ports (RFC 4555 §4.2.6).
+  [NotifyStatus.NO_NATS_ALLOWED]: data => {
+    const length = (data.length - 4) / 2;
+    if (length !== 4 && length !== 16) return undefined;
+    const end = (i: number): string =>
+      `${address(data.subarray(i * length, (i + 1) * length))} port ${pair(data, 2 * (length + i))}`;
+    return `from ${end(0)} to ${end(1)}`;
+  },
   [NotifyStatus.SIGNATURE_HASH_ALGORITHMS]: data =>
     sentence(
       Array.from({ length: data.length >> 1 }, (_, i) => pair(data, 2 * i)),

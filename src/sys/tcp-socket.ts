@@ -32,6 +32,9 @@ const BACKLOG = 511;
 /** The longest message of ESP in TCP. */
 const LARGEST = 0xffff;
 
+/** One for all connections of this thread: what came is copied before anything else comes. */
+let buffer: Memory | undefined;
+
 /** A protocol on top of TCP in the kernel: it cuts the stream into messages and keeps those of ESP (RFC 9329). */
 const ULP = new TextEncoder().encode('espintcp\0');
 
@@ -44,7 +47,6 @@ export interface TcpOptions {
 export class TcpSocket {
   readonly fd: number;
   readonly #libc: Libc;
-  readonly #buffer: Memory = allocate(LARGEST);
   #closed = false;
 
   constructor(libc: Libc, fd: number) {
@@ -82,8 +84,9 @@ export class TcpSocket {
 
   /** At most `most` octets, or with `carryEsp` one message; undefined where nothing has come, `end` where nothing will. */
   receive(most = LARGEST): Uint8Array | 'end' | undefined {
-    const count = this.#libc.recv(this.fd, this.#buffer.address, most, MSG_DONTWAIT);
-    if (count > 0) return this.#buffer.bytes.slice(0, count);
+    buffer ??= allocate(LARGEST);
+    const count = this.#libc.recv(this.fd, buffer.address, most, MSG_DONTWAIT);
+    if (count > 0) return buffer.bytes.slice(0, count);
     if (count === 0) return 'end';
     this.#mustWait('recv', EINTR);
     return undefined;

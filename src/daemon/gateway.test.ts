@@ -14,6 +14,6 @@ test('the end of every SA is told, of those too whose peers do not answer any mo
   });
   wire.cut = true;
   await alice.gateway.close(0);
-  assert.deepEqual(told, ['child-down local/stopped', 'ike-down local/stopped']);
+  assert.deepEqual(told, ['ike-down local/stopped', 'child-down local/stopped']);
   assert.equal(alice.backend.sas.size, 0);
 });

@@ -136,10 +136,10 @@ export class Gateway {
   }
 
   /**
-   * Brings a connection up, or one child of it. Resolves once the child is installed; rejects with `Failed`, whose
+   * Brings a connection up, or one child of it; with null the IKE SA alone. Resolves once the child is installed; rejects with `Failed`, whose
    * `failure` says what would have to change. `signal` gives the wait up, not the negotiation.
    */
-  up(connection: string, child?: string, signal?: AbortSignal): Promise<Up> {
+  up(connection: string, child?: string | null, signal?: AbortSignal): Promise<Up> {
     return new Promise((resolve, reject) => {
       let begun: Initiation | undefined;
       const early: IkeEvent[] = [];
@@ -159,7 +159,8 @@ export class Gateway {
         const outcome = outcomeOf(event, begun);
         if (outcome !== undefined) finish(outcome);
       };
-      const wanted = child ?? this.#connections.get(connection)?.children[0]?.name;
+      const wanted =
+        child === null ? undefined : (child ?? this.#connections.get(connection)?.children[0]?.name);
       this.#listeners.add(listen);
       signal?.addEventListener('abort', abort, { once: true });
       try {

@@ -131,7 +131,7 @@ function linesOf(event: IkeEvent): readonly LogLine[] {
     case 'child-up':
       return [about(event.ike, 0, `CHILD_SA ${childWords(event.child, spisOf)}`)];
     case 'child-down':
-      return event.ike.state === 'DELETING' ? [] : ending(event.ike, event.failure);
+      return CHILD_ALONE.has(event.failure?.code ?? '') ? ending(event.ike, event.failure) : [];
     case 'child-rekey':
       // Of version 2 each direction is told when it comes about.
       if (event.ike.version === 2) return [];
@@ -272,6 +272,9 @@ function ending(ike: IkeSaStatus, failure: Failure | undefined): readonly LogLin
   if (failure === undefined || AS_WISHED.has(failure.code)) return [];
   return [{ ...about(ike, 1, failure.summary), failure }];
 }
+
+/** What ends a child, and not the IKE SA with all its children. */
+const CHILD_ALONE: ReadonlySet<string> = new Set(['peer/child-not-found', 'local/expired', 'kernel/expired']);
 
 const AS_WISHED: ReadonlySet<string> = new Set(['local/stopped', 'local/superseded', 'peer/deleted']);
 

@@ -126,17 +126,17 @@ export class Engine {
 
   /**
    * Begins a child, on the connection's IKE SA where there is one, otherwise with an IKE SA of its own. Without `child` it
-   * is the connection's first; a connection without children gives an IKE SA alone.
+   * is the connection's first; with null, and for a connection without children gives an IKE SA alone.
    *
    * @returns the number of the IKE SA.
    * @throws Failed (`config/unknown-name`).
    */
   initiate(
-    target: { readonly connection: string; readonly child?: string },
+    target: { readonly connection: string; readonly child?: string | null },
     now: Instant,
   ): { readonly ike: number; readonly outputs: readonly Output[] } {
     const connection = this.#connection(target.connection);
-    const child = childOf(connection, target.child);
+    const child = target.child === null ? undefined : childOf(connection, target.child);
     let ike = 0;
     const outputs = this.#enter(now, () => {
       ike = this.#initiate(connection, child).id;

@@ -2,6 +2,7 @@ import { formatIp } from '../lib/ip.ts';
 import type { Connection } from '../policy/connection.ts';
 import type { Failure } from '../policy/failure.ts';
 import type { Path } from '../policy/sa.ts';
+import type { IkeSaStatus } from './output.ts';
 import type { EventBody } from './session.ts';
 
 /** What events say of the IKE SA they are about. */
@@ -26,6 +27,11 @@ export function negotiationFailed(
     remote: `${formatIp(remote.address)}[${remote.port}]`,
     failure,
   };
+}
+
+/** The end of an IKE SA that was up, which comes before that of its children; `failure` when it is not as wished. */
+export function ikeDown(ike: IkeSaStatus, failure: Failure | undefined): EventBody {
+  return { kind: 'ike-down', ike, ...(failure === undefined ? {} : { failure }) };
 }
 
 /** Something that is worth a look. */

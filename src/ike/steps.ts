@@ -7,7 +7,7 @@ import type { Failure } from '../policy/failure.ts';
 import { formatIdentity, type Identity, plainIdentity } from '../policy/identity.ts';
 import type { Path } from '../policy/sa.ts';
 import { type ChildSa, childStatus } from './child.ts';
-import type { ChildSaStatus, IkeEvent } from './output.ts';
+import type { ChildSaStatus, IkeEvent, IkeSaStatus } from './output.ts';
 import type { Host } from './session.ts';
 
 /*
@@ -103,9 +103,7 @@ export function tellDeleting(sa: EndingSa, way: 'sending' | 'received'): void {
 }
 
 interface EndingSa extends StepSubject {
-  readonly path: Path;
-  readonly localId: Identity;
-  readonly remoteId: Identity;
+  status(): IkeSaStatus;
 }
 
 export function tellDeleted(sa: StepSubject): void {
@@ -155,6 +153,13 @@ export function tellRequests(sa: StepSubject, way: 'sending' | 'received', hashe
     else tell(sa, 'ike', () => `${way} cert request for "${name}"`);
   }
   if (unknown > 0) tell(sa, 'ike', () => `${way} ${unknown} cert requests for an unknown ca`);
+}
+
+/** The peer has not: no key is known for the two, or it was made with another. */
+export function tellNoProof(sa: StepSubject, { code }: Failure, local: Identity, remote: Identity): void {
+  const between = (): string => `for '${who(local)}' - '${who(remote)}'`;
+  if (code === 'auth/wrong-key') tell(sa, 'ike', () => `tried 1 shared key ${between()}, but MAC mismatched`);
+  else if (code === 'auth/no-key') tell(sa, 'ike', () => `no shared key found ${between()}`);
 }
 
 /** The peer has proved who it is: by a key whose certificates lead to an authority, where there are any. */
@@ -219,9 +224,10 @@ function nameOf({ id, connection }: StepSubject): string {
   return `${connection.name}[${id}]`;
 }
 
-function endsOf({ path, localId, remoteId }: EndingSa): string {
-  const side = (end: 'local' | 'remote', id: Identity): string =>
-    `${formatIp(path[end].address)}[${who(id)}]`;
+function endsOf(sa: EndingSa): string {
+  const { path, localId, remoteId } = sa.status();
+  const side = (end: 'local' | 'remote', id: string | undefined): string =>
+    `${formatIp(path[end].address)}[${plainIdentity(id)}]`;
   return `${side('local', localId)}...${side('remote', remoteId)}`;
 }
 
@@ -238,6 +244,7 @@ const HASH_LENGTH = 20;
 function methodWord(by: string): string {
   if (by === 'psk') return 'pre-shared key';
   if (by === 'rsa-sha1') return 'RSA signature';
+  if (by === 'ikev1-rsa') return 'RSA_EMSA_PKCS1_NULL';
   const [, kind = '', bits = ''] = /^(rsa|rsa\/pss|ecdsa)-(?:sha)?(\d+)$/.exec(by) ?? [];
   const hash = bits === '1' ? 'SHA1' : `SHA2_${bits}`;
   switch (kind) {

@@ -61,7 +61,7 @@ export function* takeAddresses(
   let taken = false;
   try {
     for (const address of local) {
-      tell(host, connection, `installing virtual IP ${formatIp(address)}`);
+      tell(host, connection, `installing new virtual IP ${formatIp(address)}`);
       yield* ask<'assign-address'>({ kind: 'assign-address', address, path });
       assigned.push(address);
     }

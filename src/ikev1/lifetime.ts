@@ -31,6 +31,10 @@ export class Lifetime {
     return this.#timers.deadline;
   }
 
+  get expiresAt(): Instant | undefined {
+    return this.#timers.get('expire');
+  }
+
   get reauthAt(): Instant | undefined {
     return this.#timers.get('reauth');
   }

@@ -2,7 +2,7 @@ import type { ChildSa } from '../ike/child.ts';
 import { announceDown } from '../ike/child-events.ts';
 import { Children } from '../ike/children.ts';
 import { crossed, isFor } from '../ike/crossing.ts';
-import { negotiationFailed, warning } from '../ike/events.ts';
+import { ikeDown, negotiationFailed, warning } from '../ike/events.ts';
 import type { IkeSaStatus } from '../ike/output.ts';
 import { samePath } from '../ike/path.ts';
 import type { Host, Session } from '../ike/session.ts';
@@ -219,8 +219,10 @@ export class Ikev1Session implements Session, EmergingSa, Informed, Transacting 
 
   status(): IkeSaStatus {
     const { phase } = this.#exchanges;
-    const { reauthAt } = this.#lifetime;
-    return statusOf(this, { phase, agreed: this.#admission.agreed, reauthAt, tasks: this.#tasks });
+    const { reauthAt, expiresAt } = this.#lifetime;
+    return statusOf(this, {
+      ...{ phase, agreed: this.#admission.agreed, reauthAt, expiresAt, tasks: this.#tasks },
+    });
   }
 
   // ── what flows see: IsakmpSa and EmergingSa ──
@@ -321,6 +323,7 @@ export class Ikev1Session implements Session, EmergingSa, Informed, Transacting 
       ...this.children.map(({ config }) => config),
       ...this.connection.children.filter(({ name }) => wanted.includes(name)),
     ];
+    if (wasUp) this.host.event(ikeDown(this.status(), failure));
     for (const child of this.children) announceDown(this, child, failure);
     this.#children.clear();
     // Where there never was an SA, that is all there is to tell.
@@ -329,8 +332,6 @@ export class Ikev1Session implements Session, EmergingSa, Informed, Transacting 
     this.#admission.agreed?.keys.wipe();
     this.host.freeSpi(this.spi);
     this.host.remove(this, configs, failure);
-    const because = failure === undefined ? {} : { failure };
-    if (wasUp) this.host.event({ kind: 'ike-down', ike: this.status(), ...because });
   }
 
   tellFailed(failure: Failure, child?: string): void {

@@ -24,12 +24,13 @@ interface Progress {
   readonly phase: string | undefined;
   readonly agreed: Agreed | undefined;
   readonly reauthAt: Instant | undefined;
+  readonly expiresAt: Instant | undefined;
   readonly tasks: Tasks;
 }
 
 export function statusOf(
   sa: Omit<IsakmpSa, 'keys' | 'localId' | 'remoteId'>,
-  { phase, agreed, reauthAt, tasks }: Progress,
+  { phase, agreed, reauthAt, expiresAt, tasks }: Progress,
 ): IkeSaStatus {
   const { initiatorSpi, responderSpi } = sa;
   return {
@@ -46,6 +47,7 @@ export function statusOf(
     natRemote: sa.peer.natRemote,
     ...(sa.connection.encap && !sa.peer.natLocal && !sa.peer.natRemote && { natFake: true }),
     ...(agreed === undefined ? {} : detailsOf(agreed)),
+    ...(expiresAt === undefined ? {} : { expiresAt }),
     // Whichever time is up, it is made anew: it is told of as configured, which charon does too.
     ...(reauthAt === undefined ? {} : { [sa.connection.reauthTime > 0 ? 'reauthAt' : 'rekeyAt']: reauthAt }),
     ...virtualIpStatus(sa.virtualIps),

@@ -87,6 +87,8 @@ export interface EmergingSa extends IkeSa {
   agree(peerSpi: bigint, keys: IkeKeys): void;
   /** The peer is who it says: `localId` is what we said of ourselves. */
   establish(localId: Identity, peer: VerifiedPeer): void;
+  /** The event that the SA is up, once; with the virtual IPs that it has by then. */
+  announce(): void;
 }
 
 export interface Succession {

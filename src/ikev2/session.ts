@@ -2,7 +2,7 @@ import { ExchangeType } from '../iana/ikev2.ts';
 import { activateOutbound, type ChildSa } from '../ike/child.ts';
 import { announceDown } from '../ike/child-events.ts';
 import { Children } from '../ike/children.ts';
-import { negotiationFailed } from '../ike/events.ts';
+import { ikeDown, negotiationFailed } from '../ike/events.ts';
 import type { IkeSaStatus } from '../ike/output.ts';
 import { samePath } from '../ike/path.ts';
 import type { Host, Session } from '../ike/session.ts';
@@ -10,7 +10,7 @@ import type { VerifiedPeer } from '../ike/verified-peer.ts';
 import { NO_VIRTUAL_IPS, releaseVirtualIps } from '../ike/virtual-ips.ts';
 import { type Duration, type Instant, MINUTE } from '../lib/time.ts';
 import type { ChildConfig, Connection } from '../policy/connection.ts';
-import { Failed, type Failure } from '../policy/failure.ts';
+import type { Failure } from '../policy/failure.ts';
 import type { Identity } from '../policy/identity.ts';
 import type { BackendEvent, Path } from '../policy/sa.ts';
 import { type Header, HeaderFlag } from '../wire/header.ts';
@@ -30,6 +30,7 @@ import type { EmergingSa, IkeKeys, IkeSa, IkeState, Role, Succession, Task } fro
 import { Lifetime, type TimerName } from './lifetime.ts';
 import { Mobility } from './mobility.ts';
 import { type PeerFacts, unknownPeer } from './peer-facts.ts';
+import { present } from './present.ts';
 import { Protection } from './protection.ts';
 import { statusOf } from './status.ts';
 import { isAboutChildren, isSame, Tasks } from './tasks.ts';
@@ -73,6 +74,7 @@ export class Ikev2Session implements Session, EmergingSa {
   readonly mobility: Mobility;
   /** Established, and no other SA has taken its children over: it is the one that events speak of. */
   #inCharge = false;
+  #announced = false;
   #heedHintsFrom: Instant = 0;
   /** How many have waited for its children. */
   #awaited = 0;
@@ -276,6 +278,11 @@ export class Ikev2Session implements Session, EmergingSa {
     this.#inCharge = true;
     this.mobility.established();
     this.host.established(this, { local: localId, remote: peer.identity }, this.peer.initialContact);
+  }
+
+  announce(): void {
+    if (this.#announced) return;
+    this.#announced = true;
     this.host.event({ kind: 'ike-up', ike: this.status() });
   }
 
@@ -343,6 +350,7 @@ export class Ikev2Session implements Session, EmergingSa {
     this.virtualIps = NO_VIRTUAL_IPS;
     for (const task of this.#tasks.remove(isAboutChildren)) successor.start(task);
     successor.#inCharge = true;
+    successor.#announced = true;
     this.#inCharge = false;
     if (successor.mobility.count === 0) {
       successor.path = this.path;
@@ -363,12 +371,13 @@ export class Ikev2Session implements Session, EmergingSa {
   close(failure?: Failure): void {
     if (this.#gone) return;
     this.#gone = true;
-    const wasUp = this.#inCharge;
+    if (this.#inCharge) this.announce();
     const queued = this.#tasks.remove(() => true);
     this.running = undefined;
     this.exchanges.close();
     this.mobility.close();
     const configs = this.children.map(({ config }) => config);
+    if (this.#inCharge) this.host.event(ikeDown(this.status(), failure));
     for (const child of this.children) announceDown(this, child, failure);
     tellYounger(this, this.#localId, this.#remoteId);
     this.#children.clear();
@@ -380,8 +389,6 @@ export class Ikev2Session implements Session, EmergingSa {
     this.#keys?.skD.wipe();
     this.host.freeSpi(this.spi);
     this.host.remove(this, configs, failure);
-    const because = failure === undefined ? {} : { failure };
-    if (wasUp) this.host.event({ kind: 'ike-down', ike: this.status(), ...because });
   }
 
   // ── what Exchanges and Channel ask: Owner ──
@@ -489,11 +496,4 @@ export class Ikev2Session implements Session, EmergingSa {
   tellFailed(failure: Failure, child?: string): void {
     this.host.event(negotiationFailed(this, failure, child));
   }
-}
-
-/** What only an SA that came so far has. */
-function present<Value>(value: Value | undefined, what: string): Value {
-  if (value === undefined)
-    throw new Failed({ code: 'local/internal', summary: `the IKE SA has no ${what} yet` });
-  return value;
 }

@@ -169,7 +169,6 @@ const EXCUSED: readonly (readonly [RegExp, string])[] = [
   [/\/failure is more$/, 'every refusal says why'],
   [/-updown\/failure-(code|summary) is more$/, 'every end says why'],
   [/-updown\/lab\/tasks-active /, 'they are other tasks'],
-  [/^ike-updown\/lab\/local-vips is missing$/, 'they come with the first child'],
   [/^redirect\//, 'RFC 5685 is not there'],
   // Its SA was made anew a second time, since it was busy when it was asked to; then there were two for a while.
   [/^get-counters\/.* is "\d+"/, 'another past'],

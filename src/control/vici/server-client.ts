@@ -49,6 +49,8 @@ export class ServerClient {
   readonly #gone = new AbortController();
   readonly #context: CommandContext;
   #running = false;
+  #heardAt = performance.now();
+  #served = false;
   #partial: NodeJS.Timeout | undefined;
 
   constructor(id: number, socket: Socket, host: ClientHost) {
@@ -67,6 +69,21 @@ export class ServerClient {
 
   hears(event: string): boolean {
     return this.#heard.has(event);
+  }
+
+  /** It has asked for nothing that is not answered, and for no event: all that it holds is its place. */
+  get isIdle(): boolean {
+    return !this.#running && this.#heard.size === 0;
+  }
+
+  /** Whether a request of its own was ever answered. */
+  get isServed(): boolean {
+    return this.#served;
+  }
+
+  /** When it was heard last, on a clock that only goes forward. */
+  get heardAt(): number {
+    return this.#heardAt;
   }
 
   /** Sends octets of an encoded packet; a client that does not read is dropped instead of filling memory. */
@@ -95,6 +112,7 @@ export class ServerClient {
       this.drop();
       return;
     }
+    this.#heardAt = performance.now();
     clearTimeout(this.#partial);
     this.#partial = undefined;
     if (this.#pending.length > this.#host.limits.pendingRequests) this.#socket.pause();
@@ -110,6 +128,7 @@ export class ServerClient {
       const answer = await this.#answer(packet);
       if (answer === undefined) this.drop();
       else this.send(answer);
+      this.#served = true;
       if (this.#pending.length === 0) this.#socket.resume();
       if (this.#socket.writableLength > this.#host.limits.queuedOctets) await this.#drained();
     }

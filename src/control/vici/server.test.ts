@@ -303,13 +303,25 @@ test('a command is told when its client goes', async t => {
   assert.equal(server.hasListeners('log'), false);
 });
 
-test('two hundred connections are too many, and those that were there are served', async t => {
+test('of two hundred connections those make room that have asked for nothing, and who was served is', async t => {
   const server = await serve(t, { limits: { clients: 50 } });
   const good = await client(t, server);
+  await good.request('echo', { a: 'b' });
   const sockets = await Promise.all(Array.from({ length: 200 }, () => open(t, server)));
-  await Promise.all(sockets.slice(49).map(socket => (socket.destroyed ? undefined : closed(socket))));
+  await Promise.all(sockets.slice(0, 151).map(socket => (socket.destroyed ? undefined : closed(socket))));
   assert.equal(server.clients, 50);
   assert.equal(textOf(await good.request('echo', { a: 'b' }), 'a'), 'b');
+  const late = await client(t, server);
+  assert.equal(textOf(await late.request('echo', { a: 'c' }), 'a'), 'c');
+  assert.equal(textOf(await good.request('echo', { a: 'b' }), 'a'), 'b');
+});
+
+test('where everybody waits for events, one more is closed at once', async t => {
+  const server = await serve(t, { limits: { clients: 2 } });
+  const listening = await Promise.all([client(t, server), client(t, server)]);
+  for (const one of listening) await one.subscribe('number', () => undefined);
+  for (const _ of ['once', 'twice']) await closed(await open(t, server));
+  for (const one of listening) assert.equal(textOf(await one.request('echo', { a: 'b' }), 'a'), 'b');
 });
 
 test('a client that sends without reading answers is not read from without end', async t => {

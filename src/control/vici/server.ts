@@ -23,12 +23,12 @@ export interface ViciServerOptions {
 }
 
 export interface ServerLimits extends ClientLimits {
-  /** Further clients are closed at once. */
+  /** One more takes the place of the one that has done nothing for longest; where all do something, it is closed at once. */
   readonly clients: number;
 }
 
 const LIMITS: ServerLimits = {
-  clients: 128,
+  clients: 256,
   pendingRequests: 16,
   queuedOctets: 1024 * 1024,
   patience: 30_000,
@@ -65,7 +65,7 @@ export class ViciServer {
     const clients = new Set<ServerClient>();
     let last = 0;
     const server = createServer(socket => {
-      if (clients.size >= limits.clients) {
+      if (clients.size >= limits.clients && !makeRoom(clients)) {
         socket.destroy();
         return;
       }
@@ -111,6 +111,23 @@ export class ViciServer {
     for (const client of this.#clients) client.drop();
     await new Promise<void>(resolve => this.#server.close(() => resolve()));
   }
+}
+
+/** Ends the client that has waited longest with nothing asked and nothing to hear. False where there is none. */
+function makeRoom(clients: Set<ServerClient>): boolean {
+  let idlest: ServerClient | undefined;
+  for (const client of clients) if (client.isIdle && goesBefore(client, idlest)) idlest = client;
+  if (idlest === undefined) return false;
+  clients.delete(idlest);
+  idlest.drop();
+  return true;
+}
+
+/** Who was never served holds nothing up by going. */
+function goesBefore(client: ServerClient, other: ServerClient | undefined): boolean {
+  if (other === undefined) return true;
+  if (client.isServed !== other.isServed) return !client.isServed;
+  return client.heardAt < other.heardAt;
 }
 
 function listenOn(server: Server, fd: number): Promise<void> {

@@ -90,8 +90,10 @@ async function initiate(
       feed.say({ group: 'IKE', level: 1, connection: connection.name, ike: there.ike.id, text });
       return { success: 'yes', 'ike-id': String(there.ike.id), 'child-id': String(there.child.id) };
     }
+    const standing = child === undefined ? establishedAlready(gateway, connection.name) : undefined;
+    if (standing !== undefined) return { success: 'yes', 'ike-id': String(standing.id) };
     const signals = timeout > 0 ? [context.signal, AbortSignal.timeout(timeout)] : [context.signal];
-    const up = gateway.up(connection.name, child?.name, AbortSignal.any(signals));
+    const up = gateway.up(connection.name, child?.name ?? null, AbortSignal.any(signals));
     actions.want(connection.name, child?.name, true);
     if (timeout < 0) {
       up.catch(ignore);
@@ -115,6 +117,12 @@ async function initiate(
     await feed.settled();
     end();
   }
+}
+
+function establishedAlready(gateway: Gateway, connection: string): IkeSaStatus | undefined {
+  return gateway
+    .status()
+    .find(ike => ike.connection === connection && (ike.state === 'ESTABLISHED' || ike.state === 'REKEYING'));
 }
 
 /** A child that stands: asking for it once more would make a second one beside it. */

@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { type ControlScene, labConnection, pair } from '../../../test/control-scene.ts';
+import { poolFromTree } from '../../config/index.ts';
 import { listOf, type Message, sectionOf, textOf } from '../../control/index.ts';
+import { NO_BASE } from '../live-configuration.ts';
 
 /** alice asks, bob gives. */
 async function remoteAccess(): Promise<{ readonly alice: ControlScene; readonly bob: ControlScene }> {
@@ -36,6 +38,25 @@ async function sa(scene: ControlScene): Promise<Message> {
   });
   return found;
 }
+
+test("a client's pool hides the directory's, which stays when a client takes out what is listed", async () => {
+  const { alice, bob } = await pair();
+  await using _a = alice;
+  await using _b = bob;
+  const base = async (): Promise<string | undefined> => {
+    const pools = await bob.client.request('get-pools');
+    return pools['p1'] === undefined ? undefined : textOf(sectionOf(pools, 'p1'), 'base');
+  };
+  bob.live.replaceBase({ ...NO_BASE, pools: [poolFromTree('p1', { addrs: '10.77.0.0/24' })] });
+  for (const _ of ['once', 'twice'])
+    assert.equal(textOf(await bob.client.request('unload-pool', { name: 'p1' }), 'success'), 'yes');
+  assert.equal(await base(), '10.77.0.0');
+  await bob.client.request('load-pool', { p1: { addrs: '10.78.0.0/24' } });
+  assert.equal(await base(), '10.78.0.0');
+  await bob.client.request('unload-pool', { name: 'p1' });
+  assert.equal(await base(), '10.77.0.0');
+  assert.equal(textOf(await bob.client.request('unload-pool', { name: 'p2' }), 'success'), 'no');
+});
 
 test('who has an address of a pool is listed, at both ends', async () => {
   const { alice, bob } = await remoteAccess();

@@ -31,7 +31,9 @@ export function poolCommands({ gateway, live }: PoolSubjects): Readonly<Record<s
     'unload-pool': async message => {
       const name = nameIn(message, 'name');
       if (live.hasPool(name)) throwWhereUsed(leases, name, 'unload');
-      if (!live.unloadPool(name)) throw unknown('pool', name);
+      // swanctl takes out what is listed and not in its file: what the directory says is listed, and stays.
+      const isDirectorys = !live.hasPool(name) && live.pools.some(pool => pool.name === name);
+      if (!isDirectorys && !live.unloadPool(name)) throw unknown('pool', name);
       return { success: 'yes' };
     },
     'get-pools': async message => {

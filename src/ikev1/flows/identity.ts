@@ -45,7 +45,7 @@ export function verifyPeer(sa: EmergingSa, method: Authentication, proof: Proof)
   if (matchesIdentity(remote.id, identity) === NO_MATCH)
     throw notAuthenticated(wrongIdentity(remote.id, identity));
   try {
-    tellCertificates(sa, 'received', certificatesIn(message.payloads));
+    if (sa.role === 'initiator') tellCertificates(sa, 'received', certificatesIn(message.payloads));
     const verified = method.verify({
       ...{ remote, identity, localId: method.localId, message, expected, shared },
     });

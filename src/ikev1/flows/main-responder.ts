@@ -1,6 +1,6 @@
 import { V1Notify } from '../../iana/ikev1.ts';
 import { withStatus } from '../../ike/certificate-status.ts';
-import { tell, tellChosen, tellNat } from '../../ike/steps.ts';
+import { tell, tellCertificates, tellChosen, tellNat } from '../../ike/steps.ts';
 import type { VerifiedPeer } from '../../ike/verified-peer.ts';
 import type { Secret } from '../../lib/secret.ts';
 import { wrongKey } from '../../policy/auth-failures.ts';
@@ -10,7 +10,7 @@ import { addressIdentity } from '../../policy/identity.ts';
 import { certificateRequests, heedCertificateRequests } from '../auth/certificate-request.ts';
 import { methodOf } from '../auth/index.ts';
 import type { Authentication, Share } from '../auth/method.ts';
-import { tellOwnSignature } from '../auth/own-signature.ts';
+import { certificatesIn, tellLooking, tellOwnSignature } from '../auth/own-signature.ts';
 import { firstRound } from '../auth/rounds.ts';
 import { exchange, type Flow, type Message, Refused, send } from '../flow.ts';
 import type { EmergingSa } from '../isakmp-sa.ts';
@@ -171,6 +171,8 @@ function prove(
   const first = sa.connection;
   const identity = identityIn(idOf(provisional, transcript.initiator, message));
   let refusal: Error | undefined;
+  tellCertificates(sa, 'received', certificatesIn(message.payloads));
+  tellLooking(sa, opening.suite.method, identity);
   for (const connection of candidates(sa, opening.suite, identity)) {
     try {
       sa.connection = connection;

@@ -1,5 +1,6 @@
 import { XauthAttribute, XauthStatus, XauthType } from '../../iana/ikev1.ts';
 import { nameOf } from '../../iana/name.ts';
+import { tell, who } from '../../ike/steps.ts';
 import { EMPTY } from '../../lib/bytes.ts';
 import { Failed, type Failure } from '../../policy/failure.ts';
 import { attributeNumber } from '../../wire/v1/attribute.ts';
@@ -60,7 +61,11 @@ export function* heedStatus(sa: Transacting, told: V1AttributesPayload): Flow<vo
   const known: V1Attribute[] = status === undefined ? [] : [{ type: status.type, value: EMPTY }];
   yield* send({ payloads: [answerTo(told, known)], hash: HASH_1 });
   if (status === undefined || !isAwaited(sa)) return;
-  if (attributeNumber(status) !== XauthStatus.OK) throw new Failed(refusedBy(sa, 'does not take'));
+  const isIn = attributeNumber(status) === XauthStatus.OK;
+  const { name } = xauthSecret(sa.host.credentials, sa.connection.local);
+  const outcome = isIn ? 'successful' : 'failed';
+  tell(sa, 'ike', () => `XAuth authentication of '${who(userIdentity(name))}' (myself) ${outcome}`);
+  if (!isIn) throw new Failed(refusedBy(sa, 'does not take'));
   sa.authenticated();
 }
 

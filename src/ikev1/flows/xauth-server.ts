@@ -1,6 +1,7 @@
 import { ModeCfgType, XauthAttribute, XauthStatus } from '../../iana/ikev1.ts';
 import { isFor } from '../../ike/crossing.ts';
 import { warning } from '../../ike/events.ts';
+import { tell, who } from '../../ike/steps.ts';
 import { EMPTY } from '../../lib/bytes.ts';
 import { Failed, type Failure } from '../../policy/failure.ts';
 import type { Identity, IdentityPattern } from '../../policy/identity.ts';
@@ -25,6 +26,7 @@ function* asking(sa: Transacting): Flow<void> {
   for (let attempt = 1; attempt <= MOST_ATTEMPTS; attempt++) {
     const verdict = judge(sa, yield* ask(sa));
     if (!('code' in verdict)) {
+      tell(sa, 'ike', () => `XAuth authentication of '${who(verdict)}' successful`);
       yield* transact(sa, ModeCfgType.ISAKMP_CFG_SET, [status(XauthStatus.OK)]);
       sa.authenticated(verdict);
       return;
@@ -76,7 +78,10 @@ function judge(sa: Transacting, { attributes }: V1AttributesPayload): Identity |
     return { code: 'peer/malformed', summary: 'the peer names no user' };
   const user = userIdentity(name);
   const { host, connection, localId, path, peer } = sa;
-  if (!isUser(host.credentials, name, password)) return unknownUser(user);
+  if (!isUser(host.credentials, name, password)) {
+    tell(sa, 'ike', () => `XAuth authentication of '${who(user)}' failed`);
+    return unknownUser(user);
+  }
   const asked = connection.remote.at(-1)?.xauthId;
   if (asked !== undefined && !isAskedFor(asked, name)) return otherUser(user, asked);
   if (host.admits(connection, localId, user, peer.initialContact)) return user;

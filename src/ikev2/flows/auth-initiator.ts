@@ -62,6 +62,7 @@ export function* initiateIkeAuth(
       spiIsOurs = false;
       yield* concludeChild(sa, init, offer, response);
     } else if (requested.length > 0) yield* takeAlone(sa, response);
+    else sa.announce();
   } finally {
     if (spiIsOurs && config !== undefined && inbound !== undefined)
       host.command({ kind: 'release-spi', protocol: config.protocol, spi: inbound.spi });
@@ -85,6 +86,7 @@ function* concludeChild(
   } catch (caught) {
     const error = findError(response);
     tellNoChild(sa, failureOf(caught), error && nameOf(NotifyError, error.notifyType));
+    sa.announce();
     sa.tellFailed(failureOf(caught), config.name);
     if (sa.host.settings.closeIkeOnChildFailure) sa.start(deleteIke(failureOf(caught)));
   } finally {
@@ -96,7 +98,9 @@ function* concludeChild(
 function* takeAlone(sa: EmergingSa, response: Exchanged): Flow<void> {
   try {
     yield* acceptConfiguration(sa, response);
+    sa.announce();
   } catch (error) {
+    sa.announce();
     sa.tellFailed(failureOf(error));
   }
 }
@@ -111,6 +115,7 @@ function* negotiatedIn(
   const error = findError(response);
   if (sa.connection.vips.length > 0 && (error === undefined || hasConfiguration(response)))
     yield* acceptConfiguration(sa, response);
+  sa.announce();
   if (error !== undefined) throw new Failed(refusal(error, offer));
   if (!hasChild(response)) throw breach('the answer to IKE_AUTH says nothing of the child');
   const agreement = confirmChild(sa, offer, response);

@@ -57,6 +57,7 @@ function* serveIkeAuth(
   const { localId, payloads } = proved;
   sa.establish(localId, admission.peer);
   const { payloads: configuration, refusal } = yield* serveConfiguration(sa, message);
+  sa.announce();
   const child =
     refusal !== undefined
       ? refusedChild(sa, refusal)

@@ -2,7 +2,7 @@ import { signedOctets } from '../../crypto/keymat-v2.ts';
 import type { AcceptedProposal } from '../../crypto/proposal.ts';
 import { PayloadType } from '../../iana/ikev2.ts';
 import type { Reserved } from '../../ike/child.ts';
-import { tellProof } from '../../ike/steps.ts';
+import { tellNoProof, tellProof } from '../../ike/steps.ts';
 import type { VerifiedPeer } from '../../ike/verified-peer.ts';
 import { concat } from '../../lib/bytes.ts';
 import { Malformed } from '../../lib/reader.ts';
@@ -12,7 +12,7 @@ import { checkIdentity, formatIdentity, type Identity } from '../../policy/ident
 import { formatIdentityPattern, matchesIdentity, NO_MATCH } from '../../policy/identity-match.ts';
 import type { AuthPayload, IdPayload } from '../../wire/v2/payload.ts';
 import { methodOf } from '../auth/index.ts';
-import type { AuthMethod } from '../auth/method.ts';
+import type { AuthMethod, Claim } from '../auth/method.ts';
 import { heeded } from '../auth/status.ts';
 import { type ChildAgreement, keysOfChild, makeChild } from '../child-offer.ts';
 import { all, first, type Message } from '../flow.ts';
@@ -95,7 +95,8 @@ export function verifyPeer(
     });
   }
   const signer: Role = sa.role === 'initiator' ? 'responder' : 'initiator';
-  const verified = allowedMethod(remote, auth, identity).verify({
+  const method = allowedMethod(remote, auth, identity);
+  const claim: Claim = {
     host: sa.host,
     remote,
     prf: init.prf,
@@ -105,9 +106,15 @@ export function verifyPeer(
     certificates: heeded(sa.connection, all(message, PayloadType.CERT)),
     auth,
     octets: octetsOf(init, signer, id),
-  });
-  tellProof(sa, verified);
-  return verified;
+  };
+  try {
+    const verified = method.verify(claim);
+    tellProof(sa, verified);
+    return verified;
+  } catch (error) {
+    if (error instanceof Failed && method.name === 'psk') tellNoProof(sa, error.failure, localId, identity);
+    throw error;
+  }
 }
 
 /** Whether the message brings a child along. */

@@ -5,7 +5,7 @@ import { NotifyError, NotifyStatus } from '../../iana/notify.ts';
 import { noCommonProposal, offerRefused } from '../../ike/failures.ts';
 import { failureOf } from '../../ike/flow.ts';
 import { floated } from '../../ike/path.ts';
-import { tellChosen, tellNat } from '../../ike/steps.ts';
+import { tellChosen, tellNat, tell as tellStep } from '../../ike/steps.ts';
 import { equal } from '../../lib/bytes.ts';
 import type { Secret } from '../../lib/secret.ts';
 import type { Connection } from '../../policy/connection.ts';
@@ -105,7 +105,10 @@ function* usefulAnswer(
       if ('kind' in answer) return answer;
       // Whoever can say something in a TCP connection can keep the peer from saying anything (RFC 9329 §6.4).
       if (sa.path.tcp === true) throw new Failed(answer);
-      if (useless === undefined) tell(sa, answer);
+      if (useless === undefined) {
+        if (answer.notify !== undefined) tellStep(sa, 'ike', () => `received ${answer.notify} notify error`);
+        tell(sa, answer);
+      }
       useless ??= answer;
       response = yield* waitForBetter();
     }

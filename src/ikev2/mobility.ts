@@ -76,6 +76,7 @@ export class Mobility implements Moves {
     if (other.#sa.running?.kind === 'mobike') this.#plan(this.#leads ? UPDATE : ADDRESSES);
     if (this.#isUnverified) this.#plan(VERIFY);
     if (this.#isDue) this.#sa.start(mobike());
+    other.#due = NOTHING;
     other.#withdraw();
     // It has a last word to say, from where we are to where the peer is.
     this.#predecessor = other;
@@ -92,6 +93,7 @@ export class Mobility implements Moves {
   /** Addresses or routes of this host are others than before. */
   networkChanged(): void {
     this.#refused = [];
+    this.#endTrying();
     const { state, host, path } = this.#sa;
     // Which way a responder goes the initiator says: with thousands of them nobody asks for each while its address is there.
     const mayStay = !this.#leads && host.addresses.some(address => equal(address, path.local.address));
@@ -111,7 +113,8 @@ export class Mobility implements Moves {
     if (this.#isMissed) this.networkChanged();
     this.#isMissed = false;
     // What was said of NATs was said elsewhere.
-    if (this.#count > 0 && this.#sa.peer.mobike) this.#plan(UPDATE);
+    const { peer, path } = this.#sa;
+    if (this.#count > 0 && peer.mobike && path.tcp !== true) this.#plan(UPDATE);
   }
 
   /**
@@ -132,7 +135,7 @@ export class Mobility implements Moves {
     if (samePath(path, before) || path.tcp !== before.tcp) return;
     if (path.tcp !== true && (!peer.natRemote || peer.natLocal)) return;
     this.#go(path);
-    this.#sa.moveChildren();
+    if (!this.#isUnverified) this.#sa.moveChildren();
   }
 
   /** Another TCP connection has taken the place of the present one. */
@@ -150,7 +153,7 @@ export class Mobility implements Moves {
     if (this.#leads) this.moveTo(found);
     else {
       // Which of the two requests came first nobody knows: the list is told again (RFC 4555 §3.6).
-      this.#go(found);
+      this.#goUnseen(found);
       this.#plan(ADDRESSES);
     }
   }
@@ -193,8 +196,7 @@ export class Mobility implements Moves {
 
   /** `path` is taken, and the peer told so; children go along it at once, or once a new address of the peer's is checked. */
   moveTo(path: Path): void {
-    this.#isUnverified ||= !equal(path.remote.address, this.#sa.path.remote.address);
-    this.#go(path);
+    this.#goUnseen(path);
     if (!this.#isUnverified) this.#sa.moveChildren();
     this.#plan(UPDATE);
     this.#sa.resend(true);
@@ -210,10 +212,8 @@ export class Mobility implements Moves {
 
   /** The path is taken; children go along it once a new address of the peer's is checked (RFC 4555 §3.7). */
   led(path: Path): void {
-    const isNew = !equal(path.remote.address, this.#sa.path.remote.address);
     this.#endTrying();
-    if (!samePath(path, this.#sa.path)) this.#go(path);
-    this.#isUnverified ||= isNew;
+    if (!samePath(path, this.#sa.path)) this.#goUnseen(path);
     if (this.#isUnverified) this.#plan(VERIFY);
     else this.#sa.moveChildren();
     this.#sa.resend(true);
@@ -262,7 +262,8 @@ export class Mobility implements Moves {
     this.#withdraw();
     const remotes = [path.remote.address, ...(toAll ? peer.addresses : [])];
     this.#withdraw = host.ask({ kind: 'paths', path, remotes }, answer => {
-      const paths = answer.kind === 'paths' ? answer.paths.filter(found => this.#isAllowed(found)) : [];
+      if (answer.kind !== 'paths') return;
+      const paths = answer.paths.filter(found => samePath(found, path) || this.#isAllowed(found));
       // A responder goes to another address of the peer's only where there is no way to the present one (RFC 4555 §3.6).
       if (paths.length === 0 && !toAll && peer.addresses.length > 0) this.#look(true, then);
       else then(paths);
@@ -339,7 +340,7 @@ export class Mobility implements Moves {
       return;
     }
     this.#say('sending address list update using MOBIKE, implicitly requesting an address change');
-    this.#go(best);
+    this.#goUnseen(best);
     // RFC 4555 §3.5: nothing can be sent from the old address any more.
     if (!this.#isUnverified) this.#sa.moveChildren();
     this.#plan(ADDRESSES);
@@ -350,6 +351,12 @@ export class Mobility implements Moves {
   #isConfigured({ local }: Path): boolean {
     const own = formatIp(local.address);
     return this.#sa.connection.localAddresses.some(entry => entry === own);
+  }
+
+  /** Where the peer's address is another, it is yet to show that it receives there. */
+  #goUnseen(path: Path): void {
+    this.#isUnverified ||= !equal(path.remote.address, this.#sa.path.remote.address);
+    this.#go(path);
   }
 
   #go(path: Path): void {

@@ -26,6 +26,8 @@ interface Wire {
   readonly addresses: readonly string[];
   readonly loopback?: true;
   readonly down?: true;
+  /** No route leads out of it. */
+  readonly apart?: true;
 }
 
 /** A kernel whose default routes lead out of `wires`, the first that is up before the others; `bySource` has a table for each address. */
@@ -53,11 +55,16 @@ function kernel(wires: readonly Wire[], bySource = false) {
           unusable: false,
         })),
       ),
-    routes: () => [],
+    routes: () =>
+      up
+        .filter(({ loopback, apart }) => loopback !== true && apart !== true)
+        .map(({ index }) => ({ destination: ip('0.0.0.0'), prefix: 0, index })),
     lookup: (destination: Uint8Array, options: { readonly source?: Uint8Array } = {}) => {
       const { source } = options;
       const fits = (address: string): boolean => ip(address).length === destination.length;
-      const ways = up.filter(({ loopback, addresses }) => loopback !== true && addresses.some(fits));
+      const ways = up.filter(
+        ({ loopback, apart, addresses }) => loopback !== true && apart !== true && addresses.some(fits),
+      );
       const own = ways.find(({ addresses }) => source !== undefined && addresses.includes(formatIp(source)));
       const way = (bySource ? own : undefined) ?? ways[0];
       if (way === undefined) return undefined;
@@ -116,6 +123,23 @@ if (isMainThread) {
     assert.deepEqual(texts(await ways.paths(path('10.255.0.1'), [PEER], NONE_VIRTUAL)), [
       '192.0.2.1 198.51.100.9',
       '10.255.0.1 198.51.100.9',
+    ]);
+  });
+
+  test('an address of an interface that leads nowhere is kept, and told: routers have them', async () => {
+    const wires = [
+      { index: 2, addresses: ['192.0.2.1'] },
+      { index: 5, addresses: ['203.0.113.9'], apart: true },
+    ] as const;
+    const ways = new RoutedWays(kernel(wires), OPTIONS);
+    assert.deepEqual(ways.addresses(NONE_VIRTUAL).map(formatIp), ['192.0.2.1', '203.0.113.9']);
+    assert.deepEqual(texts(await ways.paths(path('203.0.113.9'), [PEER], NONE_VIRTUAL)), [
+      '192.0.2.1 198.51.100.9',
+      '203.0.113.9 198.51.100.9',
+    ]);
+    const down = new RoutedWays(kernel([wires[0], { ...wires[1], down: true }]), OPTIONS);
+    assert.deepEqual(texts(await down.paths(path('203.0.113.9'), [PEER], NONE_VIRTUAL)), [
+      '192.0.2.1 198.51.100.9',
     ]);
   });
 

@@ -5,8 +5,8 @@ import type { Path } from '../policy/sa.ts';
 import { SystemFailure } from '../sys/failure.ts';
 import type { InterfaceAddress } from '../sys/routing/address.ts';
 import type { Link } from '../sys/routing/link.ts';
-import type { Route, RouteLookup } from '../sys/routing/route.ts';
-import { type Way, wayAround } from '../sys/routing/way-around.ts';
+import { MAIN_TABLE, type Route, type RouteLookup } from '../sys/routing/route.ts';
+import { isFor, type Way, wayAround } from '../sys/routing/way-around.ts';
 import { localAddressFor, withoutScope } from './resolver.ts';
 import type { Listening } from './transport.ts';
 
@@ -123,13 +123,18 @@ export class RoutedWays implements Ways {
     return found.filter((address, i) => found.findIndex(other => equal(other, address)) === i);
   }
 
-  /** Whether `present` is an address of the loopback, or of a wire alone, from which `remote` is reached. */
+  /**
+   * Whether `present` is an address of no way out, from which `remote` is reached all the same: of the loopback, of a wire
+   * alone, or of an interface that leads nowhere, as routers have them.
+   */
   #isApart(routing: RoutingTables, present: IpAddress, remote: IpAddress): boolean {
     if (present.length !== remote.length) return false;
     const entry = routing.addresses().find(({ address }) => equal(address, present));
-    if (entry === undefined) return false;
-    const link = routing.links().find(({ index }) => index === entry.index);
-    if (link?.loopback !== true && entry.scope === 'global') return false;
+    const link = entry && routing.links().find(({ index }) => index === entry.index);
+    if (entry === undefined || link?.up !== true) return false;
+    const leadsThere = (): boolean =>
+      routing.routes(MAIN_TABLE).some(route => route.index === entry.index && isFor(route, remote));
+    if (!link.loopback && entry.scope === 'global' && leadsThere()) return false;
     return this.#lookup(routing, remote, present) !== undefined;
   }
 

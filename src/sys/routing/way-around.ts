@@ -28,13 +28,14 @@ export function wayAround(
   let best: (Route & Way) | undefined;
   for (const route of routing.routes(MAIN_TABLE)) {
     const { index, kind = 'unicast' } = route;
-    if (index === undefined || kind !== 'unicast' || !isIn(destination, route)) continue;
+    if (index === undefined || kind !== 'unicast' || !isFor(route, destination)) continue;
     if (best === undefined || isBetter(route, best)) best = { ...route, index };
   }
   return best;
 }
 
-function isIn(address: IpAddress, { destination, prefix }: Route): boolean {
+/** Whether packets for `address` may go by the route. */
+export function isFor({ destination, prefix }: Route, address: IpAddress): boolean {
   if (address.length !== destination.length) return false;
   const rest = BigInt(8 * address.length - prefix);
   return ipToBigInt(address) >> rest === ipToBigInt(destination) >> rest;

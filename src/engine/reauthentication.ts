@@ -1,6 +1,7 @@
 import { crossed, SIMULTANEOUS } from '../ike/crossing.ts';
 import type { Session } from '../ike/session.ts';
 import { type Duration, SECOND } from '../lib/time.ts';
+import { namesHost } from '../policy/address-match.ts';
 import type { ChildConfig, Connection } from '../policy/connection.ts';
 import type { Failure } from '../policy/failure.ts';
 import type { EngineHost } from './host.ts';
@@ -42,6 +43,17 @@ export class Reauthentications {
   start(session: Session): void {
     const connection = this.#configured(session);
     if (connection === undefined || this.#isUnderWay(session)) return;
+    if (session.version === 2 && !canBeBegun(session, connection)) {
+      this.#host.event({
+        kind: 'log',
+        level: 'warn',
+        group: 'ike',
+        ike: session.id,
+        connection: connection.name,
+        text: 'the IKE SA is to be made anew, which the peer alone can do: it stays until the peer does, or its time is over',
+      });
+      return;
+    }
     const children = recreated(session, connection);
     // Children of IKEv1 outlive their SA, so that there is nothing to be gained by breaking first.
     if (session.version === 2 && !this.#host.settings.makeBeforeBreak) {
@@ -166,6 +178,12 @@ export class Reauthentications {
 function afterChildren(session: Session, action: () => void): void {
   if (session.whenChildrenMade === undefined) action();
   else session.whenChildrenMade(action);
+}
+
+/** Who has a virtual IP of ours, or comes from anywhere, cannot be called: it was told how long its proof holds (RFC 4478). */
+function canBeBegun(session: Session, { remoteAddresses }: Connection): boolean {
+  if (session.role === 'initiator') return true;
+  return namesHost(remoteAddresses) && session.status().remoteVips === undefined;
 }
 
 /** The children to be made along with the successor: those of IKEv1 it takes over as they are. */

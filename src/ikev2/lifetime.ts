@@ -1,9 +1,11 @@
 import type { Host } from '../ike/session.ts';
 import { Timers } from '../ike/timers.ts';
 import { type Duration, type Instant, SECOND } from '../lib/time.ts';
+import type { Connection } from '../policy/connection.ts';
 import { ikeLifetimes } from '../policy/lifetimes.ts';
 import type { Path } from '../policy/sa.ts';
 import type { IkeSa } from './ike-sa.ts';
+import type { PeerFacts } from './peer-facts.ts';
 
 /** What happens to an IKE SA in its time. */
 export type TimerName = 'half-open' | 'keepalive' | 'liveness' | 'rekey' | 'reauth' | 'expire' | 'fragments';
@@ -65,7 +67,8 @@ export class Lifetime {
     const fractions = { rekey: host.jitter(1), reauth: host.jitter(1) };
     const { rekey, reauth, expire } = ikeLifetimes(connection, fractions);
     if (rekey !== undefined) this.#timers.set('rekey', now + rekey);
-    if (reauth !== undefined) this.#timers.set('reauth', now + reauth);
+    const wanted = Math.min(reauth ?? Number.POSITIVE_INFINITY, asTheyWant(peer, connection));
+    if (Number.isFinite(wanted)) this.#timers.set('reauth', now + wanted);
     if (expire !== undefined) this.#timers.set('expire', now + expire);
     const inherited = predecessor?.reauthAt;
     if (inherited !== undefined) this.#timers.set('reauth', inherited);
@@ -106,3 +109,12 @@ export class Lifetime {
     for (const name of ['rekey', 'reauth', 'liveness', 'keepalive'] as const) this.#timers.clear(name);
   }
 }
+
+/** New proofs before the peer's patience ends: by over_time, or by a fifth where that would be nearly at once. */
+function asTheyWant({ authLifetime }: PeerFacts, { overTime }: Pick<Connection, 'overTime'>): Duration {
+  if (authLifetime === undefined) return Number.POSITIVE_INFINITY;
+  return Math.max(authLifetime - overTime, authLifetime * 0.8, SOONEST);
+}
+
+/** Whatever a peer says. */
+const SOONEST: Duration = 10 * SECOND;

@@ -1,5 +1,6 @@
 import type { Numbering } from '../ike/child.ts';
 import type { IpAddress } from '../lib/ip.ts';
+import type { Duration } from '../lib/time.ts';
 
 /** What the peer said it can do, and what lies between us. Extensions fill it in (`extensions/`). */
 export interface PeerFacts {
@@ -28,6 +29,8 @@ export interface PeerFacts {
   usesPpk: boolean;
   /** RFC 7427 §4: hash algorithms it takes in signatures; empty: none but the old methods. */
   signatureHashes: readonly number[];
+  /** It wants new proofs within this time (RFC 4478). */
+  authLifetime?: Duration;
   /** It holds no other IKE SA with us (RFC 7296 §2.4). */
   initialContact: boolean;
   /** Of its XFRM interfaces. */

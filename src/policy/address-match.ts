@@ -23,6 +23,11 @@ export function matchAddress(
   return best;
 }
 
+/** Whether a list names an end that can be called: one address, or a name. */
+export function namesHost(list: readonly string[]): boolean {
+  return readEntries(list).some(({ kind }) => kind === 'host' || kind === 'name');
+}
+
 /**
  * Whether an end whose addresses `list` names may go on at `address`: hosts say where it is called, prefixes and ranges
  * where it may be.

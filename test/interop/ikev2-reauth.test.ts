@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { until } from './lab.ts';
 import { Scene } from './scene.ts';
+import { both, set } from './swanctl.ts';
 
 /* An IKE SA of IKEv2 made anew: before the old one goes, as charon does with make_before_break, or afterwards. */
 
@@ -78,3 +79,22 @@ for (const starter of SIDES)
     const made = /IKE_SA lab\[2\] established/.exec(there.charon.log);
     assert.ok(broke !== null && made !== null && broke.index < made.index, there.charon.log);
   });
+
+test('AUTH_LIFETIME: who gives virtual IPs tells the other when it wants new proofs, and is heeded', async () => {
+  const gateway = both(
+    both(set('connections.lab.reauth_time', '1h'), set('connections.lab.rekey_time', '0')),
+    both(set('connections.lab.pools', 'rw'), set('pools.rw.addrs', '10.77.0.0/24')),
+    set('connections.lab.children.net.remote_ts', 'dynamic'),
+  );
+  const client = both(
+    set('connections.lab.vips', '0.0.0.0'),
+    set('connections.lab.children.net.local_ts', 'dynamic'),
+  );
+  await using ours = await Scene.open({ alice: gateway, bob: client });
+  await ours.up('responder');
+  assert.match(ours.charon.log, /received AUTH_LIFETIME of 3600s, scheduling reauthentication in/);
+  await using theirs = await Scene.open({ alice: client, bob: gateway });
+  await theirs.up('initiator');
+  const { stdout } = await theirs.cygnet.swanctl('--list-sas');
+  assert.match(stdout, /established \d+s ago, .*reauth in \d{4}s/);
+});

@@ -3,11 +3,12 @@ import { test } from 'node:test';
 import type { Engine } from '../../src/engine/engine.ts';
 import { ip } from '../../src/lib/ip.ts';
 import { HOUR, MINUTE, SECOND } from '../../src/lib/time.ts';
-import type { ChildConfig } from '../../src/policy/connection.ts';
+import type { ChildConfig, Connection } from '../../src/policy/connection.ts';
+import type { Pool } from '../../src/policy/pool.ts';
 import { child, connection, mirrored, sharedKey, subnet } from '../sim/configuration.ts';
 import { assertEnds, assertSettled, assertSettles, onlyIke } from '../sim/ends.ts';
 import type { Host } from '../sim/host.ts';
-import { ADDRESS_B, addEngine, connected, type Pair, type PairOptions } from '../sim/pair.ts';
+import { ADDRESS_B, addEngine, connected, type Pair, type PairOptions, pair } from '../sim/pair.ts';
 import type { Gap } from '../sim/simulation.ts';
 
 /* IKE SAs of IKEv2 that are made anew (RFC 7296 §2.8.3): before the old ones go, or afterwards. */
@@ -24,7 +25,12 @@ function anew(host: Host<Engine>): void {
 
 /** Three children, watched from now on. */
 function three(options: PairOptions = {}): { readonly made: Pair; readonly gaps: () => readonly Gap[] } {
-  const made = connected({ children: THREE, ...options });
+  const made = connected({
+    children: THREE,
+    a: { remoteAddresses: ['198.51.100.2'] },
+    b: { remoteAddresses: ['192.0.2.1'] },
+    ...options,
+  });
   const watched = NAMES.map(name => made.sim.watch(made.a, made.b, name));
   return { made, gaps: () => watched.flat() };
 }
@@ -156,6 +162,49 @@ test('unique = keep: who comes from elsewhere is refused, twice in a row', () =>
     assert.equal(b.eventsOf('failed').at(-1)?.failure.code, 'local/superseded');
   }
   assertSettled(sim, a, b);
+});
+
+// ── who cannot begin itself ──
+
+const POOL: Pool = { name: 'four', start: ip('10.3.0.1'), end: ip('10.3.0.9'), attributes: [] };
+const OWN = child({
+  localTs: [{ dynamic: true, protocol: 0, startPort: 0, endPort: 65_535 }],
+});
+
+for (const makeBeforeBreak of [true, false])
+  test(`a gateway does not call a client that has an address of its pool, which does so itself (make_before_break = ${makeBeforeBreak})`, () => {
+    const made = pair({
+      children: [OWN],
+      a: { vips: ['0.0.0.0'] },
+      b: { pools: ['four'], reauthTime: HOUR, overTime: 6 * MINUTE, remoteAddresses: ['192.0.2.1'] },
+      settings: { makeBeforeBreak },
+    });
+    const { sim, a, b } = made;
+    b.leases.configure([POOL]);
+    a.initiate('site', 'net');
+    sim.quiet();
+    anew(b);
+    sim.quiet();
+    assert.deepEqual([onlyIke(a).id, onlyIke(b).id], [1, 1]);
+    assert.equal(b.eventsOf('log').filter(({ level }) => level === 'warn').length, 1);
+    // The client has no reauth_time: it goes by what the gateway told it.
+    assert.equal(onlyIke(a).reauthAt, (onlyIke(a).establishedAt ?? 0) + HOUR);
+    sim.run(HOUR + MINUTE);
+    assert.notEqual(onlyIke(a).id, 1);
+    assert.equal(onlyIke(a).role, 'initiator');
+    assert.deepEqual(onlyIke(a).localVips, ['10.3.0.1']);
+    assertEnds(sim, a);
+  });
+
+test('AUTH_LIFETIME: the sooner of both holds, by over_time or a fifth sooner than the peer says', () => {
+  const at = (theirs: number, ours: Partial<Connection>): number => {
+    const { a } = connected({ a: ours, b: { reauthTime: theirs } });
+    return (onlyIke(a).reauthAt ?? 0) - (onlyIke(a).establishedAt ?? 0);
+  };
+  assert.equal(at(HOUR, { overTime: 5 * MINUTE }), 55 * MINUTE);
+  assert.equal(at(HOUR, { overTime: 59 * MINUTE }), 48 * MINUTE);
+  assert.equal(at(HOUR, { reauthTime: 20 * MINUTE }), 20 * MINUTE);
+  assert.equal(at(SECOND, {}), 10 * SECOND);
 });
 
 // ── break before make ──

@@ -101,7 +101,11 @@ export const CONNECTION = {
     'no',
     'What happens to earlier SAs of the same peer: replace them, keep them and refuse the new one, or replace them only when the peer says INITIAL_CONTACT (no).',
   ),
-  reauth_time: one(time, '0s', 'Authenticate anew after this long.'),
+  reauth_time: one(
+    time,
+    '0s',
+    'Authenticate anew after this long. IKEv2: who answers says so too (RFC 4478), since a peer from anywhere, or with a virtual IP, can only do it itself.',
+  ),
   rekey_time: maybe(
     time,
     '4h, or 0s where reauth_time is set',

@@ -1,5 +1,6 @@
 import type { Failure } from '../../policy/failure.ts';
 import type { Payload } from '../../wire/v2/payload.ts';
+import { authLifetime } from './auth-lifetime.ts';
 import { childless } from './childless.ts';
 import type { Circumstances, Extension, Slot } from './extension.ts';
 import { fragmentation } from './fragmentation.ts';
@@ -22,6 +23,7 @@ const EXTENSIONS: readonly Extension[] = [
   initialContact,
   mobike,
   privateNumbers,
+  authLifetime,
 ];
 
 /** What rides along in our message in `slot`. */

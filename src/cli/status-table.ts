@@ -70,7 +70,7 @@ function ikeLines(connection: ConnectionView, ike: IkeSaView, now: number, long:
   if (long) {
     lines.push({
       remark:
-        `#${ike.id} IKEv${ike.version}${ike.tcp ? ' over TCP' : ''}${ike.mobike === true ? ' MOBIKE' : ''} ${ike.role} ${ike.initiatorSpi}:${ike.responderSpi} ${ike.proposal ?? ''}`.trimEnd(),
+        `#${ike.id} IKEv${ike.version}${ike.tcp ? ' over TCP' : ''}${ike.mobike === true ? ' MOBIKE' : ''} ${ike.role} ${ike.initiatorSpi}:${ike.responderSpi} ${ike.proposal ?? ''}${ike.ppk === true ? '/PPK' : ''}`.trimEnd(),
     });
   }
   if (long && ike.remoteAddresses !== undefined)

@@ -118,6 +118,10 @@ const CASES: Readonly<Record<string, readonly [conf: string, told: string]>> = {
     child('label_mode = selinux'),
     'warning swanctl.conf:4:1: label_mode has no effect here: there are no labels to match, and label is refused',
   ],
+  'a PPK that is too short': [
+    'secrets { ike-a { secret = x }\nppk-a { secret = 0x0102 } }',
+    'warning swanctl.conf:2:9: secret "ppk-a" has 2 octets: against quantum computers it takes 32 random ones (RFC 8784 §6); make it of `openssl rand -hex 32`, written with 0x before it',
+  ],
   'what must not be left out': [
     gw('remote { groups = x }'),
     'error swanctl.conf:2:10: groups is not supported here yet, and leaving it out would not be what was asked for; remove it if the connection may do without',

@@ -65,8 +65,17 @@ function sharedKey(section: Section, use: SharedKey['use'], report: Report): rea
       'give MD4 of the password in UTF-16LE as 0x… or 0s…, or use an eap secret',
     );
   }
+  if (use === 'ppk' && secret.length < LEAST_PPK)
+    report.warn(
+      section.settings.get('secret')?.at ?? section.at,
+      `secret "${section.name}" has ${secret.length} octets: against quantum computers it takes ${LEAST_PPK} random ones (RFC 8784 §6)`,
+      'make it of `openssl rand -hex 32`, written with 0x before it',
+    );
   return [{ name: section.name, use, secret, owners }];
 }
+
+/** 256 bits, of which Grover's algorithm leaves half. */
+const LEAST_PPK = 32;
 
 /** Of two keys that fit equally well the first counts, so that the second never does. `before` is filled, by use and owners. */
 function tellOverruled(

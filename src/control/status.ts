@@ -64,6 +64,8 @@ const ikeSaShape = record({
   /** Both ends may move; and where else the peer says it can be reached. */
   mobike: optional(flag),
   remoteAddresses: optional(texts),
+  /** A post-quantum pre-shared key is in the keys (RFC 8784). */
+  ppk: optional(flag),
   proposal: optional(text),
   establishedAt: optional(number),
   rekeyAt: optional(number),

@@ -93,6 +93,24 @@ for (const role of ['initiator', 'responder'] as const) {
   });
 }
 
+for (const role of ['initiator', 'responder'] as const)
+  test(`cygnet as ${role}: with two rounds of authentication of who begins`, async () => {
+    const second = (side: 'local' | 'remote'): ((configuration: Section) => Section) =>
+      both(
+        set(`connections.lab.${side}-2.auth`, 'psk'),
+        set(`connections.lab.${side}-2.id`, 'user'),
+        set(`connections.lab.${side}-2.round`, '2'),
+        set('secrets.ike-1.id-3', 'user'),
+      );
+    const [begins, answers] = [both(end(NAMED), second('local')), both(end(REQUIRED), second('remote'))];
+    await using there = await Scene.open(
+      role === 'initiator' ? { alice: begins, bob: answers } : { alice: answers, bob: begins },
+    );
+    await there.up(role);
+    await there.pingBothWays();
+    assert.deepEqual(await used(there), [true, true]);
+  });
+
 describe('PPKs that differ', () => {
   for (const [what, alice, bob, code] of [
     ['another secret', { id: ID }, { secret: OTHER }, 'auth/refused-by-peer'],

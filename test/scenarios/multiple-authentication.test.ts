@@ -510,3 +510,25 @@ test('our second round is shown to whoever says that it takes one, and to nobody
   assert.deepEqual(notifies, []);
   assert.equal(onlyIke(a).localId, 'a');
 });
+
+test('every octet of a second proof wrong in turn: refused or dropped, and nothing is left', () => {
+  let wrong = 0;
+  for (let at = 0; ; at += 3) {
+    const { sim, a, peer } = betweenRounds();
+    let length = 0;
+    peer.request(ExchangeType.IKE_AUTH, peer.proof('b2', SECRET), {
+      chain: ({ first: type, bytes }) => {
+        length = bytes.length;
+        return { first: type, bytes: bytes.map((octet, i) => (i === at ? octet ^ 0xff : octet)) };
+      },
+    });
+    if (at >= length) break;
+    sim.run(MINUTE);
+    // The critical bit and the reserved ones of a payload that is known change nothing.
+    if (a.status().length === 0) {
+      wrong++;
+      sim.assertEmpty();
+    } else assert.equal(onlyIke(a).remoteId, 'b2');
+  }
+  assert.ok(wrong > 15, `${wrong} proofs were refused`);
+});

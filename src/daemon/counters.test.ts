@@ -1,17 +1,14 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { ip } from '../lib/ip.ts';
+import { ikeStatus } from '../../test/status.ts';
 import { COUNTERS, Counters } from './counters.ts';
 import { Handshakes } from './handshakes.ts';
 import { messageInWords } from './message-words.ts';
 
-const PATH = {
-  local: { address: ip('192.0.2.1'), port: 500 },
-  remote: { address: ip('192.0.2.2'), port: 500 },
-};
+const { path } = ikeStatus();
 
 function message(text: string, direction: 'in' | 'out' = 'out', at = 0, ike = 1) {
-  return { kind: 'message', at, direction, ike, connection: 'lab', text, path: PATH } as const;
+  return { kind: 'message', at, direction, ike, connection: 'lab', text, path } as const;
 }
 
 test('every exchange, direction and kind of message has its counter', () => {
@@ -81,21 +78,7 @@ test('handshakes are measured from their first message', () => {
   const handshakes = new Handshakes();
   handshakes.note(message('IKE_SA_INIT request 0 [SA]', 'out', 1000));
   handshakes.note(message('IKE_SA_INIT request 0 [N(COOKIE) SA]', 'out', 1020));
-  const ike = {
-    id: 1,
-    connection: 'lab',
-    version: 2,
-    state: 'ESTABLISHED',
-    role: 'initiator',
-    path: PATH,
-    initiatorSpi: 1n,
-    responderSpi: 2n,
-    natLocal: false,
-    natRemote: false,
-    children: [],
-    tasksQueued: [],
-    tasksActive: [],
-  } as const;
+  const ike = ikeStatus({ id: 1 });
   handshakes.note({ kind: 'ike-up', at: 1060, ike });
   handshakes.note({ kind: 'ike-up', at: 9000, ike: { ...ike, id: 7 } });
   const { count, sum, buckets } = handshakes.of('initiator');
@@ -109,21 +92,7 @@ test('handshakes of IKEv1 are measured too', () => {
     const handshakes = new Handshakes();
     handshakes.note(message(`${exchange} request 0 [SA]`, 'in', 1000));
     handshakes.note(message(`${exchange} response 0 [SA]`, 'out', 1030));
-    const ike = {
-      id: 1,
-      connection: 'lab',
-      version: 1,
-      state: 'ESTABLISHED',
-      role: 'responder',
-      path: PATH,
-      initiatorSpi: 1n,
-      responderSpi: 2n,
-      natLocal: false,
-      natRemote: false,
-      children: [],
-      tasksQueued: [],
-      tasksActive: [],
-    } as const;
+    const ike = ikeStatus({ id: 1, version: 1, role: 'responder' });
     handshakes.note({ kind: 'ike-up', at: 1250, ike });
     const { count, sum } = handshakes.of('responder');
     assert.deepEqual([count, sum], [1, 0.25]);

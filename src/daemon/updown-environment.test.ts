@@ -1,44 +1,21 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { childStatus, ikeStatus } from '../../test/status.ts';
 import type { ChildSaStatus, IkeSaStatus, Updown } from '../ike/output.ts';
 import { ip } from '../lib/ip.ts';
 import { parseSelector } from '../policy/selector-text.ts';
 import type { TrafficSelector } from '../policy/traffic-selector.ts';
 import { updownEnvironments } from './updown-environment.ts';
 
-const IKE: IkeSaStatus = {
-  id: 7,
+const IKE = ikeStatus({
   connection: 'site',
-  version: 2,
-  state: 'ESTABLISHED',
-  role: 'initiator',
   path: { local: { address: ip('10.9.0.1'), port: 4500 }, remote: { address: ip('10.9.0.2'), port: 4501 } },
   localId: 'alice.lab',
   remoteId: 'C=CH, O=Lab, CN=bob',
-  initiatorSpi: 1n,
-  responderSpi: 2n,
-  natLocal: false,
   natRemote: true,
-  children: [],
-  tasksQueued: [],
-  tasksActive: [],
-};
+});
 
-const CHILD: ChildSaStatus = {
-  id: 3,
-  name: 'net',
-  reqid: 5,
-  state: 'INSTALLED',
-  protocol: 'esp',
-  mode: 'tunnel',
-  udpEncapsulation: false,
-  spiIn: 1,
-  spiOut: 2,
-  proposal: 'aes128gcm16',
-  esn: false,
-  localTs: [],
-  remoteTs: [],
-};
+const CHILD = childStatus({});
 
 function told(
   localTs: string,

@@ -3,54 +3,32 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
-import type { ChildSaStatus, IkeEvent, IkeSaStatus } from '../ike/output.ts';
+import { childStatus, ikeStatus } from '../../test/status.ts';
+import type { IkeEvent } from '../ike/output.ts';
 import { ip } from '../lib/ip.ts';
 import { parseSelector } from '../policy/selector-text.ts';
 import type { TrafficSelector } from '../policy/traffic-selector.ts';
 import type { ProgramLimits } from './program.ts';
 import { UpdownPrograms } from './updown.ts';
 
-const IKE: IkeSaStatus = {
-  id: 7,
+const IKE = ikeStatus({
   connection: 'site',
-  version: 2,
-  state: 'ESTABLISHED',
-  role: 'initiator',
   path: { local: { address: ip('127.0.0.1'), port: 500 }, remote: { address: ip('10.9.0.2'), port: 500 } },
   localId: 'alice.lab',
   remoteId: "'; echo owned > owned; '",
-  initiatorSpi: 1n,
-  responderSpi: 2n,
-  natLocal: false,
-  natRemote: false,
-  children: [],
-  tasksQueued: [],
-  tasksActive: [],
-};
+});
 
 function event(kind: 'child-up' | 'child-down', command: string, name = 'net'): IkeEvent {
   const selectors = (...texts: string[]) => texts.map(text => parseSelector(text) as TrafficSelector);
-  const child: ChildSaStatus = {
-    id: 3,
+  const child = childStatus({
     name,
-    reqid: 5,
-    state: 'INSTALLED',
-    protocol: 'esp',
-    mode: 'tunnel',
-    udpEncapsulation: false,
-    spiIn: 1,
-    spiOut: 2,
-    proposal: 'aes128gcm16',
-    esn: false,
-    localTs: [],
-    remoteTs: [],
     updown: {
       command,
       hostAccess: false,
       localTs: selectors('10.1.0.0/24'),
       remoteTs: selectors('10.2.0.0/24', '10.3.0.0/24'),
     },
-  };
+  });
   return { at: 0, kind, ike: IKE, child };
 }
 

@@ -14,7 +14,7 @@ async function lossOf(t: TestContext, there: Roaming, happens: () => Promise<voi
   await happens();
   await pings.answers(70);
   const { sent, lost } = await pings.stop();
-  t.diagnostic(`${lost} of ${sent} were lost`);
+  t.diagnostic(`${lost.length} of ${sent} were lost`);
   assert.ok(lost.length <= LOSS, `${lost.length} of ${sent} were lost`);
 }
 

@@ -9,8 +9,9 @@ import { Failed } from '../../src/policy/failure.ts';
 import { parseIdentityPattern } from '../../src/policy/identity-match.ts';
 import { child, connection, fqdn, sharedKey, subnet } from '../sim/configuration.ts';
 import { assertEnds, assertSettles, onlyChild, onlyIke } from '../sim/ends.ts';
+import { bothTimes } from '../sim/failures.ts';
 import type { Host } from '../sim/host.ts';
-import { type PairOptions, pair } from '../sim/pair.ts';
+import { pair } from '../sim/pair.ts';
 
 /** The only failure that `host` told of. */
 function failureOf(host: Host): Failure & { readonly child?: string } {
@@ -19,20 +20,6 @@ function failureOf(host: Host): Failure & { readonly child?: string } {
   const [event] = failed;
   assert.ok(event !== undefined);
   return { ...event.failure, ...(event.child === undefined ? {} : { child: event.child }) };
-}
-
-/** Tries twice, for what was left behind by the first try would show in the second. */
-function bothTimes(options: PairOptions, check: (a: Host, b: Host) => void): void {
-  const { sim, a, b } = pair(options);
-  for (let time = 0; time < 2; time++) {
-    a.events.length = 0;
-    b.events.length = 0;
-    a.initiate('site', 'net');
-    sim.quiet();
-    check(a, b);
-    sim.run(MINUTE);
-    sim.assertEmpty();
-  }
 }
 
 test('a shared key: an IKE SA and its child, both ends the same, and nothing left at the end', () => {
@@ -157,10 +144,10 @@ test('an identity by pattern', () => {
 
 test('no common algorithms for IKE: both sides know which, twice', () => {
   bothTimes(
-    {
+    pair({
       a: { proposals: parseProposals('aes256-sha256-modp2048', 'ike') },
       b: { proposals: parseProposals('aes128gcm16-prfsha256-modp2048', 'ike') },
-    },
+    }),
     (a, b) => {
       const ours = failureOf(a);
       assert.equal(ours.code, 'peer/no-proposal-chosen');
@@ -180,10 +167,10 @@ test('no common algorithms for IKE: both sides know which, twice', () => {
 
 test('no common key exchange: twice', () => {
   bothTimes(
-    {
+    pair({
       a: { proposals: parseProposals('aes128gcm16-prfsha256-x25519', 'ike') },
       b: { proposals: parseProposals('aes128gcm16-prfsha256-ecp384', 'ike') },
-    },
+    }),
     (_a, b) => {
       assert.equal(failureOf(b).code, 'peer/invalid-ke');
       assert.deepEqual(failureOf(b).theirs, ['aes128gcm16-prfsha256-x25519']);
@@ -196,7 +183,7 @@ test('no common key exchange: twice', () => {
 });
 
 test('another secret: each side is told what it may know, twice', () => {
-  bothTimes({ credentials: { b: sharedKey('another secret altogether') } }, (a, b) => {
+  bothTimes(pair({ credentials: { b: sharedKey('another secret altogether') } }), (a, b) => {
     assert.equal(failureOf(a).code, 'auth/refused-by-peer');
     assert.equal(failureOf(b).code, 'auth/wrong-key');
     assert.match(failureOf(b).nearest ?? '', /identities fit the secret psk/);
@@ -205,13 +192,13 @@ test('another secret: each side is told what it may know, twice', () => {
 
 test('no secret for the pair: twice, on either side', () => {
   const none = { ...sharedKey(), shared: [] };
-  bothTimes({ credentials: { b: none } }, (_a, b) => assert.equal(failureOf(b).code, 'auth/no-key'));
-  bothTimes({ credentials: { a: none } }, a => assert.equal(failureOf(a).code, 'auth/no-key'));
+  bothTimes(pair({ credentials: { b: none } }), (_a, b) => assert.equal(failureOf(b).code, 'auth/no-key'));
+  bothTimes(pair({ credentials: { a: none } }), a => assert.equal(failureOf(a).code, 'auth/no-key'));
 });
 
 test('an identity that nobody configured: twice', () => {
   const local = connection('stranger', 'b').local;
-  bothTimes({ a: { local } }, (a, b) => {
+  bothTimes(pair({ a: { local } }), (a, b) => {
     assert.equal(failureOf(a).code, 'auth/refused-by-peer');
     const { code, theirs, nearest } = failureOf(b);
     assert.equal(code, 'auth/wrong-identity');
@@ -226,7 +213,7 @@ test('the initiator sees another identity than the one it wants: the responder i
     id: { kind: 'pattern', text: 'someone-*' } as const,
   }));
   const local = connection('a', 'b').local;
-  bothTimes({ a: { remote, local } }, (a, b) => {
+  bothTimes(pair({ a: { remote, local } }), (a, b) => {
     const { code, ours, theirs } = failureOf(a);
     assert.equal(code, 'auth/wrong-identity');
     assert.deepEqual(ours, ['someone-*']);
@@ -240,7 +227,7 @@ test('the initiator sees another identity than the one it wants: the responder i
 
 test('another method than the one wanted: twice', () => {
   const remote = connection('b', 'a').remote.map(round => ({ ...round, method: 'pubkey' as const }));
-  bothTimes({ b: { remote } }, (_a, b) => {
+  bothTimes(pair({ b: { remote } }), (_a, b) => {
     const { code, ours, theirs } = failureOf(b);
     assert.equal(code, 'auth/method');
     assert.deepEqual([ours, theirs], [['pubkey'], ['psk']]);
@@ -263,7 +250,7 @@ test('the connection of an identity does not allow what another agreed to: twice
 });
 
 test('no connection for the address: twice', () => {
-  bothTimes({ b: { remoteAddresses: ['203.0.113.9'] } }, (a, b) => {
+  bothTimes(pair({ b: { remoteAddresses: ['203.0.113.9'] } }), (a, b) => {
     assert.equal(failureOf(a).code, 'peer/no-proposal-chosen');
     const { code, nearest } = failureOf(b);
     assert.equal(code, 'config/no-connection');
@@ -345,7 +332,7 @@ test('childless: an IKE SA alone, then its child', () => {
 });
 
 test('childless: the initiator insists, the peer does not offer it', () => {
-  bothTimes({ a: { childless: 'force' }, b: { childless: 'never' } }, a => {
+  bothTimes(pair({ a: { childless: 'force' }, b: { childless: 'never' } }), a => {
     assert.equal(failureOf(a).code, 'peer/refused');
     assert.match(failureOf(a).summary, /RFC 6023/);
   });

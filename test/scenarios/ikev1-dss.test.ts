@@ -4,12 +4,11 @@ import { test } from 'node:test';
 import { nodeProvider } from '../../src/crypto/node/provider.ts';
 import { schemeByName } from '../../src/crypto/sign/registry.ts';
 import { MINUTE } from '../../src/lib/time.ts';
-import type { Failure } from '../../src/policy/failure.ts';
 import { issue } from '../certificate-builder.ts';
 import { connection } from '../sim/configuration.ts';
 import { DssServer, signDss } from '../sim/dss-server.ts';
 import { converse } from '../sim/encryption-v1.ts';
-import type { Host } from '../sim/host.ts';
+import { failureOf } from '../sim/failures.ts';
 import { ADDRESS_A, ADDRESS_B, addEngine } from '../sim/pair.ts';
 import { authority, certified, childV1, pairV1, V1 } from '../sim/pair-v1.ts';
 import { Simulation } from '../sim/simulation.ts';
@@ -24,12 +23,6 @@ const SUN = issue(authority(), {
   key: DSA,
 });
 const SCHEME = schemeByName('ikev1-dss');
-
-function failureOf(host: Host): Failure {
-  const [event] = host.eventsOf('failed').filter(({ child }) => child === undefined);
-  assert.ok(event !== undefined, `${host.name} told of no failure`);
-  return event.failure;
-}
 
 function withServer(schemes: readonly string[], mangle?: (signature: Buffer) => Buffer) {
   const ends = userEnds({ after: 'hybrid' });

@@ -14,10 +14,10 @@ import { encodeV1Message } from '../../src/wire/v1/message.ts';
 import { issue, makeAuthority } from '../certificate-builder.ts';
 import { connection, fqdn, mirrored, sharedKey } from '../sim/configuration.ts';
 import { assertEnds, assertSettles, onlyIke } from '../sim/ends.ts';
+import { bothTimes, failureOf } from '../sim/failures.ts';
 import type { Host } from '../sim/host.ts';
 import { CALM } from '../sim/network.ts';
 import type { Packet } from '../sim/packet.ts';
-import type { PairOptions } from '../sim/pair.ts';
 import { authority, certified, childV1, pairV1, V1 } from '../sim/pair-v1.ts';
 import { notifyOf } from '../sim/scripted-peer-v1.ts';
 
@@ -25,27 +25,6 @@ import { notifyOf } from '../sim/scripted-peer-v1.ts';
 
 const AGGRESSIVE = { both: { aggressive: true }, settings: { allowAggressivePsk: true } } as const;
 const MODES = { main: {}, aggressive: AGGRESSIVE } as const;
-
-/** Tries twice, for what was left behind by the first try would show in the second. */
-function bothTimes(options: PairOptions, check: (a: Host, b: Host) => void): void {
-  const { sim, a, b } = pairV1(options);
-  for (let time = 0; time < 2; time++) {
-    a.events.length = 0;
-    b.events.length = 0;
-    a.initiate('site', 'net');
-    sim.quiet();
-    sim.run(MINUTE);
-    sim.check(() => check(a, b));
-    sim.assertEmpty();
-  }
-}
-
-/** Why the ISAKMP SA itself came to nothing, by what `host` told. */
-function failureOf(host: Host): Failure {
-  const [event] = host.eventsOf('failed').filter(({ child }) => child === undefined);
-  assert.ok(event !== undefined, `${host.name} told of no failure`);
-  return event.failure;
-}
 
 /** Why an ISAKMP SA went down that `host` took for established: a responder does not know how its last message fares. */
 function onlyDown(host: Host): Failure | undefined {
@@ -175,14 +154,14 @@ test('several peers with a key each: a responder in main mode tries which one is
 
 test('one peer must not pass for another by its own key', () => {
   const keys = secrets(['for carol', 'carol'], ['for a', 'a']);
-  bothTimes({ credentials: { a: secrets(['for carol']), b: keys } }, (a, b) => {
+  bothTimes(pairV1({ credentials: { a: secrets(['for carol']), b: keys } }), (a, b) => {
     assert.equal(failureOf(b).code, 'auth/wrong-key');
     assert.equal(failureOf(a).code, 'auth/refused-by-peer');
   });
 });
 
 test('another key at each end: the responder cannot read the identity, and says why', () => {
-  bothTimes({ credentials: { a: sharedKey('one'), b: sharedKey('another') } }, (a, b) => {
+  bothTimes(pairV1({ credentials: { a: sharedKey('one'), b: sharedKey('another') } }), (a, b) => {
     const failure = failureOf(b);
     assert.equal(failure.code, 'auth/wrong-key');
     assert.match(failure.summary, /cannot be decrypted/);
@@ -191,10 +170,13 @@ test('another key at each end: the responder cannot read the identity, and says 
 });
 
 test('another key in aggressive mode: the initiator sees it', () => {
-  bothTimes({ ...AGGRESSIVE, credentials: { a: sharedKey('one'), b: sharedKey('another') } }, (a, b) => {
-    assert.equal(failureOf(a).code, 'auth/wrong-key');
-    assert.match(failureOf(b).summary, /AUTHENTICATION_FAILED|did not go on/);
-  });
+  bothTimes(
+    pairV1({ ...AGGRESSIVE, credentials: { a: sharedKey('one'), b: sharedKey('another') } }),
+    (a, b) => {
+      assert.equal(failureOf(a).code, 'auth/wrong-key');
+      assert.match(failureOf(b).summary, /AUTHENTICATION_FAILED|did not go on/);
+    },
+  );
 });
 
 test('a refusal in the clear ends aggressive mode neither before nor after the answer', () => {
@@ -222,7 +204,7 @@ test('a refusal in the clear ends aggressive mode neither before nor after the a
 
 test('no key at all: nothing is sent', () => {
   const none = secrets();
-  bothTimes({ ...AGGRESSIVE, credentials: { a: none, b: none } }, (a, b) => {
+  bothTimes(pairV1({ ...AGGRESSIVE, credentials: { a: none, b: none } }), (a, b) => {
     assert.equal(failureOf(b).code, 'auth/no-key');
     assert.equal(a.eventsOf('failed').length > 0, true);
   });
@@ -235,31 +217,37 @@ for (const [what, proposals, expected] of [
   ['key length', 'aes256-sha256-ecp256', /peer offers aes256; this connection allows aes128/],
 ] as const) {
   test(`no common ${what}: explained down to the attribute`, () => {
-    bothTimes({ both: {}, a: { ...V1, proposals: parseProposals(proposals, 'ike') }, b: V1 }, (a, b) => {
-      const failure = failureOf(b);
-      assert.match(failure.code, /peer\/(no-proposal-chosen|invalid-ke)/);
-      assert.match(failure.summary, expected);
-      assert.deepEqual([failure.ours, failure.theirs], [['aes128-sha256-ecp256'], [proposals]]);
-      assert.match(failure.remedy ?? '', /^add /);
-      assert.equal(failureOf(a).code, 'peer/no-proposal-chosen');
-    });
+    bothTimes(
+      pairV1({ both: {}, a: { ...V1, proposals: parseProposals(proposals, 'ike') }, b: V1 }),
+      (a, b) => {
+        const failure = failureOf(b);
+        assert.match(failure.code, /peer\/(no-proposal-chosen|invalid-ke)/);
+        assert.match(failure.summary, expected);
+        assert.deepEqual([failure.ours, failure.theirs], [['aes128-sha256-ecp256'], [proposals]]);
+        assert.match(failure.remedy ?? '', /^add /);
+        assert.equal(failureOf(a).code, 'peer/no-proposal-chosen');
+      },
+    );
   });
 }
 
 test('proposals that IKEv1 has no numbers for are told before anything is sent', () => {
-  bothTimes({ both: { ...V1, proposals: parseProposals('aes128gcm16-prfsha256-x25519', 'ike') } }, a => {
-    assert.equal(failureOf(a).code, 'config/invalid-value');
-    assert.match(failureOf(a).summary, /IKEv1/);
-  });
+  bothTimes(
+    pairV1({ both: { ...V1, proposals: parseProposals('aes128gcm16-prfsha256-x25519', 'ike') } }),
+    a => {
+      assert.equal(failureOf(a).code, 'config/invalid-value');
+      assert.match(failureOf(a).summary, /IKEv1/);
+    },
+  );
 });
 
 test('one end signs, the other has a shared key', () => {
   const ends = certified({ name: 'moon' }, { name: 'sun' });
   bothTimes(
-    {
+    pairV1({
       ...(ends.a === undefined ? {} : { a: ends.a }),
       credentials: { ...(ends.credentials?.a === undefined ? {} : { a: ends.credentials.a }) },
-    },
+    }),
     (a, b) => {
       assert.equal(failureOf(b).code, 'auth/method');
       assert.match(failureOf(b).summary, /ECDSA_256.*PRE_SHARED_KEY/);
@@ -275,7 +263,7 @@ test('a certificate of an authority that is not trusted', () => {
     names: ['dns:moon.example.org'],
     key: 'p256',
   });
-  bothTimes(certified({ name: 'moon', own }, { name: 'sun' }), (a, b) => {
+  bothTimes(pairV1(certified({ name: 'moon', own }, { name: 'sun' })), (a, b) => {
     assert.equal(failureOf(b).code, 'auth/untrusted-chain');
     assert.equal(failureOf(a).code, 'auth/refused-by-peer');
   });
@@ -287,14 +275,14 @@ test('a certificate that does not speak for the identity', () => {
     names: ['dns:mars.example.org'],
     key: 'p256',
   });
-  bothTimes(certified({ name: 'sun' }, { name: 'moon', own }), (a, b) => {
+  bothTimes(pairV1(certified({ name: 'sun' }, { name: 'moon', own })), (a, b) => {
     assert.equal(failureOf(a).code, 'auth/wrong-identity');
     assert.equal(onlyDown(b)?.code, 'auth/refused-by-peer');
   });
 });
 
 test('the peer is somebody else than was to answer', () => {
-  bothTimes({ a: { remote: [{ ...remoteOf('c') }] } }, (a, b) => {
+  bothTimes(pairV1({ a: { remote: [{ ...remoteOf('c') }] } }), (a, b) => {
     assert.equal(failureOf(a).code, 'auth/wrong-identity');
     assert.equal(onlyDown(b)?.code, 'auth/refused-by-peer');
   });
@@ -313,7 +301,7 @@ function remoteOf(name: string): Connection['remote'][number] {
 }
 
 test('aggressive mode with a shared key is refused unless its option allows it', () => {
-  bothTimes({ both: { ...V1, aggressive: true } }, (a, b) => {
+  bothTimes(pairV1({ both: { ...V1, aggressive: true } }), (a, b) => {
     assert.equal(failureOf(b).code, 'auth/method');
     assert.match(failureOf(b).summary, /guessed/);
     assert.equal(failureOf(a).code, 'peer/no-proposal-chosen');
@@ -321,7 +309,7 @@ test('aggressive mode with a shared key is refused unless its option allows it',
 });
 
 test('aggressive mode is refused by a connection that has main mode', () => {
-  bothTimes({ a: { aggressive: true }, settings: { allowAggressivePsk: true } }, (_, b) => {
+  bothTimes(pairV1({ a: { aggressive: true }, settings: { allowAggressivePsk: true } }), (_, b) => {
     assert.match(failureOf(b).summary, /main mode/);
   });
 });

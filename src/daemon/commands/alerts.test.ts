@@ -1,35 +1,16 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { pair } from '../../../test/control-scene.ts';
+import { ikeStatus } from '../../../test/status.ts';
 import { type Message, sectionOf, textOf } from '../../control/index.ts';
-import type { ChildSaStatus, IkeEvent, IkeSaStatus } from '../../ike/output.ts';
-import { ip } from '../../lib/ip.ts';
+import type { ChildSaStatus, IkeEvent } from '../../ike/output.ts';
 import type { Connection } from '../../policy/connection.ts';
 import type { Failure } from '../../policy/failure.ts';
 import { parseSelector } from '../../policy/selector-text.ts';
 import type { TracedDatagram } from '../datagram-trace.ts';
 import { Alerts } from './alerts.ts';
 
-const PATH = {
-  local: { address: ip('192.0.2.1'), port: 500 },
-  remote: { address: ip('192.0.2.2'), port: 500 },
-};
-
-const IKE: IkeSaStatus = {
-  id: 7,
-  connection: 'lab',
-  version: 2,
-  state: 'ESTABLISHED',
-  role: 'initiator',
-  path: PATH,
-  initiatorSpi: 1n,
-  responderSpi: 2n,
-  natLocal: false,
-  natRemote: false,
-  children: [],
-  tasksQueued: [],
-  tasksActive: [],
-};
+const IKE = ikeStatus();
 
 /** A gateway in which only what the test says happens. */
 function scene() {
@@ -74,9 +55,9 @@ function scene() {
   const down = (failure: Omit<Failure, 'summary'>) =>
     event({ at: 0, kind: 'ike-down', ike: IKE, failure: { summary: 'why', ...failure } });
   const message = (direction: 'in' | 'out', text: string) =>
-    event({ at: 0, kind: 'message', direction, ike: 7, connection: 'lab', text, path: PATH });
+    event({ at: 0, kind: 'message', direction, ike: 7, connection: 'lab', text, path: IKE.path });
   const repeat = (repeated: 'request' | 'response') =>
-    trace({ direction: 'out', octets: 100, path: PATH, ike: 7, connection: 'lab', repeated });
+    trace({ direction: 'out', octets: 100, path: IKE.path, ike: 7, connection: 'lab', repeated });
   const up = (localTs: string[]) =>
     event({
       at: 0,

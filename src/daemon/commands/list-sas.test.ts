@@ -1,18 +1,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { childStatus, ikeStatus } from '../../../test/status.ts';
 import { listOf, type Message, sectionOf } from '../../control/index.ts';
-import type { ChildSaStatus, IkeSaStatus } from '../../ike/output.ts';
 import { ip } from '../../lib/ip.ts';
 import { listSa } from './list-sas.ts';
 
 /** An SA that has all there can be. */
-const CHILD: ChildSaStatus = {
-  id: 3,
-  name: 'net',
-  reqid: 5,
-  state: 'INSTALLED',
-  protocol: 'esp',
-  mode: 'tunnel',
+const CHILD = childStatus({
   udpEncapsulation: true,
   spiIn: 0xc0000001,
   spiOut: 0xc0000002,
@@ -30,20 +24,13 @@ const CHILD: ChildSaStatus = {
   installedAt: 1000,
   rekeyAt: 3_601_000,
   expiresAt: 4_001_000,
-};
+});
 
-const IKE: IkeSaStatus = {
-  id: 7,
-  connection: 'lab',
-  version: 2,
-  state: 'ESTABLISHED',
-  role: 'initiator',
+const IKE = ikeStatus({
   path: { local: { address: ip('192.0.2.1'), port: 4500 }, remote: { address: ip('192.0.2.2'), port: 4500 } },
   localId: 'alice.lab',
   remoteId: 'bob.lab',
   remoteXauthId: 'carol',
-  initiatorSpi: 1n,
-  responderSpi: 2n,
   natLocal: true,
   natRemote: true,
   natFake: true,
@@ -56,7 +43,7 @@ const IKE: IkeSaStatus = {
   children: [CHILD],
   tasksQueued: ['rekey-ike'],
   tasksActive: ['create-child net2'],
-};
+});
 
 const USED = {
   bytesIn: 1n,

@@ -114,6 +114,23 @@ describe('ESP over TCP in the kernel, when something goes wrong', { skip: withou
     await there.passes(10);
   });
 
+  test('hostile streams beside a tunnel are closed, and the tunnel goes on', async () => {
+    await using there = await TcpLab.open(['kernel', 'kernel']);
+    const alice = there.steering('alice');
+    await alice.initiate('net');
+    const [spi = ''] = await there.steering('bob').spis('net');
+    const { stdout, stderr, code } = await there.lab.run(
+      there.namespaces.alice,
+      ['python3', '-c', HOSTILE, there.outer[1], spi],
+      { timeout: 60_000 },
+    );
+    assert.equal(code, 0, stderr);
+    assert.match(stdout, /^all closed$/m);
+    await there.passes(10);
+    assert.deepEqual(await there.steering('bob').spis('net'), [spi]);
+    assert.equal((await connections(there, 'bob')).trim().split('\n').length, 1);
+  });
+
   test('a peer that is gone is noticed, and the SA goes', async () => {
     const connection = { dpd_delay: '1s' };
     const settings = 'retransmit_tries = 1\n retransmit_timeout = 1.0';
@@ -138,3 +155,32 @@ describe('ESP over TCP in the kernel, when something goes wrong', { skip: withou
     assert.equal(await there.states('alice'), '');
   });
 });
+
+/** Whoever does not speak IKE, or speaks it wrong, is closed: at once, after five seconds, or as nobody's after ten. */
+const HOSTILE = `
+import random, socket, struct, sys
+chance = random.Random(1).randbytes
+host, spi = sys.argv[1], bytes.fromhex(sys.argv[2])
+def frame(octets): return struct.pack('>H', len(octets) + 2) + octets
+ike = b'\\0' * 4 + chance(16) + bytes([33, 0x20, 34, 8]) + struct.pack('>II', 0, 28)
+starts = [
+  b'', b'IKE', b'IKEUDP', b'GET / HTTP/1.1\\r\\n\\r\\n', b'IKETCP',
+  b'IKETCP\\0\\0', b'IKETCP\\0\\1', b'IKETCP\\xff\\xff' + chance(1000),
+  b'IKETCP' + frame(b'\\xff') * 1000, b'IKETCP' + frame(b'') * 1000,
+  b'IKETCP' + b''.join(frame(chance(100)) for _ in range(1000)),
+  b'IKETCP' + b''.join(frame(spi + struct.pack('>I', 1000 + i) + chance(100)) for i in range(1000)),
+  b'IKETCP' + frame(ike) * 1000, b'IKETCP' + frame(b'\\0' * 4), b'IKETCP' + frame(b'\\0' * 2000),
+]
+sockets = []
+for start in starts:
+  s = socket.create_connection((host, 4500), timeout=30)
+  try: s.sendall(start)
+  except OSError: pass
+  sockets.append(s)
+for i, s in enumerate(sockets):
+  try:
+    while s.recv(65536): pass
+  except ConnectionError: pass
+  except TimeoutError: sys.exit(f'stream {i} is open after half a minute')
+print('all closed')
+`;

@@ -76,9 +76,10 @@ test('what is not configured is refused by name', async () => {
     ['initiate', { child: 'nosuch' }, "CHILD_SA config 'nosuch' not found"],
     ['initiate', {}, 'missing configuration name'],
     ['install', { child: 'nosuch' }, "CHILD_SA config 'nosuch' not found"],
-    ['uninstall', { child: 'nosuch' }, 'no policy of "nosuch" is installed'],
+    ['uninstall', { child: 'nosuch' }, "policy 'nosuch' not found"],
     ['terminate', { ike: 'lab' }, 'no matching SAs to terminate found'],
-    ['terminate', {}, 'missing SA selector'],
+    ['terminate', {}, 'missing terminate selector'],
+    ['rekey', {}, 'missing rekey selector'],
     ['rekey', { child: 'net' }, 'no matching SAs to rekey found'],
     ['redirect', { ike: 'lab', gateway: '192.0.2.9' }, 'no matching SAs to redirect found'],
   ] as const) {

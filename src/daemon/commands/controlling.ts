@@ -52,7 +52,7 @@ export function controllingCommands(subjects: ControllingSubjects): Readonly<Rec
       if (await policies.uninstall(child, textOf(message, 'ike'))) return { success: 'yes' };
       throw new Failed({
         code: 'config/unknown-name',
-        summary: `no policy of "${child}" is installed`,
+        summary: `policy '${child}' not found`,
         remedy: 'see what is with: swanctl --list-pols',
       });
     },
@@ -150,7 +150,7 @@ async function terminate(
   const target = targetOf(message);
   const none = { matches: '0', terminated: '0' };
   if (Object.keys(target).length === 0) {
-    return { ...refusal({ code: 'config/missing', summary: 'missing SA selector' }), ...none };
+    return { ...refusal({ code: 'config/missing', summary: 'missing terminate selector' }), ...none };
   }
   sayAsked(subjects, `terminate ${wordsOf(target)}`);
   const before = gateway.matching(target);
@@ -189,7 +189,9 @@ async function terminate(
 function rekey(subjects: ControllingSubjects, message: Message): Message {
   const { gateway } = subjects;
   const target = targetOf(message);
-  if (Object.keys(target).length > 0) sayAsked(subjects, `rekey ${wordsOf(target)}`);
+  if (Object.keys(target).length === 0)
+    return { ...refusal({ code: 'config/missing', summary: 'missing rekey selector' }), matches: '0' };
+  sayAsked(subjects, `rekey ${wordsOf(target)}`);
   const { child: _, childId: __, ...ike } = target;
   const matches = saysYes(message, 'reauth') ? gateway.reauthenticate(ike) : gateway.rekey(target);
   if (matches === 0) return { ...refusal(nothingMatches(gateway, 'rekey', message)), matches: '0' };

@@ -37,6 +37,7 @@ export { type PacketPort, UserspaceBackend } from './ipsec/userspace/backend.ts'
 export { formatIp, type IpAddress, ip, parseIp } from './lib/ip.ts';
 export { Malformed } from './lib/reader.ts';
 export { Secret } from './lib/secret.ts';
+export type { Fetcher } from './net/fetcher.ts';
 export { openNodeTransport } from './net/node-transport.ts';
 export type { UdpTransport } from './net/transport.ts';
 export type { ChildConfig, Connection, LocalAuth, RemoteAuth } from './policy/connection.ts';

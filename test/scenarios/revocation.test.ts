@@ -33,7 +33,8 @@ interface Scene {
 /** Ends with certificates; that of a, which begins, names lists. Nothing is begun. */
 function scene({ version = 'v2', uris = [URI], own = moon(uris), remote, settings }: Scene = {}): Pair {
   const ends = certified({ name: 'moon', own }, { name: 'sun', ...(remote === undefined ? {} : { remote }) });
-  const options = { ...ends, settings: { fetchStatus: true, ...settings } };
+  // With all steps told, as the daemon has it: what tells of them must bear every end.
+  const options = { ...ends, settings: { fetchStatus: true, traceMessages: true, ...settings } };
   if (version === 'v2') return pair(options);
   const both: Partial<Connection> = version === 'aggressive' ? { aggressive: true } : {};
   return pairV1({ ...options, both });

@@ -5,6 +5,7 @@ import { FailuresSeen } from './failures-seen.ts';
 import type { Gateway } from './gateway.ts';
 import { BOUNDS, Handshakes } from './handshakes.ts';
 import type { ManualSas } from './manual-sas.ts';
+import { MovesSeen } from './moves-seen.ts';
 import type { StartActions } from './start-actions.ts';
 import type { DaemonFacts } from './status-view.ts';
 import { Traffic } from './traffic.ts';
@@ -24,13 +25,15 @@ export class Metrics {
   readonly #subjects: MetricsSubjects;
   readonly #handshakes = new Handshakes();
   readonly #failures = new FailuresSeen();
+  readonly #moves = new MovesSeen();
   readonly #traffic: Traffic;
 
   constructor(subjects: MetricsSubjects) {
     const { gateway } = subjects;
     this.#subjects = subjects;
     this.#traffic = new Traffic(gateway);
-    for (const observer of [this.#handshakes, this.#failures]) gateway.on(event => observer.note(event));
+    for (const observer of [this.#handshakes, this.#failures, this.#moves])
+      gateway.on(event => observer.note(event));
   }
 
   /** All as it stands. */
@@ -52,6 +55,15 @@ export class Metrics {
       },
       ...present(this.#subjects),
       ...failed(this.#failures),
+      {
+        name: 'cygnet_ike_moves_total',
+        help: 'How often IKE SAs went on along another path, by connection and by the end that was elsewhere.',
+        type: 'counter',
+        samples: this.#moves.counts.map(({ connection, end, count }) => ({
+          labels: { connection, end },
+          value: count,
+        })),
+      },
       {
         name: 'cygnet_ike_messages_total',
         help: 'What charon counts, by connection: messages by exchange and direction, and rekeys.',

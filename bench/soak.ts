@@ -369,8 +369,14 @@ interface Sample {
 /** When all has come to rest. */
 async function sample(world: World): Promise<Sample> {
   const { alice, bob } = world;
-  await until(() =>
-    [alice, bob].every(({ gateway, backend }) => gateway.status().length + backend.sas.size === 0),
+  const left = (): readonly string[] =>
+    [alice, bob].flatMap(({ gateway, backend }) => [
+      ...gateway.status().map(one => `${one.connection} as ${one.role} ${one.state} ${one.phase ?? ''}`),
+      ...Array.from(backend.sas.values(), ({ parameters }) => `SA ${parameters.id} of ${parameters.name}`),
+    ]);
+  await until(
+    () => left().length === 0,
+    () => left().join(', '),
   );
   // Half-open SAs of strangers, and what is late.
   await pause(500);
@@ -405,9 +411,9 @@ const isOf =
 const pause = (milliseconds: number): Promise<void> =>
   new Promise(resolve => setTimeout(resolve, milliseconds));
 
-async function until(condition: () => boolean): Promise<void> {
+async function until(condition: () => boolean, instead = condition.toString.bind(condition)): Promise<void> {
   for (const end = performance.now() + 20_000; !condition(); await pause(5))
-    if (performance.now() > end) throw new Error(`waited in vain for ${condition}`);
+    if (performance.now() > end) throw new Error(`waited in vain: ${instead()}`);
 }
 
 const [rounds = '2000', seed = '1'] = process.argv.slice(2);

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { nodeProvider } from '../../src/crypto/node/provider.ts';
 import type { PacketCipher } from '../../src/crypto/provider.ts';
+import { ExchangeType } from '../../src/iana/ikev2.ts';
 import { EMPTY, fromHex, toHex } from '../../src/lib/bytes.ts';
 import { Secret } from '../../src/lib/secret.ts';
 import type { PayloadChain } from '../../src/wire/chain.ts';
@@ -88,6 +89,8 @@ function apply(
     impairment.payloads?.(payloads) ?? payloads;
   let altered: Uint8Array;
   if (message.encrypted === undefined) {
+    // Errors about no SA go in clear.
+    if (impairment.chain !== undefined && exchangeType === ExchangeType.INFORMATIONAL) return datagram;
     assert.ok(impairment.chain === undefined, 'only protected messages are changed as octets');
     altered = encodeMessage(fields, change(message.payloads));
   } else {

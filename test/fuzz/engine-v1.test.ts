@@ -4,6 +4,7 @@ import { MINUTE, SECOND } from '../../src/lib/time.ts';
 import { splitV1Message } from '../../src/wire/v1/fragments.ts';
 import { assertSettles } from '../sim/ends.ts';
 import type { Packet } from '../sim/packet.ts';
+import type { PairOptions } from '../sim/pair.ts';
 import { certified, pairV1, V1 } from '../sim/pair-v1.ts';
 import { Random } from '../sim/random.ts';
 import { FUZZ_SEED, fuzzRuns, mutate } from './mutate.ts';
@@ -19,11 +20,16 @@ const MODES = {
   'main mode with certificates': certified({ name: 'moon' }, { name: 'sun' }),
 } as const;
 
+/** What is told to whoever listens is put into words along the way. */
+function told(options: PairOptions): PairOptions {
+  return { ...options, settings: { ...options.settings, traceMessages: true } };
+}
+
 for (const [mode, options] of Object.entries(MODES))
   test(`${mode}: each message wounded on its way (seed ${FUZZ_SEED})`, () => {
     const random = new Random(FUZZ_SEED);
     for (let run = fuzzRuns(15); run > 0; run--) {
-      const { sim, a, b, ab, ba } = pairV1({ seed: random.below(1 << 30), ...options });
+      const { sim, a, b, ab, ba } = pairV1(told({ seed: random.below(1 << 30), ...options }));
       const wound = (packet: Packet): 'pass' | Uint8Array => {
         if (packet.content.kind !== 'ike' || random.chance(0.6)) return 'pass';
         const wounded = mutate(packet.content.datagram, random);
@@ -46,7 +52,7 @@ for (const [mode, options] of Object.entries(MODES))
 test(`wounded copies of all that two ends say, from elsewhere and again (seed ${FUZZ_SEED})`, () => {
   const random = new Random(FUZZ_SEED + 1);
   for (const options of Object.values(MODES)) {
-    const { sim, a, b, ab, ba } = pairV1({ seed: 7, ...options });
+    const { sim, a, b, ab, ba } = pairV1(told({ seed: 7, ...options }));
     a.initiate('site', 'net');
     assertSettles(sim, a, b);
     a.rekey({ child: 'net' });

@@ -30,11 +30,16 @@ const MODES: Readonly<Record<string, PairOptions>> = {
   'a NAT that is pretended, without MOBIKE': { both: { encap: true, mobike: false } },
 };
 
+/** What is told to whoever listens is put into words along the way. */
+function told(options: PairOptions): PairOptions {
+  return { ...options, settings: { ...options.settings, traceMessages: true } };
+}
+
 for (const [mode, options] of Object.entries(MODES)) {
   test(`${mode}: each message wounded on its way (seed ${FUZZ_SEED})`, () => {
     const random = new Random(FUZZ_SEED);
     for (let run = fuzzRuns(5); run > 0; run--) {
-      const { sim, a, b, ab, ba } = pair({ seed: random.below(1 << 30), ...options });
+      const { sim, a, b, ab, ba } = pair(told({ seed: random.below(1 << 30), ...options }));
       const wound = (packet: Packet): 'pass' | Uint8Array => {
         if (packet.content.kind !== 'ike' || random.chance(0.6)) return 'pass';
         const wounded = mutate(packet.content.datagram, random);
@@ -80,7 +85,7 @@ test(`authentic messages whose payloads are wounded (seed ${FUZZ_SEED})`, () => 
     const { sim, a, b, ab, ba } = pair({
       seed: random.below(1 << 30),
       ...options,
-      settings: { saveKeys: true },
+      settings: { saveKeys: true, traceMessages: true },
     });
     const where = WHERE[random.below(WHERE.length)] as string;
     const chain = ({ first, bytes }: PayloadChain): PayloadChain => ({
@@ -110,7 +115,7 @@ test(`authentic messages whose payloads are wounded (seed ${FUZZ_SEED})`, () => 
 test(`wounded copies of all that two ends say, from elsewhere and again (seed ${FUZZ_SEED})`, () => {
   const random = new Random(FUZZ_SEED + 1);
   for (const options of Object.values(MODES)) {
-    const { sim, a, b, ab, ba } = pair({ seed: 7, ...options });
+    const { sim, a, b, ab, ba } = pair(told({ seed: 7, ...options }));
     a.initiate('site', 'net');
     assertSettles(sim, a, b);
     a.rekey({ child: 'net' });

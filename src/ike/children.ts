@@ -1,6 +1,6 @@
 import type { Duration, Instant } from '../lib/time.ts';
 import type { Path } from '../policy/sa.ts';
-import { activateOutbound, type ChildSa } from './child.ts';
+import { activateOutbound, type ChildSa, deactivateOutbound } from './child.ts';
 import type { Host, Session } from './session.ts';
 
 /** The Child SAs of one IKE SA, and those that were replaced and still receive for a while. */
@@ -54,11 +54,25 @@ export class Children {
   takeOver(mayNow: (child: ChildSa) => boolean): void {
     for (const child of this.#list)
       if (child.outboundAt !== undefined && mayNow(child)) activateOutbound(this.#host, child);
+    this.#host.reschedule(this.#session);
   }
 
-  /** Everything out of the back end. */
-  clear(): void {
-    for (const child of this.#list) this.remove(child, 0);
+  /** A child of another IKE SA, which one of these has replaced, receives for a while what is still on its way. */
+  inherit({ id }: Pick<ChildSa, 'id'>): true {
+    const { now, settings } = this.#host;
+    this.#leaving = [...this.#leaving, { id, at: now + settings.deleteRekeyedDelay }];
+    this.#host.reschedule(this.#session);
+    return true;
+  }
+
+  /** Everything out of the back end, but for what somebody else takes. */
+  clear(isTaken: (child: ChildSa) => boolean = () => false): void {
+    for (const child of this.#list) {
+      if (isInBackEnd(child) && isTaken(child)) {
+        deactivateOutbound(this.#host, child);
+        this.release(child);
+      } else this.remove(child, 0);
+    }
     for (const { id } of this.#leaving) this.#host.command({ kind: 'remove', id });
     this.#leaving = [];
   }

@@ -50,6 +50,8 @@ export interface Session {
   whenChildrenMade?(action: () => void): void;
   /** Whether packets go out by a child of this reqid. */
   carries?(reqid: number): boolean;
+  /** Whether it has a child in the place of this one, and sees to the end of that. */
+  inherit?(child: { readonly id: number; readonly reqid: number }): boolean;
   /** Another session with the same peer has lost a child: what waited for that goes on. */
   elderGone?(): void;
   /** IKEv1: takes over the children of `other`, an SA between the same two, if it leads to the same place. */

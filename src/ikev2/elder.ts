@@ -40,3 +40,16 @@ export function waitBehindElder(sa: IkeSa, child: ChildSa): void {
   child.outboundAt = sa.host.now + PATIENCE;
   if (!hasElder(sa, child)) activateOutbound(sa.host, child);
 }
+
+/** Whether another session between the two takes `child` over, whose own IKE SA is gone: packets by it may still be on their way. */
+export function bequeathed(
+  sa: Pick<IkeSa, 'id' | 'host'>,
+  localId: Identity | undefined,
+  remoteId: Identity | undefined,
+  child: ChildSa,
+): boolean {
+  if (localId === undefined || remoteId === undefined) return false;
+  return sa.host
+    .between(localId, remoteId)
+    .some(other => other.id !== sa.id && other.inherit?.(child) === true);
+}

@@ -16,7 +16,7 @@ import type { BackendEvent, Path } from '../policy/sa.ts';
 import { type Header, HeaderFlag } from '../wire/header.ts';
 import { Channel } from './channel.ts';
 import { Collisions } from './collisions.ts';
-import { carriesOutbound, hasElder, tellYounger } from './elder.ts';
+import { bequeathed, carriesOutbound, hasElder, tellYounger } from './elder.ts';
 import { EXPIRED, STOPPED, UNFINISHED, USED_UP } from './endings.ts';
 import { Exchanges } from './exchanges.ts';
 import type { Flow, Message, Reply } from './flow.ts';
@@ -76,7 +76,6 @@ export class Ikev2Session implements Session, EmergingSa {
   #inCharge = false;
   #announced = false;
   #heedHintsFrom: Instant = 0;
-  /** How many have waited for its children. */
   #awaited = 0;
   #gone = false;
 
@@ -190,7 +189,6 @@ export class Ikev2Session implements Session, EmergingSa {
 
   whenChildrenMade(action: () => void): void {
     this.start(afterChildren(++this.#awaited, action));
-    this.settle();
   }
 
   carries(reqid: number): boolean {
@@ -199,7 +197,10 @@ export class Ikev2Session implements Session, EmergingSa {
 
   elderGone(): void {
     this.#children.takeOver(child => !hasElder(this, child));
-    this.host.reschedule(this);
+  }
+
+  inherit(child: Pick<ChildSa, 'id' | 'reqid'>): boolean {
+    return this.carries(child.reqid) && this.#children.inherit(child);
   }
 
   backendEvent(event: Exclude<BackendEvent, { kind: 'acquire' }>): void {
@@ -380,7 +381,7 @@ export class Ikev2Session implements Session, EmergingSa {
     if (this.#inCharge) this.host.event(ikeDown(this.status(), failure));
     for (const child of this.children) announceDown(this, child, failure);
     tellYounger(this, this.#localId, this.#remoteId);
-    this.#children.clear();
+    this.#children.clear(child => bequeathed(this, this.#localId, this.#remoteId, child));
     releaseVirtualIps(this.host, this.virtualIps);
     for (const task of queued) {
       task.failed?.(failure ?? STOPPED);

@@ -117,6 +117,22 @@ test('the responder sends by the old SA until something comes by the new one', (
   assert.notEqual(b.backEnd.outbound('net')?.sa.id, old);
 });
 
+test('what comes by the old SA after its IKE SA has gone is received for a while', () => {
+  const { sim, a, b, ab } = connected();
+  const old = a.backEnd.outbound('net')?.sa;
+  assert.ok(old !== undefined);
+  anew(a);
+  sim.until(() => b.status().length === 2);
+  sim.until(() => b.status().length === 1);
+  // An old packet that the delete overtook.
+  assert.ok(b.backEnd.inbound(old.spiOut) !== undefined, 'it receives');
+  assert.notEqual(b.backEnd.outbound('net')?.sa.spiIn, old.spiOut);
+  ab.script = () => 'pass';
+  sim.run(6 * SECOND);
+  assert.equal(b.backEnd.inbound(old.spiOut), undefined);
+  assertSettled(sim, a, b);
+});
+
 test('or for five seconds: the old one may be the one that nobody receives by', () => {
   const { sim, a, b } = connected({ a: { unique: 'never' } });
   const old = b.backEnd.outbound('net')?.sa.id;

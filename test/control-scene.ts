@@ -1,11 +1,9 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { ViciClient, ViciServer } from '../src/control/index.ts';
+import { ViciClient, type ViciServer } from '../src/control/index.ts';
 import { nodeProvider } from '../src/crypto/node/provider.ts';
-import { Alerts } from '../src/daemon/commands/alerts.ts';
-import { EVENTS, logMessage, publish } from '../src/daemon/commands/events.ts';
-import { commandTable } from '../src/daemon/commands/table.ts';
+import { openControl } from '../src/daemon/control-socket.ts';
 import { Counters } from '../src/daemon/counters.ts';
 import { Gateway } from '../src/daemon/gateway.ts';
 import { History } from '../src/daemon/history.ts';
@@ -111,37 +109,25 @@ export class ControlScene implements AsyncDisposable {
     gateway.on(event => counters.note(event));
     const facts = { version: '1.2.3', startedAt: 0, backend: 'memory', listening: [] };
     const metrics = new Metrics({ gateway, actions, counters, manual, facts });
-    scene.server = await ViciServer.listen(join(scene.#folder, 'vici'), {
-      commands: commandTable({
-        gateway,
-        live,
-        counters,
-        policies,
-        actions,
-        manual,
-        feed,
-        history,
-        provider: PROVIDER,
-        facts,
-        metrics,
-        keySaving: scene.keySaving,
-        read: () => scene.directory,
-        reloadSettings: () => undefined,
-        onWarning: ({ summary }) => void scene.warnings.push(summary),
-        onLoaded: text => void scene.loaded.push(text),
-      }),
-      events: EVENTS,
-    });
-    gateway.on(event => publish(scene.server, event));
-    new Alerts(
+    const { server } = await openControl(join(scene.#folder, 'vici'), {
       gateway,
-      message => scene.server.emit('alert', message),
-      () => scene.server.hasListeners('alert'),
-    );
-    feed.on(
-      line => scene.server.emit('log', logMessage(line)),
-      () => scene.server.hasListeners('log'),
-    );
+      live,
+      counters,
+      policies,
+      actions,
+      manual,
+      feed,
+      history,
+      provider: PROVIDER,
+      facts,
+      metrics,
+      keySaving: scene.keySaving,
+      read: () => scene.directory,
+      reloadSettings: () => undefined,
+      onWarning: ({ summary }) => void scene.warnings.push(summary),
+      onLoaded: text => void scene.loaded.push(text),
+    });
+    scene.server = server;
     scene.client = await ViciClient.connect(scene.server.address);
     return scene;
   }

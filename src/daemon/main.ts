@@ -1,44 +1,35 @@
 import { readFileSync } from 'node:fs';
 import { ConfigurationFailure, formatRemark, loadConfiguration, type Settings } from '../config/index.ts';
-import { DEFAULT_CONTROL, ViciServer } from '../control/index.ts';
+import { DEFAULT_CONTROL } from '../control/index.ts';
 import { withOpenssl } from '../crypto/node/openssl.ts';
 import { nodeProvider } from '../crypto/node/provider.ts';
 import type { CryptoProvider } from '../crypto/provider.ts';
 import { parseIp } from '../lib/ip.ts';
-import { openFetcher } from '../net/fetcher.ts';
-import { watchNetwork } from '../net/network-watch.ts';
-import { UsableInterfaces } from '../net/usable-interfaces.ts';
 import { Failed } from '../policy/failure.ts';
-import type { Path } from '../policy/sa.ts';
 import { systemCalls } from '../sys/system-calls.ts';
-import { type BackendName, openPlane } from './back-ends.ts';
-import { pathOf } from './choose-path.ts';
+import type { BackendName } from './back-ends.ts';
 import { now } from './clock.ts';
-import { Alerts } from './commands/alerts.ts';
-import { EVENTS, logMessage, publish } from './commands/events.ts';
-import { commandTable } from './commands/table.ts';
+import { openControl } from './control-socket.ts';
 import { Counters } from './counters.ts';
 import { failureOf } from './failure-of.ts';
-import { Gateway } from './gateway.ts';
 import { History } from './history.ts';
+import { type HostGateway, openHostGateway } from './host-gateway.ts';
 import { Inactivity } from './inactivity.ts';
 import { become, idsOf } from './lesser-user.ts';
 import { type Base, LiveConfiguration, NO_BASE } from './live-configuration.ts';
-import { type Logger, logEvent, openLog } from './log.ts';
-import { LogFiles, lineText } from './log-files.ts';
-import { LogFeed } from './log-lines.ts';
+import { type Logger, openLog } from './log.ts';
+import { Logs } from './logs.ts';
 import { ManualSas } from './manual-sas.ts';
 import { Metrics } from './metrics.ts';
 import { MetricsEndpoint } from './metrics-endpoint.ts';
 import { NameServers } from './name-servers.ts';
 import { KeySaving } from './save-keys.ts';
 import { handedOver, SERVICE_VARIABLES, ServiceManager } from './service-manager.ts';
-import { engineSettings, readSettings, reloadSettings } from './settings-in-force.ts';
+import { readSettings, reloadSettings } from './settings-in-force.ts';
 import { StandingPolicies } from './standing-policies.ts';
 import { StartActions } from './start-actions.ts';
 import { runScripts } from './start-scripts.ts';
 import type { DaemonFacts } from './status-view.ts';
-import { Syslog } from './syslog.ts';
 import { type TakeOverSubjects, takeOver } from './take-over.ts';
 import { unheededTeller } from './unheeded.ts';
 import { UpdownPrograms } from './updown.ts';
@@ -63,8 +54,6 @@ export interface DaemonOptions {
   readonly user?: string;
   readonly group?: string;
 }
-
-const CONSOLE = { ikeName: false, milliseconds: false } as const;
 
 /** How long peers may take to answer our farewell. */
 const FAREWELL = 2000;
@@ -97,54 +86,24 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
   const descriptor = handedOver(process.env, process.pid);
   for (const name of SERVICE_VARIABLES) delete process.env[name];
   try {
-    const files = new LogFiles(settings.logFiles ?? [], (path, error) =>
-      log.error({ group: 'lib', path }, `cannot log to ${path}: ${error.message}`),
-    );
-    closing.push(() => files.close());
-    const syslog =
-      settings.syslog &&
-      new Syslog(
-        settings.syslog,
-        path => calls?.openUnixDatagram(path),
-        error => log.error({ group: 'lib' }, `cannot log to the system's log: ${error.message}`),
-      );
-    closing.push(async () => syslog?.close());
-    const plane = await openPlane(backendFrom(options, settings), {
-      addresses: options.listen.map(address),
-      port: options.port ?? settings.engine.port ?? 500,
-      natPort: options.natPort ?? settings.engine.natPort ?? 4500,
-      ...(settings.routes !== undefined && { routes: settings.routes }),
-      ...(settings.virtualIps !== undefined && { virtualIps: settings.virtualIps }),
-      ...(settings.spis !== undefined && { spis: settings.spis }),
-      provider,
-      onFatal: failure => log.fatal({ failure }, failure.summary),
-      onWarning: text => log.warn({ group: 'knl' }, text),
-      onRemark: text => log.info({ group: 'knl' }, text),
-    });
-    closing.push(() => plane.close());
-    const usable = settings.interfaces && new UsableInterfaces(settings.interfaces);
-    const gateway = new Gateway({
-      ...plane,
-      provider,
-      connections: base.connections,
-      credentials: base.credentials,
-      pools: base.pools,
-      ...(settings.attributes === undefined ? {} : { attributes: settings.attributes }),
-      settings: engineSettings(settings),
-      resolve: async connection => {
-        const path = await pathOf(connection, plane.transport);
-        return usable?.checked(path) ?? path;
+    const logs = new Logs(log, settings, options.logFormat === 'charon', calls);
+    closing.push(() => logs.close());
+    const host = await openHostGateway(
+      {
+        addresses: options.listen.map(address),
+        port: options.port ?? settings.engine.port ?? 500,
+        natPort: options.natPort ?? settings.engine.natPort ?? 4500,
+        backend: backendFrom(options, settings),
       },
-      ...(usable !== undefined && { admits: ({ local }: Path) => usable.admits(local.address) }),
-      ...(usable !== undefined && plane.ways !== undefined && { ways: usable.among(plane.ways) }),
-      fetcher: openFetcher(),
-    });
-    const feed = new LogFeed(gateway);
-    const isText = options.logFormat === 'charon';
-    const updown = new UpdownPrograms((source, text) => {
-      if (!isText) log.info({ group: 'chd', ...source }, text);
-      feed.say({ group: 'CHD', level: 1, ...source, text });
-    });
+      settings,
+      base,
+      provider,
+      log,
+    );
+    const { gateway, plane } = host;
+    closing.push(() => plane.close());
+    const feed = logs.follow(gateway, settings);
+    const updown = new UpdownPrograms((source, text) => logs.say('CHD', text, source));
     gateway.on(event => updown.note(event));
     if (settings.resolvConf !== undefined) {
       const file = settings.resolvConf;
@@ -157,28 +116,17 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
     const inactivity = new Inactivity(gateway, {
       now,
       closeIke: settings.inactivityCloseIke === true,
-      onClose: ({ connection, id: ike }, text) => {
-        if (!isText) log.info({ group: 'job', connection, ike }, text);
-        feed.say({ group: 'JOB', level: 1, connection, ike, text });
-      },
+      onClose: ({ connection, id: ike }, text) => logs.say('JOB', text, { connection, ike }),
     });
     closing.push(async () => inactivity.close());
     // The last of them are begun by the end of the gateway.
     closing.push(() => updown.settled());
-    gateway.networkChanged();
-    const unwatch = watchNetwork(
-      () => {
-        usable?.refresh();
-        gateway.networkChanged();
-      },
-      { routes: settings.ignoreRoutes !== true },
-    );
+    const unwatch = host.watch();
     closing.push(() => gateway.close(FAREWELL));
     closing.push(async () => unwatch());
-    const facts = factsOf(plane, startedAt);
+    const facts = factsOf(host, startedAt);
     const [history, counters] = [new History(), new Counters()];
     for (const observer of [history, counters]) gateway.on(event => observer.note(event));
-    if (!isText) gateway.on(event => logEvent(log, event));
     const keySaving = new KeySaving(
       on => gateway.emitKeys(on),
       text => log.warn({ group: 'dmn' }, text),
@@ -194,12 +142,8 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
       gateway.configure(connections, credentials, pools);
     });
     const policies = new StandingPolicies(gateway);
-    const actions = new StartActions(gateway, policies, (what, failure) =>
-      log.error({ group: 'cfg', failure }, `${what}: ${failure.summary}`),
-    );
-    const manual = new ManualSas(gateway, (what, failure) =>
-      log.error({ group: 'cfg', failure }, `${what}: ${failure.summary}`),
-    );
+    const actions = new StartActions(gateway, policies, (what, failure) => logs.failed(what, failure));
+    const manual = new ManualSas(gateway, (what, failure) => logs.failed(what, failure));
     closing.push(async () => manual.close());
     const { drops } = plane;
     const metrics = new Metrics({
@@ -211,17 +155,9 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
       ...(drops === undefined ? {} : { drops }),
     });
     const takeOverSubjects: TakeOverSubjects = { gateway, live, actions, manual };
-    feed.on(
-      line => {
-        const at = new Date(now());
-        files.write(line, at);
-        syslog?.write(line, at);
-        if (isText && line.level <= 1) process.stdout.write(`${lineText(line, at, CONSOLE)}\n`);
-      },
-      () => isText || settings.logFiles !== undefined || syslog !== undefined,
-    );
-    const server = await ViciServer.listen(options.control ?? settings.control ?? DEFAULT_CONTROL, {
-      commands: commandTable({
+    const { server, alerts } = await openControl(
+      options.control ?? settings.control ?? DEFAULT_CONTROL,
+      {
         ...takeOverSubjects,
         feed,
         history,
@@ -234,35 +170,21 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
         read: directory => read(directory, provider, log),
         reloadSettings: () => {
           settings = reloadSettings(options.settings, settings, log, setLevel);
-          files.reopen();
+          logs.reopen();
         },
         onWarning: warning => log.warn({ group: 'cfg' }, formatRemark(warning)),
-        onLoaded: text => {
-          if (!isText) log.info({ group: 'cfg' }, text);
-          feed.say({ group: 'CFG', level: 1, text });
-        },
-      }),
-      events: EVENTS,
-      ...(descriptor === undefined ? {} : { descriptor }),
-      ...(ids === undefined ? {} : { owner: ids }),
-      onClient: socket =>
-        log.debug({ group: 'dmn', client: calls?.peerCredentials(socket) }, 'a control client'),
-      onDefect: (command, error) =>
-        log.error({ command, err: error }, `the command ${command} failed by a defect`),
-    });
-    closing.push(() => server.close());
-    gateway.on(event => publish(server, event));
-    const alerts = new Alerts(
-      gateway,
-      message => server.emit('alert', message),
-      () => server.hasListeners('alert'),
-    );
-    feed.on(
-      line => {
-        if (line.level <= 1) server.emit('log', logMessage(line));
+        onLoaded: text => logs.say('CFG', text),
       },
-      () => server.hasListeners('log'),
+      {
+        ...(descriptor === undefined ? {} : { descriptor }),
+        ...(ids === undefined ? {} : { owner: ids }),
+        onClient: socket =>
+          log.debug({ group: 'dmn', client: calls?.peerCredentials(socket) }, 'a control client'),
+        onDefect: (command, error) =>
+          log.error({ command, err: error }, `the command ${command} failed by a defect`),
+      },
     );
+    closing.push(() => server.close());
     if (options.metrics !== undefined) {
       const endpoint = await MetricsEndpoint.listen(options.metrics, () => metrics.families());
       closing.push(() => endpoint.close());
@@ -297,10 +219,7 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
     manager.ready(status());
     await manual.take(base.manual);
     for (const connection of base.connections) actions.run(connection);
-    const tell = (text: string): void => {
-      if (!isText) log.info({ group: 'dmn' }, text);
-      feed.say({ group: 'DMN', level: 1, text });
-    };
+    const tell = (text: string): void => logs.say('DMN', text);
     const started = runScripts(settings.startScripts ?? [], tell);
     await told;
     await started;
@@ -374,7 +293,7 @@ function backendFrom({ backend }: DaemonOptions, { userspace }: Settings): Backe
   return backend === 'auto' && userspace === true ? 'userspace' : backend;
 }
 
-function factsOf(plane: Awaited<ReturnType<typeof openPlane>>, startedAt: number): DaemonFacts {
+function factsOf({ plane }: HostGateway, startedAt: number): DaemonFacts {
   const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
     version: string;
   };

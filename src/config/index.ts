@@ -8,6 +8,7 @@ export {
   manualSaFromTree,
   poolFromTree,
   privateKeysFrom,
+  publicKeysFrom,
   sharedKeyFromTree,
 } from './inline.ts';
 export { configurationSchema } from './json-schema.ts';

@@ -4,7 +4,8 @@ import { Secret } from '../lib/secret.ts';
 import { utf8 } from '../lib/text.ts';
 import { parseCertificate } from '../pki/certificate.ts';
 import { parseCrl } from '../pki/crl.ts';
-import { readCertificates, readCrls } from '../pki/pem.ts';
+import { readCertificates, readCrls, readPublicKeys } from '../pki/pem.ts';
+import { readPublicKey } from '../pki/public-key.ts';
 import type { Connection } from '../policy/connection.ts';
 import type { SharedKey } from '../policy/credentials.ts';
 import { parseIdentity } from '../policy/identity.ts';
@@ -123,6 +124,11 @@ export function privateKeysFrom(octets: Uint8Array, provider: CryptoProvider): r
 /** The certificates of a `load-cert`, DER, checked. Throws ConfigurationFailure. */
 export function certificatesFrom(octets: Uint8Array, provider: CryptoProvider): readonly Uint8Array[] {
   return sent('load-cert', () => readCertificates(octets).map(der => parseCertificate(der, provider).der));
+}
+
+/** The raw public keys of a `load-cert`, SubjectPublicKeyInfo each, checked. Throws ConfigurationFailure. */
+export function publicKeysFrom(octets: Uint8Array, provider: CryptoProvider): readonly Uint8Array[] {
+  return sent('load-cert', () => readPublicKeys(octets).map(spki => readPublicKey(spki, provider).spki));
 }
 
 /** The revocation lists of a `load-cert`, DER, checked. Throws ConfigurationFailure. */

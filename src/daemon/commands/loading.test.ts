@@ -69,6 +69,7 @@ test('what is wrong is refused with the place, and what was there stays', async 
     ['load-key', { type: 'any' }, /lacks "data"/],
     ['load-cert', { type: 'X509', flag: 'NONE', data: 'no certificate' }, /load-cert: /],
     ['load-cert', { type: 'X509', flag: 'BOSS', data: 'x' }, /no certificates with the flag "BOSS"/],
+    ['load-cert', { type: 'PUBKEY', data: 'x' }, /load-cert: /],
     ['load-cert', { type: 'PGP', data: 'x' }, /no certificates of the type "PGP"/],
     ['load-shared', { id: 'x', type: 'pin', data: '1234' }, /its type is none of/],
     ['load-token', { handle: '1234' }, /tokens are not supported/],
@@ -175,4 +176,19 @@ test('what a key of IKEv1 is worth is told once both are there, in either order,
     assert.doesNotMatch(scene.warnings.join(), /labsecret/);
     assert.deepEqual(others, []);
   }
+});
+
+test('a raw public key is taken, as swanctl sends those of its folder, and is no certificate', async () => {
+  await using alice = await ControlScene.open();
+  const { publicKey } = generateKeyPairSync('ed25519');
+  const forms = [
+    publicKey.export({ type: 'spki', format: 'pem' }),
+    publicKey.export({ type: 'spki', format: 'der' }),
+  ];
+  for (const data of [...forms, ...forms])
+    assert.equal(
+      textOf(await alice.client.request('load-cert', { type: 'PUBKEY', flag: 'NONE', data }), 'success'),
+      'yes',
+    );
+  assert.deepEqual(alice.live.credentials.certificates, []);
 });

@@ -10,6 +10,7 @@ import {
   type LocatedFailure,
   type PlainTree,
   privateKeysFrom,
+  publicKeysFrom,
   sharedKeyFromTree,
 } from '../../config/index.ts';
 import { listOf, type Message, octetsOf, sectionsOf, textOf } from '../../control/vici/message.ts';
@@ -135,8 +136,9 @@ function loadCertificate(message: Message, { live, provider }: LoadingSubjects):
   } else if (type === 'X509_AC') {
     throw unsupported('attribute certificates', 'leave the folder x509ac empty');
   } else if (type === 'PUBKEY') {
-    throw unsupported('raw public keys by themselves', 'name them as pubkeys in the connection');
-  } else throw invalid(`there are no certificates of the type "${type}"`, 'use X509 or X509_CRL');
+    // Connections bring those that they name along; by itself a key names nobody, and has nothing to be kept for.
+    configured(() => publicKeysFrom(data, provider));
+  } else throw invalid(`there are no certificates of the type "${type}"`, 'use X509, X509_CRL or PUBKEY');
   return DONE;
 }
 

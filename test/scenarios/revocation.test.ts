@@ -121,7 +121,7 @@ for (const version of ['v2', 'main', 'aggressive'] as const) {
       crlUris: [URI],
     });
     const both = certified({ name: 'moon' }, { name: 'sun', own });
-    const options = { ...both, settings: { fetchStatus: true } };
+    const options = { ...both, settings: { fetchStatus: true, traceMessages: true } };
     const made =
       version === 'v2'
         ? pair(options)
@@ -131,6 +131,7 @@ for (const version of ['v2', 'main', 'aggressive'] as const) {
     ends(made.sim);
     assert.equal(asked.length, 1);
     assert.equal(failure(made.a).reason, 'revoked');
+    assert.doesNotMatch(logs(made.a).join(), /a defect/);
   });
 
   for (const [policy, passes] of [

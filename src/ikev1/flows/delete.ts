@@ -2,7 +2,6 @@ import { Doi, V1PayloadType, V1ProtocolId } from '../../iana/ikev1.ts';
 import type { ChildSa } from '../../ike/child.ts';
 import { tellClosing, tellDelete, tellDeleting } from '../../ike/steps.ts';
 import { concat, u64 } from '../../lib/bytes.ts';
-import type { Instant } from '../../lib/time.ts';
 import type { Failure } from '../../policy/failure.ts';
 import type { V1DeletePayload } from '../../wire/v1/payload.ts';
 import type { IsakmpSa } from '../isakmp-sa.ts';
@@ -20,14 +19,14 @@ export function deleteChild(sa: IsakmpSa, child: ChildSa, reason?: Failure): voi
 }
 
 /** Tells the peer that the SA is gone, with all its children. */
-export function sayFarewell(sa: IsakmpSa & { readonly establishedAt?: Instant | undefined }): void {
+export function sayFarewell(sa: IsakmpSa): void {
   for (const child of sa.children) {
     tellClosing(sa, child);
     tellDelete(sa, 'sending', child.protocol, child.spiIn);
   }
   const messages = farewell(sa);
   messages.forEach((payloads, index) => {
-    if (index === messages.length - 1 && sa.establishedAt !== undefined) tellDeleting(sa, 'sending');
+    if (index === messages.length - 1) tellDeleting(sa, 'sending');
     sa.inform(payloads);
   });
 }

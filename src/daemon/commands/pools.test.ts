@@ -105,7 +105,8 @@ test('a pool in use is neither unloaded nor moved, twice in a row; what it says 
   await alice.client.subscribe('alert', alert => alerts.push(alert));
   assert.equal(await initiate(alice), 'no', 'there is no pool any more');
   assert.deepEqual(
-    alerts.map(alert => textOf(alert, 'type')),
+    // A slow machine may need a repetition.
+    alerts.map(alert => textOf(alert, 'type')).filter(type => !type?.startsWith('retransmit-')),
     ['vip-failure'],
   );
 });

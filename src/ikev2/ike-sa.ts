@@ -91,6 +91,18 @@ export interface EmergingSa extends IkeSa {
   announce(): void;
 }
 
+/** What an IKE SA begins as. */
+export interface Beginning {
+  readonly host: Host;
+  /** Where it was told already. */
+  readonly id?: number;
+  readonly connection: Connection;
+  readonly path: Path;
+  readonly role: Role;
+  readonly initiatorSpi: bigint;
+  readonly responderSpi: bigint;
+}
+
 export interface Succession {
   /** The number of the new SA, where it is told before there is one. */
   readonly id?: number;

@@ -26,7 +26,7 @@ import { childExpired } from './flows/expiry.ts';
 import { liveness, serveInformational } from './flows/informational.ts';
 import { rekeyChild } from './flows/rekey-child.ts';
 import { rekeyIke } from './flows/rekey-ike.ts';
-import type { EmergingSa, IkeKeys, IkeSa, IkeState, Role, Succession, Task } from './ike-sa.ts';
+import type { Beginning, EmergingSa, IkeKeys, IkeSa, IkeState, Role, Succession, Task } from './ike-sa.ts';
 import { Lifetime, type TimerName } from './lifetime.ts';
 import { Mobility } from './mobility.ts';
 import { type PeerFacts, unknownPeer } from './peer-facts.ts';
@@ -34,17 +34,6 @@ import { present } from './present.ts';
 import { Protection } from './protection.ts';
 import { statusOf } from './status.ts';
 import { isAboutChildren, isSame, Tasks } from './tasks.ts';
-
-export interface Beginning {
-  readonly host: Host;
-  /** Where it was told already. */
-  readonly id?: number;
-  readonly connection: Connection;
-  readonly path: Path;
-  readonly role: Role;
-  readonly initiatorSpi: bigint;
-  readonly responderSpi: bigint;
-}
 
 /** One IKE SA of version 2: what is agreed, what is to be done, and when. Its messages are in `Exchanges` and `Channel`. */
 export class Ikev2Session implements Session, EmergingSa {

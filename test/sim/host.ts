@@ -314,6 +314,7 @@ function unreachable(uri: string): Answer {
 function assertNoDefect(host: string, event: IkeEvent): void {
   if ('failure' in event && event.failure?.code === 'local/internal')
     throw new Error(`${host}: ${event.failure.summary}`);
+  if (event.kind === 'log' && event.group === 'engine') throw new Error(`${host}: ${event.text}`);
 }
 
 function describeEvent(host: string, event: IkeEvent): string {

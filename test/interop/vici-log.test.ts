@@ -167,6 +167,10 @@ const EXCUSED = {
     { line: /(in|remov)\w*ing DNS server/, why: 'name servers are written on request' },
     { line: /\[JOB\]/, why: 'its own jobs' },
     {
+      line: /flags changed for|(dis)?appeared (on|from)|interface .* (de)?activated/,
+      why: 'what becomes of the addresses of the lab',
+    },
+    {
       line: /lease .* went offline|assigning (new|existing) lease|reassigning|peer requested virtual IP/,
       why: '`assigning virtual IP` says it',
     },

@@ -5,7 +5,7 @@ import { openFetcher } from '../net/fetcher.ts';
 import { watchNetwork } from '../net/network-watch.ts';
 import { UsableInterfaces } from '../net/usable-interfaces.ts';
 import type { Path } from '../policy/sa.ts';
-import { type BackendName, openPlane, type Plane } from './back-ends.ts';
+import { type BackendName, openPlane } from './back-ends.ts';
 import { pathOf } from './choose-path.ts';
 import { Gateway } from './gateway.ts';
 import type { Base } from './live-configuration.ts';
@@ -20,24 +20,16 @@ export interface HostOptions {
   readonly backend: BackendName | 'auto';
 }
 
-/** A gateway on the sockets, the IPsec and the network of this host. */
-export interface HostGateway {
-  readonly gateway: Gateway;
-  readonly plane: Plane & { readonly name: BackendName };
-  /** Has the gateway follow what becomes of the host's network. Answers a function that ends it. */
-  watch(): () => void;
-}
+type HostPlane = Awaited<ReturnType<typeof openPlane>>;
 
-/** Opens sockets and back end; nothing is left open where that fails. The gateway is closed before the plane. Rejects with Failed. */
-export async function openHostGateway(
+/** Opens this host's sockets and its IPsec. Rejects with Failed, nothing left open. */
+export function openHostPlane(
   options: HostOptions,
   settings: Settings,
-  base: Base,
   provider: CryptoProvider,
   log: Logger,
-): Promise<HostGateway> {
-  const usable = settings.interfaces && new UsableInterfaces(settings.interfaces);
-  const plane = await openPlane(options.backend, {
+): Promise<HostPlane> {
+  return openPlane(options.backend, {
     ...options,
     ...(settings.routes !== undefined && { routes: settings.routes }),
     ...(settings.virtualIps !== undefined && { virtualIps: settings.virtualIps }),
@@ -47,6 +39,22 @@ export async function openHostGateway(
     onWarning: text => log.warn({ group: 'knl' }, text),
     onRemark: text => log.info({ group: 'knl' }, text),
   });
+}
+
+/** A gateway, and what has it follow what becomes of the host's network; that answers a function that ends it. */
+export interface HostGateway {
+  readonly gateway: Gateway;
+  watch(): () => void;
+}
+
+/** The gateway on `plane`. It may have something to tell in the next turn already: whoever wants to hear it listens at once. */
+export function gatewayOn(
+  plane: HostPlane,
+  settings: Settings,
+  base: Base,
+  provider: CryptoProvider,
+): HostGateway {
+  const usable = settings.interfaces && new UsableInterfaces(settings.interfaces);
   const gateway = new Gateway({
     ...plane,
     provider,
@@ -65,7 +73,6 @@ export async function openHostGateway(
   });
   return {
     gateway,
-    plane,
     watch: () => {
       gateway.networkChanged();
       return watchNetwork(

@@ -13,7 +13,7 @@ import { openControl } from './control-socket.ts';
 import { Counters } from './counters.ts';
 import { failureOf } from './failure-of.ts';
 import { History } from './history.ts';
-import { type HostGateway, openHostGateway } from './host-gateway.ts';
+import { gatewayOn, openHostPlane } from './host-gateway.ts';
 import { Inactivity } from './inactivity.ts';
 import { become, idsOf } from './lesser-user.ts';
 import { type Base, LiveConfiguration, NO_BASE } from './live-configuration.ts';
@@ -88,7 +88,7 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
   try {
     const logs = new Logs(log, settings, options.logFormat === 'charon', calls);
     closing.push(() => logs.close());
-    const host = await openHostGateway(
+    const plane = await openHostPlane(
       {
         addresses: options.listen.map(address),
         port: options.port ?? settings.engine.port ?? 500,
@@ -96,12 +96,11 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
         backend: backendFrom(options, settings),
       },
       settings,
-      base,
       provider,
       log,
     );
-    const { gateway, plane } = host;
     closing.push(() => plane.close());
+    const { gateway, watch } = gatewayOn(plane, settings, base, provider);
     const feed = logs.follow(gateway, settings);
     const updown = new UpdownPrograms((source, text) => logs.say('CHD', text, source));
     gateway.on(event => updown.note(event));
@@ -121,10 +120,10 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
     closing.push(async () => inactivity.close());
     // The last of them are begun by the end of the gateway.
     closing.push(() => updown.settled());
-    const unwatch = host.watch();
+    const unwatch = watch();
     closing.push(() => gateway.close(FAREWELL));
     closing.push(async () => unwatch());
-    const facts = factsOf(host, startedAt);
+    const facts = factsOf(plane, startedAt);
     const [history, counters] = [new History(), new Counters()];
     for (const observer of [history, counters]) gateway.on(event => observer.note(event));
     const keySaving = new KeySaving(
@@ -293,7 +292,7 @@ function backendFrom({ backend }: DaemonOptions, { userspace }: Settings): Backe
   return backend === 'auto' && userspace === true ? 'userspace' : backend;
 }
 
-function factsOf({ plane }: HostGateway, startedAt: number): DaemonFacts {
+function factsOf(plane: Awaited<ReturnType<typeof openHostPlane>>, startedAt: number): DaemonFacts {
   const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
     version: string;
   };

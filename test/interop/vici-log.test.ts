@@ -115,7 +115,11 @@ function comparable(lines: readonly string[], of: 'cygnet' | 'charon', one: LogC
 
 /** What is said in words, in its order: messages come when they come. */
 function told(lines: readonly string[]): readonly string[] {
-  return lines.filter(line => !/^\[(NET|ENC)\]/.test(line));
+  const kept = lines.filter(line => !/^\[(NET|ENC)\]/.test(line));
+  const end = kept.findIndex(line => /vici terminate IKE_SA/.test(line)) + 1;
+  const isVersion1 = kept.some(line => /(Main|Aggressive) Mode/.test(line));
+  // charon's IKEv1 tells the end of an IKE SA now before that of its children, now after it.
+  return isVersion1 && end > 0 ? [...kept.slice(0, end), ...kept.slice(end).toSorted()] : kept;
 }
 
 function shape(line: string): string {

@@ -39,10 +39,21 @@ export class Uniqueness {
     this.#byPair.set(pair, sessions);
     this.#pairOf.set(session, pair);
     const { unique } = session.connection;
+    const mayStay = unique === 'never' || (unique === 'no' && !initialContact);
+    if (!mayStay) this.#displace([...sessions], session, initialContact, now);
+    this.#byPair.set(pair, sessions.set(session, now));
+  }
+
+  /** What `session` does to the others between the same two; those that go take themselves out of the maps. */
+  #displace(
+    others: readonly (readonly [Session, Instant])[],
+    session: Session,
+    initialContact: boolean,
+    now: Instant,
+  ): void {
+    const { unique } = session.connection;
     const path = session.status().path;
-    // Those that go take themselves out of the map while it is walked.
-    for (const [other, since] of [...sessions]) {
-      if (unique === 'never' || (unique === 'no' && !initialContact)) break;
+    for (const [other, since] of others) {
       const isAnew = session.version === 2 && isFor(other.status(), session.connection, path);
       const surplus = unique === 'replace' ? crossed(session, other, since, now) : undefined;
       if (initialContact) other.close(REPLACED);
@@ -52,7 +63,6 @@ export class Uniqueness {
       else if (isAnew) other.terminateLater?.(OVERLAP, REPLACED);
       else if (unique === 'replace') other.terminate(REPLACED);
     }
-    this.#byPair.set(pair, sessions.set(session, now));
   }
 
   /** The sessions between these two. */

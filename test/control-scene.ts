@@ -170,14 +170,14 @@ export const LAB_SECRET = {
 };
 
 /** Two hosts on one wire that are configured for each other. */
-export async function pair(): Promise<{
+export async function pair(settings: Partial<EngineSettings> = {}): Promise<{
   readonly wire: Wire;
   readonly alice: ControlScene;
   readonly bob: ControlScene;
 }> {
   const wire = new Wire();
-  const alice = await ControlScene.open(wire);
-  const bob = await ControlScene.open(wire, '192.0.2.2', '192.0.2.1');
+  const alice = await ControlScene.open(wire, '192.0.2.1', '192.0.2.2', settings);
+  const bob = await ControlScene.open(wire, '192.0.2.2', '192.0.2.1', settings);
   for (const [scene, who] of [
     [alice, 'alice'],
     [bob, 'bob'],

@@ -156,6 +156,28 @@ test('an entry with a critical extension makes the list unusable', () => {
   assert.equal(parseCrl(assemble(), provider).unusable, undefined);
 });
 
+test('a list whose number makes no sense has none; one that would be a delta to such a number is refused', () => {
+  const numbered = (oid: string, value: string): Uint8Array =>
+    encodeDer(
+      context(0),
+      encodeDer(
+        Tag.SEQUENCE,
+        encodeDer(
+          Tag.SEQUENCE,
+          encodeDer(Tag.OID, encodeOid(oid) as Uint8Array),
+          encodeDer(Tag.OCTET_STRING, hex(value)),
+        ),
+      ),
+    );
+  const read = (oid: string, value: string) =>
+    parseCrl(assemble({ extensions: numbered(oid, value) }), provider);
+  assert.equal(read('2.5.29.20', '02010a').number, 10n);
+  for (const wrong of ['0201', '0201ff', '0401aa', '02010a00', `0221${'11'.repeat(33)}`]) {
+    assert.equal(read('2.5.29.20', wrong).number, undefined, wrong);
+    assert.throws(() => read('2.5.29.27', wrong), Malformed, wrong);
+  }
+});
+
 for (const [why, fields] of [
   ['another version', { version: '020102' }],
   ['two signature algorithms', { outer: hex('3000') }],

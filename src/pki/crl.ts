@@ -23,7 +23,7 @@ export interface Crl extends SignedOctets {
   readonly authorityKeyIdentifier?: Uint8Array;
   readonly scope: CrlScope;
   /** Its place in the issuer's sequence (RFC 5280 §5.2.3). */
-  readonly number?: bigint;
+  readonly number?: bigint | undefined;
   /** It lists changes alone: those since the list of this number (RFC 5280 §5.2.4). */
   readonly deltaOf?: bigint;
   /** Where changes to it can be had (RFC 5280 §5.2.6). */
@@ -147,7 +147,7 @@ export function readReason(outer: DerReader): string | undefined {
 interface CrlExtensions {
   authorityKeyIdentifier?: Uint8Array;
   scope: CrlScope;
-  number?: bigint;
+  number?: bigint | undefined;
   deltaOf?: bigint;
   deltaUris: readonly string[];
   unusable?: string;
@@ -159,7 +159,7 @@ function readCrlExtensions(explicit: DerReader | undefined): CrlExtensions {
   readExtensions(explicit.enter(Tag.SEQUENCE, 'CRL: extensions'), (oid, critical, value) => {
     switch (oid) {
       case '2.5.29.20':
-        found.number = readNumber(value);
+        found.number = numberIn(value);
         return;
       case '2.5.29.27':
         found.deltaOf = readNumber(value);
@@ -186,6 +186,16 @@ function readCrlExtensions(explicit: DerReader | undefined): CrlExtensions {
   });
   explicit.end('CRL: extensions');
   return found;
+}
+
+/** Only deltas go by the number of a list; one that makes no sense leaves the list as good as one without. */
+function numberIn(value: Uint8Array): bigint | undefined {
+  try {
+    return readNumber(value);
+  } catch (error) {
+    if (error instanceof Malformed) return undefined;
+    throw error;
+  }
 }
 
 /** "CRL verifiers MUST be able to handle CRLNumber values up to 20 octets" (RFC 5280 §5.2.3). */

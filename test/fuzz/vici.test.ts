@@ -10,7 +10,7 @@ import {
   type Packet,
   Unsayable,
 } from '../../src/control/vici/frame.ts';
-import type { Element, Message } from '../../src/control/vici/message.ts';
+import { type Element, isSection, type Message } from '../../src/control/vici/message.ts';
 import { Malformed } from '../../src/lib/reader.ts';
 import { Random } from '../sim/random.ts';
 import { FUZZ_SEED, fuzzRuns, mutate } from './mutate.ts';
@@ -72,6 +72,12 @@ function packet(random: Random): Packet {
   return { type, message: content };
 }
 
+function hasNumbers(section: Message): boolean {
+  return Object.entries(section).some(
+    ([name, element]) => /^\d+$/.test(name) || (isSection(element) && hasNumbers(element)),
+  );
+}
+
 /** Lets nothing but Malformed and Unsayable pass. */
 function survive(input: Uint8Array, read: () => void): void {
   try {
@@ -99,8 +105,9 @@ test(`wounded packets are read or refused, and what is read is stable (seed ${FU
     survive(wounded, () => {
       const found = decodePacket(wounded);
       read++;
-      // Names that are numbers come first in an object, wherever they stood.
       const again = encodePacket(found).subarray(LENGTH_OCTETS);
+      // Names that are numbers come first in an object, wherever they stood.
+      if (!hasNumbers(found.message)) assert.deepEqual(again, wounded);
       assert.equal(again.length, wounded.length);
       assert.deepEqual(decodePacket(again), found);
       failureOf(found.message);

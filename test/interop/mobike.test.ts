@@ -5,8 +5,7 @@ import { mustRun } from './lab.ts';
 import { Roaming } from './roaming.ts';
 import { set } from './swanctl.ts';
 
-/** Of a hundred a second: the first message of a move may be lost with the wire that goes down, and is repeated. */
-const LOSS = 100;
+const LOSS = 25;
 
 /** What was lost of a hundred packets a second while something happened, and all that follows until packets come back. */
 async function lossOf(t: TestContext, there: Roaming, happens: () => Promise<void>): Promise<void> {

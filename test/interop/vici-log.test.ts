@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
+import { isDeepStrictEqual } from 'node:util';
 import { textOf, ViciClient } from '../../src/control/index.ts';
 import { certificates } from './certificates.ts';
 import { Charon } from './charon.ts';
@@ -49,7 +50,11 @@ describe('the log has the lines of charon', () => {
     if (process.env['ONLY'] !== undefined && !process.env['ONLY'].split(',').includes(name)) continue;
     test(name, { timeout: 120_000 }, async () => {
       const [cygnet, charon] = await Promise.all([recorded(ours, name, one), recorded(theirs, name, one)]);
-      const [said, expected] = [comparable(cygnet, 'cygnet', one), comparable(charon, 'charon', one)];
+      const said = comparable(cygnet, 'cygnet', one);
+      let expected = comparable(charon, 'charon', one);
+      // Several threads of charon's hand its lines to a client, and overtake each other now and then.
+      for (let again = 0; again < 3 && isShuffled(said, expected); again++)
+        expected = comparable(await recorded(theirs, name, one), 'charon', one);
       assert.deepEqual(told(said), told(expected));
       assert.deepEqual(said.toSorted(), expected.toSorted());
     });
@@ -115,11 +120,14 @@ function comparable(lines: readonly string[], of: 'cygnet' | 'charon', one: LogC
 
 /** What is said in words, in its order: messages come when they come. */
 function told(lines: readonly string[]): readonly string[] {
-  const kept = lines.filter(line => !/^\[(NET|ENC)\]/.test(line));
-  const end = kept.findIndex(line => /vici terminate IKE_SA/.test(line)) + 1;
-  const isVersion1 = kept.some(line => /(Main|Aggressive) Mode/.test(line));
-  // charon's IKEv1 tells the end of an IKE SA now before that of its children, now after it.
-  return isVersion1 && end > 0 ? [...kept.slice(0, end), ...kept.slice(end).toSorted()] : kept;
+  return lines.filter(line => !/^\[(NET|ENC)\]/.test(line));
+}
+
+/** The same was said, in another order. */
+function isShuffled(said: readonly string[], expected: readonly string[]): boolean {
+  return (
+    !isDeepStrictEqual(told(said), told(expected)) && isDeepStrictEqual(said.toSorted(), expected.toSorted())
+  );
 }
 
 function shape(line: string): string {
@@ -170,10 +178,6 @@ const EXCUSED = {
     { line: /sending cert request for/, why: 'where nobody signs cygnet asks for no certificate' },
     { line: /(in|remov)\w*ing DNS server/, why: 'name servers are written on request' },
     { line: /\[JOB\]/, why: 'its own jobs' },
-    {
-      line: /flags changed for|(dis)?appeared (on|from)|interface .* (de)?activated/,
-      why: 'what becomes of the addresses of the lab',
-    },
     {
       line: /lease .* went offline|assigning (new|existing) lease|reassigning|peer requested virtual IP/,
       why: '`assigning virtual IP` says it',

@@ -32,9 +32,8 @@ export class Lab {
     await mustRun('ip', ['netns', 'add', name]);
     this.#namespaces.push(name);
     await mustRun('ip', ['-n', name, 'link', 'set', 'lo', 'up']);
-    // An address that becomes usable seconds after its interface is a change of the network, which daemons act on.
-    for (const which of ['all', 'default'])
-      await this.run(name, ['sysctl', '-qw', `net.ipv6.conf.${which}.accept_dad=0`]);
+    // A link-local address comes seconds after its interface: a change of the network, which daemons act on.
+    await this.run(name, ['sysctl', '-qw', 'net.ipv6.conf.default.addr_gen_mode=1']);
     return name;
   }
 

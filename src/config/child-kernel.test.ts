@@ -1,31 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { nodeProvider } from '../crypto/node/provider.ts';
-import type { Connection } from '../policy/connection.ts';
+import { readConnection } from '../../test/config-reader.ts';
 import { tunnelInterfaces } from '../policy/tunnel-interface.ts';
-import { INLINE_BLOBS } from './blobs.ts';
-import { connectionFrom } from './connection.ts';
-import { openSection, parseInto } from './parser.ts';
-import { formatRemark, Report } from './report.ts';
 
 /** Reads the settings of a connection and those of its one child, each on a line of its own from the second and the fourth. */
-function read(child: string, connection = ''): { connection: Connection; failures: readonly string[] } {
-  const report = new Report();
-  const root = openSection('', { file: 'f', line: 0, column: 0 });
-  const text = `gw {\n${connection}\nchildren { net {\n${child}\n} }\n}`;
-  parseInto(root, text, 'f', { report, include: () => undefined });
-  const section = root.sections.get('gw');
-  assert.ok(section !== undefined);
-  const context = {
-    report,
-    provider: nodeProvider(),
-    blobs: INLINE_BLOBS,
-    certificates: [],
-    authorities: [],
-    authorityUris: [],
-  };
-  return { connection: connectionFrom(section, context), failures: report.failures.map(formatRemark) };
-}
+const read = (child: string, connection = '') =>
+  readConnection(`${connection}\nchildren { net {\n${child}\n} }`);
 
 const kernelOf = (child: string, connection?: string) => {
   const { connection: made, failures } = read(child, connection);

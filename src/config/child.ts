@@ -1,5 +1,6 @@
 import { defaultProposals, type Proposal, weakKeywords } from '../crypto/proposal.ts';
 import type { ChildConfig } from '../policy/connection.ts';
+import type { ChildTimes } from '../policy/lifetimes.ts';
 import { childKernelFrom, type InterfacesOfIke } from './child-kernel.ts';
 import type { Report } from './report.ts';
 import { CHILD } from './schema/child.ts';
@@ -79,19 +80,6 @@ function proposalsFrom(
   return { protocol: 'esp', proposals: esp.length > 0 ? esp : defaultProposals('esp') };
 }
 
-type Lifetimes = Pick<
-  ChildConfig,
-  | 'rekeyTime'
-  | 'lifeTime'
-  | 'randTime'
-  | 'rekeyBytes'
-  | 'lifeBytes'
-  | 'randBytes'
-  | 'rekeyPackets'
-  | 'lifePackets'
-  | 'randPackets'
->;
-
 /** What is not given follows from what is: a tenth more for the end, their difference for the random part. */
 function lifetimesFrom(values: {
   readonly rekey_time: number;
@@ -103,7 +91,7 @@ function lifetimesFrom(values: {
   readonly rekey_packets: bigint;
   readonly life_packets: bigint | undefined;
   readonly rand_packets: bigint | undefined;
-}): Lifetimes {
+}): ChildTimes {
   const lifeTime = values.life_time ?? Math.round(values.rekey_time * 1.1);
   return {
     rekeyTime: values.rekey_time,

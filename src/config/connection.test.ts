@@ -1,50 +1,16 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { nodeProvider } from '../crypto/node/provider.ts';
+import { readConnection } from '../../test/config-reader.ts';
 import type { ChildConfig, Connection } from '../policy/connection.ts';
 import { formatIdentity } from '../policy/identity.ts';
 import { formatIdentityPattern } from '../policy/identity-match.ts';
 import { formatSelector } from '../policy/selector-text.ts';
-import { INLINE_BLOBS } from './blobs.ts';
-import { connectionFrom } from './connection.ts';
-import { openSection, parseInto } from './parser.ts';
-import { formatRemark, Report } from './report.ts';
+import { Report } from './report.ts';
 import { CHILD } from './schema/child.ts';
 import { CONNECTION } from './schema/connection.ts';
 
-const provider = nodeProvider();
-
-interface Read {
-  readonly connection: Connection;
-  readonly failures: readonly string[];
-  readonly warnings: readonly string[];
-}
-
-/** Reads `body` as what stands between the braces of a connection. */
-function read(body: string): Read {
-  const report = new Report();
-  const root = openSection('', { file: 'f', line: 0, column: 0 });
-  parseInto(root, `gw {\n${body}\n}`, 'f', { report, include: () => undefined });
-  const context = {
-    report,
-    provider,
-    blobs: INLINE_BLOBS,
-    certificates: [],
-    authorities: [],
-    authorityUris: [],
-  };
-  const section = root.sections.get('gw');
-  assert.ok(section !== undefined);
-  const connection = connectionFrom(section, context);
-  return {
-    connection,
-    failures: report.failures.map(formatRemark),
-    warnings: report.warnings.map(formatRemark),
-  };
-}
-
 function sound(body: string): Connection {
-  const { connection, failures } = read(body);
+  const { connection, failures } = readConnection(body);
   assert.deepEqual(failures, []);
   return connection;
 }
@@ -177,7 +143,7 @@ test('a connection in full', () => {
 
 test('IKEv1 is there for connections that ask for it or leave it open', () => {
   for (const version of [0, 1, 2]) {
-    const { connection, failures, warnings } = read(
+    const { connection, failures, warnings } = readConnection(
       `version = ${version}\nproposals = aes128-sha256-modp2048\ndpd_timeout = 90s\naggressive = yes`,
     );
     assert.deepEqual([failures, warnings.length], [[], version === 2 ? 2 : 0]);
@@ -188,7 +154,7 @@ test('IKEv1 is there for connections that ask for it or leave it open', () => {
 
 for (const version of [0, 1, 2])
   test(`rounds go by their number, then by their place: version ${version}`, () => {
-    const { connection, failures } = read(
+    const { connection, failures } = readConnection(
       `version = ${version}\nlocal-b { auth = psk\n round = 2 }\nlocal-a { round = 1 }\nlocal { id = x.org }\nremote-1 { auth = psk }\nremote-2 { }`,
     );
     const { local, remote } = connection;
@@ -320,7 +286,7 @@ const WRONG: readonly (readonly [what: string, body: string, failures: readonly 
 
 for (const [what, body, failures] of WRONG) {
   test(`${what} is told with its place`, () => {
-    const found = read(body).failures;
+    const found = readConnection(body).failures;
     assert.equal(found.length, failures.length, found.join('\n'));
     for (const pattern of failures)
       assert.ok(
@@ -331,7 +297,7 @@ for (const [what, body, failures] of WRONG) {
 }
 
 test('what is asked of a chain and of the authorities in it', () => {
-  const { connection, failures } = read(
+  const { connection, failures } = readConnection(
     'remote { auth = rsa-3072-sha384-ike:rsa-sha256\n ca_id = "C=CH, CN=*"\n cert_policy = 1.3.6.1.4.1.99999.1, 1.2.3 }',
   );
   assert.deepEqual(failures, []);
@@ -347,7 +313,7 @@ test('what is asked of a chain and of the authorities in it', () => {
 });
 
 test('what has no effect yet is named once, and not where it says the default', () => {
-  const { warnings, failures } = read(
+  const { warnings, failures } = readConnection(
     'ocsp = reply\nchildren { a { label_mode = simple }\n b { label_mode = simple\n ipcomp = no } }',
   );
   assert.deepEqual(failures, []);
@@ -387,7 +353,7 @@ test('what the kernel is told besides is there when it differs from the default'
 });
 
 test('weak algorithms and signatures are warned of', () => {
-  const { warnings } = read('proposals = 3des-md5-modp1024\nremote { auth = ike:rsa-sha1 }');
+  const { warnings } = readConnection('proposals = 3des-md5-modp1024\nremote { auth = ike:rsa-sha1 }');
   assert.match(warnings.join('\n'), /^f:2:1: proposals allows what is weak: .*modp1024/);
   assert.match(warnings.join('\n'), /f:3:10: auth allows what is weak: rsa-sha1/);
 });
@@ -410,14 +376,16 @@ test('modes that are not to be had say why, twice in a row', () => {
     ['iptfs', /mode = iptfs is not supported here \(RFC 9347/],
   ] as const)
     for (let i = 0; i < 2; i++) {
-      const [failure, ...others] = read(`children { net { mode = ${mode} } }`).failures;
+      const [failure, ...others] = readConnection(`children { net { mode = ${mode} } }`).failures;
       assert.match(failure ?? '', why);
       assert.deepEqual(others, []);
     }
 });
 
 test('what is refused for a reason says which', () => {
-  const [label, cpus, ...others] = read('children { net {\nlabel = x\nper_cpu_sas = yes\n} }').failures;
+  const [label, cpus, ...others] = readConnection(
+    'children { net {\nlabel = x\nper_cpu_sas = yes\n} }',
+  ).failures;
   assert.match(label ?? '', /^f:3:1: label is not supported here \(IKEv2 is spoken without labels, /);
   assert.match(cpus ?? '', /^f:4:1: per_cpu_sas is not supported here \(one SA carries /);
   assert.deepEqual(others, []);

@@ -1,39 +1,14 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { nodeProvider } from '../crypto/node/provider.ts';
-import type { Connection } from '../policy/connection.ts';
-import { INLINE_BLOBS } from './blobs.ts';
-import { connectionFrom } from './connection.ts';
-import { openSection, parseInto } from './parser.ts';
-import { formatRemark, Report } from './report.ts';
-
-const provider = nodeProvider();
-
-/** Reads `body` as what stands between the braces of a connection. */
-function read(body: string): { readonly connection: Connection; readonly report: Report } {
-  const report = new Report();
-  const root = openSection('', { file: 'f', line: 0, column: 0 });
-  parseInto(root, `gw {\n${body}\n}`, 'f', { report, include: () => undefined });
-  const section = root.sections.get('gw');
-  assert.ok(section !== undefined);
-  const context = {
-    report,
-    provider,
-    blobs: INLINE_BLOBS,
-    certificates: [],
-    authorities: [],
-    authorityUris: [],
-  };
-  return { connection: connectionFrom(section, context), report };
-}
+import { readConnection } from '../../test/config-reader.ts';
 
 const USER = 'local { auth = xauth\n id = group\n xauth_id = carol }';
 
 test('a user may have a server that signs by DSS, which is called weak', () => {
-  const { connection, report } = read(`version = 1\n${USER}\nremote { auth = dsa }`);
-  assert.deepEqual(report.failures, []);
+  const { connection, failures, warnings } = readConnection(`version = 1\n${USER}\nremote { auth = dsa }`);
+  assert.deepEqual(failures, []);
   assert.deepEqual(connection.remote[0]?.schemes, ['ikev1-dss']);
-  assert.match(report.warnings.map(formatRemark).join(), /auth allows what is weak: ikev1-dss/);
+  assert.match(warnings.join(), /auth allows what is weak: ikev1-dss/);
 });
 
 for (const [what, body, failure] of [
@@ -50,6 +25,5 @@ for (const [what, body, failure] of [
   ],
 ] as const)
   test(`DSS ${what} is refused`, () => {
-    const { report } = read(body);
-    assert.match(report.failures.map(formatRemark).join('\n'), failure);
+    assert.match(readConnection(body).failures.join('\n'), failure);
   });

@@ -1,36 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { nodeProvider } from '../crypto/node/provider.ts';
-import type { Connection } from '../policy/connection.ts';
-import { INLINE_BLOBS } from './blobs.ts';
-import { connectionFrom } from './connection.ts';
-import { openSection, parseInto } from './parser.ts';
-import { formatRemark, Report } from './report.ts';
-
-const provider = nodeProvider();
-
-/** Reads `body` as what stands between the braces of a connection. */
-function read(body: string): { readonly connection: Connection; readonly failures: readonly string[] } {
-  const report = new Report();
-  const root = openSection('', { file: 'f', line: 0, column: 0 });
-  parseInto(root, `gw {\n${body}\n}`, 'f', { report, include: () => undefined });
-  const section = root.sections.get('gw');
-  assert.ok(section !== undefined);
-  const context = {
-    report,
-    provider,
-    blobs: INLINE_BLOBS,
-    certificates: [],
-    authorities: [],
-    authorityUris: [],
-  };
-  return { connection: connectionFrom(section, context), failures: report.failures.map(formatRemark) };
-}
+import { readConnection } from '../../test/config-reader.ts';
 
 const PSK = 'local { auth = psk }\nremote { auth = psk }\n';
 
 test('a user as the second round of this side', () => {
-  const { connection, failures } = read(
+  const { connection, failures } = readConnection(
     `version = 1\n${PSK}local-2 { auth = xauth-generic\n xauth_id = carol }`,
   );
   assert.deepEqual(failures, []);
@@ -45,7 +20,7 @@ test('a user as the second round of this side', () => {
 });
 
 test('a user as the second round of the peer', () => {
-  const { connection, failures } = read(`version = 1\n${PSK}remote-2 { auth = xauth }`);
+  const { connection, failures } = readConnection(`version = 1\n${PSK}remote-2 { auth = xauth }`);
   assert.deepEqual(failures, []);
   assert.deepEqual(
     connection.remote.map(({ method }) => method),
@@ -55,7 +30,7 @@ test('a user as the second round of the peer', () => {
 });
 
 test('a user that must be the one', () => {
-  const { connection, failures } = read(
+  const { connection, failures } = readConnection(
     `version = 1\n${PSK}remote-2 { auth = xauth\n xauth_id = *@example.org }`,
   );
   assert.deepEqual(failures, []);
@@ -107,7 +82,7 @@ for (const [what, body, failure] of [
   ],
 ] as const) {
   test(`XAUTH ${what} is refused`, () => {
-    const { failures } = read(body);
+    const { failures } = readConnection(body);
     assert.ok(
       failures.some(line => failure.test(line)),
       `${failure} in\n${failures.join('\n')}`,
@@ -142,7 +117,7 @@ for (const [what, body, local, remote] of [
   ],
 ] as const) {
   test(`a user ${what}`, () => {
-    const { connection, failures } = read(`version = 1\n${body}`);
+    const { connection, failures } = readConnection(`version = 1\n${body}`);
     assert.deepEqual(failures, []);
     assert.deepEqual(
       connection.local.map(({ method }) => method),
@@ -156,7 +131,7 @@ for (const [what, body, local, remote] of [
 }
 
 test('a second round of anything else is refused in IKEv1 too', () => {
-  const { failures } = read(`version = 1\n${PSK}remote-2 { auth = pubkey }`);
+  const { failures } = readConnection(`version = 1\n${PSK}remote-2 { auth = pubkey }`);
   assert.equal(failures.length, 1);
   assert.match(failures[0] ?? '', /^f:5:1: IKEv1 has 1 round/);
 });

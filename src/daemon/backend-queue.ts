@@ -4,7 +4,7 @@ import { formatIp, type IpAddress } from '../lib/ip.ts';
 import type { Connection } from '../policy/connection.ts';
 import { wipeKeys } from '../policy/direction-keys.ts';
 import { Failed, type Failure } from '../policy/failure.ts';
-import type { ChildSaParameters, ChildSaUsage, Path } from '../policy/sa.ts';
+import { type ChildSaParameters, type ChildSaUsage, NO_USAGE, type Path } from '../policy/sa.ts';
 import { tunnelInterfaces } from '../policy/tunnel-interface.ts';
 import { failureOf } from './failure-of.ts';
 import { needsKernel } from './unheeded.ts';
@@ -18,16 +18,6 @@ type SaCommand = Extract<BackendCommand, { id: number }>;
 
 /** What concerns virtual IPs happens in order too; no SA has this number. */
 const ADDRESSES = 0;
-
-/** Of an SA that the back end has lost: whoever counts hears of its end all the same. */
-const UNKNOWN: ChildSaUsage = {
-  bytesIn: 0n,
-  packetsIn: 0n,
-  bytesOut: 0n,
-  packetsOut: 0n,
-  usedIn: 0,
-  usedOut: 0,
-};
 
 /**
  * Carries the core's questions and commands to the IPsec back end. What concerns one SA happens strictly in
@@ -189,7 +179,7 @@ export class BackendQueue {
 
   async #remove(id: number): Promise<void> {
     if (this.#onSpent !== undefined) {
-      this.#onSpent(id, (await this.#backend.usage(id).catch(() => undefined)) ?? UNKNOWN);
+      this.#onSpent(id, (await this.#backend.usage(id).catch(() => undefined)) ?? NO_USAGE);
     }
     await this.#backend.remove(id);
   }

@@ -3,6 +3,7 @@ import { mock, type TestContext, test } from 'node:test';
 import type { ChildSaStatus, IkeEvent, IkeSaStatus } from '../ike/output.ts';
 import { SECOND } from '../lib/time.ts';
 import type { Connection } from '../policy/connection.ts';
+import { NO_USAGE } from '../policy/sa.ts';
 import { Inactivity } from './inactivity.ts';
 import type { SaTarget } from './sa-target.ts';
 
@@ -36,8 +37,7 @@ function scene(t: TestContext, options: { closeIke?: boolean; children?: number;
       },
       usage: async id => {
         const usedOut = used.get(id);
-        const none = { bytesIn: 0n, packetsIn: 0n, bytesOut: 0n, packetsOut: 0n, usedIn: 0, usedOut: 0 };
-        return usedOut === undefined ? none : { ...none, usedOut };
+        return usedOut === undefined ? NO_USAGE : { ...NO_USAGE, usedOut };
       },
       status: () => [ike],
       down: async target => downs.push(target),

@@ -1,6 +1,7 @@
 import { IpsecAttribute, OakleyAttribute, OakleyLifeType } from '../iana/ikev1.ts';
 import { type Duration, SECOND } from '../lib/time.ts';
 import type { ChildConfig, Connection } from '../policy/connection.ts';
+import type { ChildTimes } from '../policy/lifetimes.ts';
 import { attributeNumber } from '../wire/v1/attribute.ts';
 import type { V1Attribute } from '../wire/v1/payload.ts';
 
@@ -125,17 +126,7 @@ export function reduced(config: ChildConfig, agreed: Life, responders: Life): Li
 }
 
 /** The limits of a child that both ends keep: those configured, less where the agreed life is shorter, in the same proportion. */
-export type ChildLimits = Pick<
-  ChildConfig,
-  | 'rekeyTime'
-  | 'lifeTime'
-  | 'randTime'
-  | 'rekeyBytes'
-  | 'lifeBytes'
-  | 'randBytes'
-  | 'rekeyPackets'
-  | 'lifePackets'
->;
+export type ChildLimits = Omit<ChildTimes, 'randPackets'>;
 
 export function childLimits(config: ChildConfig, agreed: Life): ChildLimits {
   const { rekeyTime, lifeTime, randTime, rekeyBytes, lifeBytes, rekeyPackets, lifePackets } = config;

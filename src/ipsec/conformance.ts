@@ -6,7 +6,7 @@ import { Secret } from '../lib/secret.ts';
 import { wipeKeys } from '../policy/direction-keys.ts';
 import { Failed } from '../policy/failure.ts';
 import { UNLIMITED } from '../policy/lifetimes.ts';
-import type { ChildSaParameters, DirectionKeys, Path } from '../policy/sa.ts';
+import { type ChildSaParameters, type DirectionKeys, NO_USAGE, type Path } from '../policy/sa.ts';
 import type { IpsecBackend } from './backend.ts';
 
 /** What a conformance run needs of a back end besides itself. */
@@ -124,14 +124,7 @@ export const CONFORMANCE: readonly ConformanceCase[] = [
       const sa = await prepared(backend);
       assert.equal(await backend.usage(sa.id), undefined);
       await backend.install(sa, { outbound: true });
-      assert.deepEqual(await backend.usage(sa.id), {
-        bytesIn: 0n,
-        packetsIn: 0n,
-        bytesOut: 0n,
-        packetsOut: 0n,
-        usedIn: 0,
-        usedOut: 0,
-      });
+      assert.deepEqual(await backend.usage(sa.id), NO_USAGE);
       await backend.remove(sa.id);
       assert.equal(await backend.usage(sa.id), undefined);
     },

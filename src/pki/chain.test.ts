@@ -10,13 +10,12 @@ import {
   TEST_TIME,
   USAGE,
 } from '../../test/certificate-builder.ts';
+import { statusJudge } from '../../test/status-judge.ts';
 import { nodeProvider } from '../crypto/node/provider.ts';
 import type { CryptoProvider } from '../crypto/provider.ts';
 import { CertificateCache } from './certificate-cache.ts';
 import { type ChainRequest, type TrustedChain, validateChain } from './chain.ts';
 import type { ChainFailure, ChainFailureReason } from './chain-failure.ts';
-import { StatusJudge } from './status-judge.ts';
-import { StatusMemory } from './status-memory.ts';
 
 const DAY = 86_400_000;
 const provider = nodeProvider();
@@ -44,7 +43,7 @@ function validate(given: Case, on = cache): TrustedChain | ChainFailure {
       anchors: read(given.anchors),
       trusted: read(given.trusted),
       through: read(given.through),
-      statuses: new StatusJudge({ ...NOTHING, cache: on, crls: (given.crls ?? []).map(der => on.crl(der)) }),
+      statuses: statusJudge(on, { crls: (given.crls ?? []).map(der => on.crl(der)) }),
       revocation: given.revocation ?? 'relaxed',
       at: given.at ?? TEST_TIME,
       ...(given.allowWeak === undefined ? {} : { allowWeak: given.allowWeak }),
@@ -54,15 +53,6 @@ function validate(given: Case, on = cache): TrustedChain | ChainFailure {
   assert.ok(result.kind !== 'status-wanted', 'nothing may be sought');
   return result;
 }
-
-const NOTHING = {
-  memory: new StatusMemory(),
-  uris: [],
-  configured: [],
-  anchors: [],
-  useCrl: true,
-  useOcsp: true,
-} as const;
 
 function accepts(given: Case, path?: readonly string[]): TrustedChain {
   const result = validate(given);

@@ -9,11 +9,12 @@ import {
   TEST_TIME,
 } from '../../test/certificate-builder.ts';
 import { ocspResponse } from '../../test/ocsp-builder.ts';
+import { statusJudge } from '../../test/status-judge.ts';
 import { nodeProvider } from '../crypto/node/provider.ts';
 import { utf8 } from '../lib/text.ts';
 import { CertificateCache } from './certificate-cache.ts';
 import { context, encodeDer, encodeOid, Tag } from './der.ts';
-import { StatusJudge, type StatusSource } from './status-judge.ts';
+import type { StatusJudge, StatusSource } from './status-judge.ts';
 import { StatusMemory } from './status-memory.ts';
 
 const SECOND = 1000;
@@ -61,17 +62,7 @@ class Scene {
 
   constructor(of: Issued = moon, grounds: Partial<ConstructorParameters<typeof StatusJudge>[0]> = {}) {
     this.#pair = [cache.certificate(of.der), cache.certificate(root.der)];
-    this.judge = new StatusJudge({
-      cache,
-      memory: this.memory,
-      crls: [],
-      uris: [],
-      configured: [],
-      anchors: [],
-      useCrl: true,
-      useOcsp: true,
-      ...grounds,
-    });
+    this.judge = statusJudge(cache, { memory: this.memory, ...grounds });
   }
 
   status(at = TEST_TIME): string {

@@ -1,12 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { issue, makeAuthority, TEST_TIME } from '../../test/certificate-builder.ts';
+import { statusJudge } from '../../test/status-judge.ts';
 import { nodeProvider } from '../crypto/node/provider.ts';
 import { Secret } from '../lib/secret.ts';
 import { CertificateCache } from '../pki/certificate-cache.ts';
 import { validateChain } from '../pki/chain.ts';
-import { StatusJudge } from '../pki/status-judge.ts';
-import { StatusMemory } from '../pki/status-memory.ts';
 import {
   identityNotInCertificate,
   methodNotAllowed,
@@ -56,16 +55,7 @@ test('an identity that the certificate does not carry, with those that it does',
 
 test('a chain that leads nowhere, with the authorities that it might have led to', () => {
   const other = cache.certificate(makeAuthority({ subject: 'CN=Other' }).der);
-  const statuses = new StatusJudge({
-    cache,
-    memory: new StatusMemory(),
-    crls: [],
-    uris: [],
-    configured: [],
-    anchors: [],
-    useCrl: true,
-    useOcsp: true,
-  });
+  const statuses = statusJudge(cache);
   const result = validateChain(
     { leaf, intermediates: [], anchors: [other], statuses, revocation: 'relaxed', at: TEST_TIME },
     cache,

@@ -12,6 +12,20 @@ export const UNLIMITED: ChildLifetimes = {
   lifePackets: 0n,
 };
 
+/** What a configured child says of the lives of its SAs. */
+export type ChildTimes = Pick<
+  ChildConfig,
+  | 'rekeyTime'
+  | 'lifeTime'
+  | 'randTime'
+  | 'rekeyBytes'
+  | 'lifeBytes'
+  | 'randBytes'
+  | 'rekeyPackets'
+  | 'lifePackets'
+  | 'randPackets'
+>;
+
 /** When an IKE SA is renewed and when it is given up, from its establishment; undefined is never. */
 export interface IkeLifetimes {
   readonly rekey?: Duration;
@@ -45,7 +59,7 @@ export function ikeLifetimes(
  * The limits of one CHILD_SA, the soft ones less a part of `randTime`, `randBytes` and `randPackets`; the latter two are the gap
  * between soft and hard limits where nothing else is said, as with charon. 0 is no limit. `fraction` is drawn anew for each SA from [0, 1).
  */
-export function childLifetimes(child: ChildConfig, fraction: number): ChildLifetimes {
+export function childLifetimes(child: ChildTimes, fraction: number): ChildLifetimes {
   return {
     rekeyTime: lessRandom(child.rekeyTime, child.randTime, fraction),
     lifeTime: child.lifeTime,

@@ -155,6 +155,16 @@ export interface ChildSaUsage {
   readonly usedOut: number;
 }
 
+/** Of an SA that has carried nothing, or of which nothing is known. */
+export const NO_USAGE: ChildSaUsage = {
+  bytesIn: 0n,
+  packetsIn: 0n,
+  bytesOut: 0n,
+  packetsOut: 0n,
+  usedIn: 0,
+  usedOut: 0,
+};
+
 export interface BackendFeatures {
   readonly modes: readonly ('tunnel' | 'transport' | 'beet')[];
   readonly protocols: readonly ('esp' | 'ah')[];

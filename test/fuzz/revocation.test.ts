@@ -6,11 +6,11 @@ import { CertificateCache } from '../../src/pki/certificate-cache.ts';
 import { parseCrl } from '../../src/pki/crl.ts';
 import { context, encodeDer, Tag } from '../../src/pki/der.ts';
 import { OcspRefusal, parseOcspResponse } from '../../src/pki/ocsp-response.ts';
-import { StatusJudge } from '../../src/pki/status-judge.ts';
 import { StatusMemory } from '../../src/pki/status-memory.ts';
 import { issue, issueCrl, makeAuthority, TEST_TIME } from '../certificate-builder.ts';
 import { ocspResponse } from '../ocsp-builder.ts';
 import { Random } from '../sim/random.ts';
+import { statusJudge } from '../status-judge.ts';
 import { FUZZ_SEED, fuzzRuns, mutate } from './mutate.ts';
 
 /*
@@ -78,16 +78,7 @@ for (const [what, sources, parse] of [
     const random = new Random(FUZZ_SEED + 1);
     const [certificate, issuer] = [cache.certificate(moon.der), cache.certificate(root.der)];
     const memory = new StatusMemory();
-    const judge = new StatusJudge({
-      cache,
-      memory,
-      crls: [],
-      uris: [],
-      configured: [],
-      anchors: [],
-      useCrl: true,
-      useOcsp: true,
-    });
+    const judge = statusJudge(cache, { memory });
     for (let i = fuzzRuns(600); i > 0; i--) {
       const source = sources[random.below(sources.length)] as Uint8Array;
       const octets = mutate(source, random);

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { ikeStatus } from '../../../test/status.ts';
 import type { ViciServer } from '../../control/vici/server.ts';
-import type { IkeEvent, IkeSaStatus } from '../../ike/output.ts';
+import type { IkeEvent } from '../../ike/output.ts';
 import { ip } from '../../lib/ip.ts';
 import { publish } from './events.ts';
 
@@ -12,9 +13,9 @@ test('an IKE SA that moves is told of with the addresses that it has now, as cha
   } as unknown as ViciServer;
   const local = { address: ip('192.0.2.11'), port: 4500 };
   const remote = { address: ip('2001:db8::9'), port: 4501 };
-  const ike = { connection: 'lab', id: 7, path: { local, remote }, state: 'ESTABLISHED' } as IkeSaStatus;
+  const ike = ikeStatus({ path: { local, remote } });
   const from = { local: { ...local, address: ip('192.0.2.1') }, remote };
-  publish(server, { kind: 'ike-update', at: 0, ike: { ...ike, ...REST }, from } satisfies IkeEvent);
+  publish(server, { kind: 'ike-update', at: 0, ike, from } satisfies IkeEvent);
   const [[name, message] = ['', {}]] = told;
   assert.equal(name, 'ike-update');
   const { lab, ...hosts } = message as { readonly lab: Record<string, string> };
@@ -27,15 +28,3 @@ test('an IKE SA that moves is told of with the addresses that it has now, as cha
   assert.equal(lab['uniqueid'], '7');
   assert.equal(lab['local-host'], '192.0.2.11');
 });
-
-const REST = {
-  version: 2,
-  role: 'initiator',
-  initiatorSpi: 1n,
-  responderSpi: 2n,
-  natLocal: false,
-  natRemote: false,
-  children: [],
-  tasksQueued: [],
-  tasksActive: [],
-} as const;

@@ -1,13 +1,14 @@
 import { formatIp, type IpAddress } from '../../lib/ip.ts';
 import { copyKeys, wipeKeys } from '../../policy/direction-keys.ts';
 import { Failed, type Failure } from '../../policy/failure.ts';
-import type {
-  BackendEvent,
-  BackendFeatures,
-  ChildSaParameters,
-  ChildSaUsage,
-  Path,
-  StandingPolicy,
+import {
+  type BackendEvent,
+  type BackendFeatures,
+  type ChildSaParameters,
+  type ChildSaUsage,
+  NO_USAGE,
+  type Path,
+  type StandingPolicy,
 } from '../../policy/sa.ts';
 import type { IpsecBackend } from '../backend.ts';
 import { SpiPool } from '../spi-pool.ts';
@@ -55,15 +56,6 @@ const EVERYTHING: BackendFeatures = {
 /** Those that are negotiated (RFC 3173 §3.3). */
 const FIRST_CPI = 256;
 const LAST_CPI = 61_439;
-
-const UNUSED: ChildSaUsage = {
-  bytesIn: 0n,
-  packetsIn: 0n,
-  bytesOut: 0n,
-  packetsOut: 0n,
-  usedIn: 0,
-  usedOut: 0,
-};
 
 /** Carries no packet: keeps a list of SAs and says yes. For tests, dry runs and `--backend memory`. */
 export class MemoryBackend implements IpsecBackend {
@@ -148,7 +140,7 @@ export class MemoryBackend implements IpsecBackend {
     const [keysIn, keysOut] = [copyKeys(parameters.keysIn), copyKeys(parameters.keysOut)];
     this.sas.set(id, {
       parameters: { ...parameters, keysIn, keysOut },
-      ...{ outbound, path, udpEncapsulation, usage: UNUSED },
+      ...{ outbound, path, udpEncapsulation, usage: NO_USAGE },
     });
     this.#onCall({ call: 'install', id, outbound });
   }

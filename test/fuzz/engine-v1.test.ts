@@ -3,11 +3,10 @@ import { test } from 'node:test';
 import { MINUTE, SECOND } from '../../src/lib/time.ts';
 import { splitV1Message } from '../../src/wire/v1/fragments.ts';
 import { assertSettles } from '../sim/ends.ts';
-import type { Packet } from '../sim/packet.ts';
-import type { PairOptions } from '../sim/pair.ts';
 import { certified, pairV1, V1 } from '../sim/pair-v1.ts';
 import { Random } from '../sim/random.ts';
 import { FUZZ_SEED, fuzzRuns, mutate } from './mutate.ts';
+import { end, told, withLength, wounding } from './wounds.ts';
 
 /*
  * Wounded datagrams to a whole engine at each stage of phase 1 and after, from a stranger and in the peer's place: no
@@ -20,30 +19,16 @@ const MODES = {
   'main mode with certificates': certified({ name: 'moon' }, { name: 'sun' }),
 } as const;
 
-/** What is told to whoever listens is put into words along the way. */
-function told(options: PairOptions): PairOptions {
-  return { ...options, settings: { ...options.settings, traceMessages: true } };
-}
-
 for (const [mode, options] of Object.entries(MODES))
   test(`${mode}: each message wounded on its way (seed ${FUZZ_SEED})`, () => {
     const random = new Random(FUZZ_SEED);
     for (let run = fuzzRuns(15); run > 0; run--) {
       const { sim, a, b, ab, ba } = pairV1(told({ seed: random.below(1 << 30), ...options }));
-      const wound = (packet: Packet): 'pass' | Uint8Array => {
-        if (packet.content.kind !== 'ike' || random.chance(0.6)) return 'pass';
-        const wounded = mutate(packet.content.datagram, random);
-        return random.chance(0.7) ? withLength(wounded) : wounded;
-      };
-      ab.script = ba.script = wound;
+      ab.script = ba.script = wounding(random);
       a.initiate('site', 'net');
       sim.run(5 * MINUTE);
       ab.script = ba.script = () => 'pass';
-      a.terminate({});
-      sim.run(10 * MINUTE);
-      b.terminate({});
-      sim.run(10 * MINUTE);
-      sim.assertEmpty();
+      end(sim, a, b);
       a.initiate('site', 'net');
       assertSettles(sim, a, b);
     }
@@ -82,9 +67,3 @@ test(`wounded copies of all that two ends say, from elsewhere and again (seed ${
     assertSettles(sim, a, b);
   }
 });
-
-function withLength(datagram: Uint8Array): Uint8Array {
-  if (datagram.length >= 28)
-    new DataView(datagram.buffer, datagram.byteOffset).setUint32(24, datagram.length);
-  return datagram;
-}

@@ -5,11 +5,11 @@ import type { PayloadChain } from '../../src/wire/chain.ts';
 import { child, subnet } from '../sim/configuration.ts';
 import { assertSettles } from '../sim/ends.ts';
 import { impair } from '../sim/impairment.ts';
-import type { Packet } from '../sim/packet.ts';
-import { type Pair, type PairOptions, pair } from '../sim/pair.ts';
+import { type PairOptions, pair } from '../sim/pair.ts';
 import { certified } from '../sim/pair-v1.ts';
 import { Random } from '../sim/random.ts';
 import { FUZZ_SEED, fuzzRuns, mutate } from './mutate.ts';
+import { end, told, withLength, wounding } from './wounds.ts';
 
 /*
  * Wounded messages to whole engines at each stage of IKEv2, in the peer's place, from elsewhere, late, twice and out of
@@ -30,24 +30,14 @@ const MODES: Readonly<Record<string, PairOptions>> = {
   'a NAT that is pretended, without MOBIKE': { both: { encap: true, mobike: false } },
 };
 
-/** What is told to whoever listens is put into words along the way. */
-function told(options: PairOptions): PairOptions {
-  return { ...options, settings: { ...options.settings, traceMessages: true } };
-}
-
 for (const [mode, options] of Object.entries(MODES)) {
   test(`${mode}: each message wounded on its way (seed ${FUZZ_SEED})`, () => {
     const random = new Random(FUZZ_SEED);
     for (let run = fuzzRuns(5); run > 0; run--) {
       const { sim, a, b, ab, ba } = pair(told({ seed: random.below(1 << 30), ...options }));
-      const wound = (packet: Packet): 'pass' | Uint8Array => {
-        if (packet.content.kind !== 'ike' || random.chance(0.6)) return 'pass';
-        const wounded = mutate(packet.content.datagram, random);
-        return random.chance(0.7) ? withLength(wounded) : wounded;
-      };
       const weather = { delay: 20, jitter: 500, loss: 0.05, duplicate: 0.2 };
       for (const way of [ab, ba]) {
-        way.script = wound;
+        way.script = wounding(random);
         way.weather = { ...way.weather, ...weather };
       }
       a.initiate('site', 'net');
@@ -141,18 +131,3 @@ test(`wounded copies of all that two ends say, from elsewhere and again (seed ${
     assertSettles(sim, a, b);
   }
 });
-
-/** Whatever is up goes down, each end for itself where need be, and nothing is left. */
-function end(sim: Pair['sim'], a: Pair['a'], b: Pair['b']): void {
-  for (const host of [a, b]) {
-    host.terminate({});
-    sim.run(10 * MINUTE);
-  }
-  sim.assertEmpty();
-}
-
-function withLength(datagram: Uint8Array): Uint8Array {
-  if (datagram.length >= 28)
-    new DataView(datagram.buffer, datagram.byteOffset).setUint32(24, datagram.length);
-  return datagram;
-}

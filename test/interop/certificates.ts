@@ -10,6 +10,18 @@ const KEY: Readonly<Record<CertificateKind, readonly string[]>> = {
   ed25519: ['-newkey', 'ed25519'],
 };
 
+/** For `openssl req -x509`: the authority of every lab. */
+export const ROOT = [
+  '-days',
+  '3650',
+  '-subj',
+  '/C=CH/O=Lab/CN=Lab CA',
+  '-addext',
+  'basicConstraints=critical,CA:TRUE',
+  '-addext',
+  'keyUsage=critical,keyCertSign,cRLSign',
+] as const;
+
 /** An authority, `alice` and `bob`, made by the openssl command so that no code under test had a hand in them. */
 export interface CertificateSet {
   /** PEM files below `directory`: ca.crt, alice.crt, alice.key, bob.crt, bob.key and, with intermediates, chain*.crt. */
@@ -38,14 +50,7 @@ export async function certificates(
     file('ca.key'),
     '-out',
     file('ca.crt'),
-    '-days',
-    '3650',
-    '-subj',
-    '/C=CH/O=Lab/CN=Lab CA',
-    '-addext',
-    'basicConstraints=critical,CA:TRUE',
-    '-addext',
-    'keyUsage=critical,keyCertSign,cRLSign',
+    ...ROOT,
   );
   const issue = async (name: string, issuer: string, extensions: string, subject: string): Promise<void> => {
     writeFileSync(file(`${name}.ext`), extensions);

@@ -37,6 +37,15 @@ export class Lab {
     return name;
   }
 
+  /** Two hosts on one wire, 10.9.0.1 and 10.9.0.2, with 10.1.0.1 inside of the one and 10.2.0.1 of the other. */
+  async hosts(a: string, b: string): Promise<readonly [left: string, right: string]> {
+    const [left, right] = [await this.namespace(a), await this.namespace(b)];
+    await this.wire(left, '10.9.0.1/24', right, '10.9.0.2/24');
+    await mustRun('ip', ['-n', left, 'addr', 'add', '10.1.0.1/32', 'dev', 'lo']);
+    await mustRun('ip', ['-n', right, 'addr', 'add', '10.2.0.1/32', 'dev', 'lo']);
+    return [left, right];
+  }
+
   /** A wire between two namespaces, one address (with prefix length) at each end. */
   async wire(a: string, aAddress: string, b: string, bAddress: string): Promise<void> {
     const serialName = `w${serial++}`;

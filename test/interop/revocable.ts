@@ -1,5 +1,6 @@
 import { copyFileSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { ROOT } from './certificates.ts';
 import { mustRun } from './lab.ts';
 
 /** Where the lists and the responder of a `Revocable` are, in whichever namespace they are asked for. */
@@ -43,14 +44,7 @@ export class Revocable {
         this.file(`${name}.key`),
         '-out',
         this.file(`${name}.crt`),
-        '-days',
-        '3650',
-        '-subj',
-        '/C=CH/O=Lab/CN=Lab CA',
-        '-addext',
-        'basicConstraints=critical,CA:TRUE',
-        '-addext',
-        'keyUsage=critical,keyCertSign,cRLSign',
+        ...ROOT,
       );
     }
     await this.issue(

@@ -120,20 +120,15 @@ async function load(
   }
 }
 
+async function charonDown(): Promise<void> {
+  await scene.charon.swanctl('--terminate', '--ike', 'lab', '--force', '--timeout', '1');
+}
+
 /** Whether the SA comes up, begun by cygnet; it is gone again. */
 async function comesUp(): Promise<boolean> {
   const { code } = await scene.cygnet.cli('up', 'lab');
   await scene.cygnet.cli('down', 'lab');
-  await run('swanctl', [
-    '--terminate',
-    '--ike',
-    'lab',
-    '--force',
-    '--timeout',
-    '1',
-    '--uri',
-    scene.charon.uri,
-  ]);
+  await charonDown();
   return code === 0;
 }
 
@@ -162,7 +157,7 @@ async function refusal(): Promise<string> {
 }
 
 async function certificates(...args: string[]): Promise<string> {
-  return (await run('swanctl', ['--list-certs', ...args, '--uri', scene.cygnet.uri])).stdout;
+  return (await scene.cygnet.swanctl('--list-certs', ...args)).stdout;
 }
 
 test('what was fetched is listed, and flushed', async () => {
@@ -171,7 +166,7 @@ test('what was fetched is listed, and flushed', async () => {
   await load('plain', 'good', {});
   assert.equal(await comesUp(), true);
   assert.match(await certificates('--type', 'x509_crl'), /issuer: +"C=CH, O=Lab, CN=Lab CA"/);
-  await run('swanctl', ['--flush-certs', '--type', 'x509_crl', '--uri', scene.cygnet.uri]);
+  await scene.cygnet.swanctl('--flush-certs', '--type', 'x509_crl');
   assert.equal(await certificates('--type', 'x509_crl'), '');
   await load('plain', 'ocsp-good', {});
   assert.equal(await comesUp(), true);
@@ -179,7 +174,7 @@ test('what was fetched is listed, and flushed', async () => {
     await certificates('--type', 'ocsp_response'),
     /List of OCSP Responses[\s\S]*responses: [0-9a-f:]+: good/,
   );
-  await run('swanctl', ['--flush-certs', '--type', 'ocsp_response', '--uri', scene.cygnet.uri]);
+  await scene.cygnet.swanctl('--flush-certs', '--type', 'ocsp_response');
   assert.equal(await certificates('--type', 'ocsp_response'), '');
 });
 
@@ -216,26 +211,9 @@ test('as responder too', async () => {
     ['revoked', false],
   ] as const) {
     await load('plain', name, { cygnet: 'strict' });
-    const { code } = await run('swanctl', [
-      '--initiate',
-      '--ike',
-      'lab',
-      '--timeout',
-      '5',
-      '--uri',
-      scene.charon.uri,
-    ]);
+    const { code } = await scene.charon.swanctl('--initiate', '--ike', 'lab', '--timeout', '5');
     assert.equal(code === 0, passes);
-    await run('swanctl', [
-      '--terminate',
-      '--ike',
-      'lab',
-      '--force',
-      '--timeout',
-      '1',
-      '--uri',
-      scene.charon.uri,
-    ]);
+    await charonDown();
   }
 });
 

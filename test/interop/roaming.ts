@@ -2,6 +2,7 @@ import { Charon } from './charon.ts';
 import { Cygnet } from './cygnet.ts';
 import { Lab, mustRun, until } from './lab.ts';
 import { Pinging } from './pinging.ts';
+import { deviceWith, forward, masquerade, translate } from './router.ts';
 import { both, type Section, set } from './swanctl.ts';
 
 export type Kind = 'cygnet' | 'charon';
@@ -85,13 +86,9 @@ export class Roaming implements AsyncDisposable {
     await this.ip(g, 'route', 'add', 'default', 'via', '10.9.0.254');
     await this.firstUp(m);
     await this.ip(m, 'route', 'add', 'default', 'via', '10.92.0.254', 'metric', '200');
-    await lab.run(r, ['sysctl', '-qw', 'net.ipv4.ip_forward=1']);
+    await forward(lab, r);
     if (options.nat && process.env['CYGNET_KERNEL'] === 'uml') await this.#translate(r);
-    else if (options.nat) {
-      const masquerade =
-        'add table ip nat; add chain ip nat post { type nat hook postrouting priority 100; }; add rule ip nat post ip saddr 10.92.0.0/24 masquerade';
-      await mustRun('ip', ['netns', 'exec', r, 'nft', masquerade]);
-    }
+    else if (options.nat) await masquerade(r, '10.92.0.0/24');
     const other = options.mobile === 'cygnet' ? 'charon' : 'cygnet';
     [this.mobile, this.gateway] = await Promise.all([
       this.#start('mobile', options.mobile, m),
@@ -99,19 +96,10 @@ export class Roaming implements AsyncDisposable {
     ]);
   }
 
-  /** The kernel of `npm run kernel` has no nftables for IPv4: there one address stands for the other, ports stay. */
   async #translate(router: string): Promise<void> {
     const device = await this.device(router, '10.9.0.254');
     await this.ip(router, 'addr', 'add', `${TRANSLATED}/24`, 'dev', device);
-    const tc = (...args: string[]) => mustRun('ip', ['netns', 'exec', router, 'tc', ...args]);
-    await tc('qdisc', 'add', 'dev', device, 'clsact');
-    for (const [way, from, to] of [
-      ['egress', '10.92.0.1/32', TRANSLATED],
-      ['ingress', `${TRANSLATED}/32`, '10.92.0.1'],
-    ] as const) {
-      const filter = ['filter', 'add', 'dev', device, way, 'protocol', 'ip', 'matchall'];
-      await tc(...filter, 'action', 'nat', way, from, to);
-    }
+    await translate(router, device, '10.92.0.1', TRANSLATED);
   }
 
   async #start(who: 'mobile' | 'gateway', kind: Kind, namespace: string): Promise<End> {
@@ -132,10 +120,8 @@ export class Roaming implements AsyncDisposable {
     return mustRun('ip', ['-n', namespace, ...args]);
   }
 
-  /** The interface of `namespace` that has `address`. */
-  async device(namespace: string, address: string): Promise<string> {
-    const found = await this.ip(namespace, '-o', 'addr', 'show', 'to', address);
-    return (/^\d+: (\S+)/.exec(found)?.[1] ?? '').replace(/@.*/, '');
+  device(namespace: string, address: string): Promise<string> {
+    return deviceWith(namespace, address);
   }
 
   /** An address takes the place of another on its interface. */

@@ -4,6 +4,7 @@ import { Charon } from './charon.ts';
 import { Cygnet } from './cygnet.ts';
 import { Lab, mustRun, until } from './lab.ts';
 import { Pinging } from './pinging.ts';
+import { deviceWith, forward, masquerade, translate } from './router.ts';
 import type { Section } from './swanctl.ts';
 
 /** What one scenario varies; cygnet is `alice` on the left and charon `bob` on the right. */
@@ -136,18 +137,12 @@ export class Scene implements AsyncDisposable {
     await this.lab.wire(hidden, '192.168.9.2/24', router, '192.168.9.1/24');
     await this.lab.wire(router, outside, open, other);
     await mustRun('ip', ['-n', hidden, 'route', 'add', 'default', 'via', '192.168.9.1']);
-    await this.lab.run(router, ['sysctl', '-qw', 'net.ipv4.ip_forward=1']);
-    // The kernel of `npm run kernel` has no nftables for IPv4: there the one address stands for the other, ports stay.
+    await forward(this.lab, router);
     if (process.env['CYGNET_KERNEL'] === 'uml') {
       const [address = ''] = outside.split('/');
-      const found = await mustRun('ip', ['-n', router, '-o', 'addr', 'show', 'to', address]);
-      this.#router = { namespace: router, device: /^\d+: (\S+)/.exec(found)?.[1] ?? '' };
+      this.#router = { namespace: router, device: await deviceWith(router, address) };
       await this.#translate(address);
-      return;
-    }
-    const masquerade =
-      'add table ip nat; add chain ip nat post { type nat hook postrouting priority 100; }; add rule ip nat post ip saddr 192.168.9.0/24 masquerade';
-    await mustRun('ip', ['netns', 'exec', router, 'nft', masquerade]);
+    } else await masquerade(router, '192.168.9.0/24');
   }
 
   /** In user-mode Linux: from now on the router gives `address` instead of the one before. */
@@ -158,17 +153,9 @@ export class Scene implements AsyncDisposable {
     await this.#translate(address);
   }
 
-  async #translate(address: string): Promise<void> {
+  #translate(address: string): Promise<void> {
     const { namespace, device } = this.#router;
-    const tc = (...args: string[]) => mustRun('ip', ['netns', 'exec', namespace, 'tc', ...args]);
-    await tc('qdisc', 'add', 'dev', device, 'clsact');
-    for (const [way, from, to] of [
-      ['egress', '192.168.9.2/32', address],
-      ['ingress', `${address}/32`, '192.168.9.2'],
-    ] as const) {
-      const filter = ['filter', 'add', 'dev', device, way, 'protocol', 'ip', 'matchall'];
-      await tc(...filter, 'action', 'nat', way, from, to);
-    }
+    return translate(namespace, device, '192.168.9.2', address);
   }
 
   #configuration(who: 'alice' | 'bob'): Section {

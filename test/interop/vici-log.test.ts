@@ -28,8 +28,8 @@ describe('the log has the lines of charon', () => {
 
   before(async () => {
     const set = await certificates(lab.path('set'), 'rsa', 1);
-    const [left, right] = await hosts('a', 'b');
-    const [otherLeft, otherRight] = await hosts('c', 'd');
+    const [left, right] = await lab.hosts('a', 'b');
+    const [otherLeft, otherRight] = await lab.hosts('c', 'd');
     const alice = new DropIn(lab, left, 'cygnet');
     const reference = new Charon(lab, otherLeft, 'reference');
     ours = { alice, bob: new Charon(lab, right, 'peer'), namespace: right };
@@ -58,14 +58,6 @@ describe('the log has the lines of charon', () => {
       assert.deepEqual(told(said), told(expected));
       assert.deepEqual(said.toSorted(), expected.toSorted());
     });
-  }
-
-  async function hosts(a: string, b: string): Promise<readonly [string, string]> {
-    const [left, right] = [await lab.namespace(a), await lab.namespace(b)];
-    await lab.wire(left, '10.9.0.1/24', right, '10.9.0.2/24');
-    await mustRun('ip', ['-n', left, 'addr', 'add', '10.1.0.1/32', 'dev', 'lo']);
-    await mustRun('ip', ['-n', right, 'addr', 'add', '10.2.0.1/32', 'dev', 'lo']);
-    return [left, right];
   }
 });
 

@@ -43,20 +43,8 @@ function configuration(who: 'alice' | 'bob'): Section {
 }
 
 before(async () => {
-  const [left, right, otherLeft, otherRight] = [
-    await lab.namespace('a'),
-    await lab.namespace('b'),
-    await lab.namespace('c'),
-    await lab.namespace('d'),
-  ];
-  for (const [a, b] of [
-    [left, right],
-    [otherLeft, otherRight],
-  ] as const) {
-    await lab.wire(a, '10.9.0.1/24', b, '10.9.0.2/24');
-    await mustRun('ip', ['-n', a, 'addr', 'add', '10.1.0.1/32', 'dev', 'lo']);
-    await mustRun('ip', ['-n', b, 'addr', 'add', '10.2.0.1/32', 'dev', 'lo']);
-  }
+  const [left, right] = await lab.hosts('a', 'b');
+  const [otherLeft, otherRight] = await lab.hosts('c', 'd');
   cygnet = new DropIn(lab, left, 'cygnet');
   reference = new Charon(lab, otherLeft, 'reference');
   cygnet.configure(configuration('alice'));

@@ -3,7 +3,7 @@ import { after, before, describe, test } from 'node:test';
 import { certificates } from './certificates.ts';
 import { Charon } from './charon.ts';
 import { DropIn } from './drop-in.ts';
-import { Lab, mustRun, until } from './lab.ts';
+import { Lab, until } from './lab.ts';
 import type { Section } from './swanctl.ts';
 import { shape } from './swanctl-shape.ts';
 
@@ -131,8 +131,8 @@ describe('what swanctl shows of SAs is what it shows of those of charon', () => 
   before(async () => {
     const certificateSet = await certificates(lab.path('set'), 'ecdsa');
     const files = { certificates: certificateSet } as const;
-    const [left, right] = await hosts('a', 'b');
-    const [otherLeft, otherRight] = await hosts('c', 'd');
+    const [left, right] = await lab.hosts('a', 'b');
+    const [otherLeft, otherRight] = await lab.hosts('c', 'd');
     cygnet = new DropIn(lab, left, 'cygnet');
     reference = new Charon(lab, otherLeft, 'reference');
     [peer, otherPeer] = [new Charon(lab, right, 'peer'), new Charon(lab, otherRight, 'otherpeer')];
@@ -194,14 +194,6 @@ describe('what swanctl shows of SAs is what it shows of those of charon', () => 
     const [ours, theirs] = [await cygnet.swanctl(...args), await reference.swanctl(...args)];
     assert.equal(ours.code, theirs.code, args.join(' '));
     return [ours.stdout + ours.stderr, theirs.stdout + theirs.stderr];
-  }
-
-  async function hosts(a: string, b: string): Promise<readonly [string, string]> {
-    const [left, right] = [await lab.namespace(a), await lab.namespace(b)];
-    await lab.wire(left, '10.9.0.1/24', right, '10.9.0.2/24');
-    await mustRun('ip', ['-n', left, 'addr', 'add', '10.1.0.1/32', 'dev', 'lo']);
-    await mustRun('ip', ['-n', right, 'addr', 'add', '10.2.0.1/32', 'dev', 'lo']);
-    return [left, right];
   }
 });
 

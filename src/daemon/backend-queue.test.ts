@@ -74,9 +74,9 @@ test('what concerns one SA keeps its order; other SAs do not wait for it', async
   const { backend, started, finish } = slowBackend();
   const queue = new BackendQueue(backend, failure => assert.fail(failure.summary));
   const installed = queue.ask({ kind: 'install', sa: sa(1), outbound: false });
-  queue.command({ kind: 'activate-outbound', id: 1 });
-  queue.command({ kind: 'remove', id: 1 });
-  queue.command({ kind: 'remove', id: 2 });
+  void queue.command({ kind: 'activate-outbound', id: 1 });
+  void queue.command({ kind: 'remove', id: 1 });
+  void queue.command({ kind: 'remove', id: 2 });
   await turn();
   assert.deepEqual(started, ['install 1', 'remove 2']);
   finish('install 1');
@@ -97,7 +97,7 @@ test('a refused installation is answered with its reason, and what follows still
   const queue = new BackendQueue(backend, failure => told.push(failure));
   const failure: Failure = { code: 'kernel/install', summary: 'no room' };
   const installed = queue.ask({ kind: 'install', sa: sa(1), outbound: true });
-  queue.command({ kind: 'remove', id: 1 });
+  void queue.command({ kind: 'remove', id: 1 });
   finish('install 1', failure);
   assert.deepEqual(await installed, { kind: 'failed', failure });
   await turn();
@@ -124,9 +124,9 @@ test('an address goes on with its first user, and off after its last and after t
   const installed = queue.ask({ kind: 'install', sa: sa(1), outbound: true });
   finish('install 1');
   await installed;
-  queue.command({ kind: 'unassign-address', address: vip });
-  queue.command({ kind: 'remove', id: 1 });
-  queue.command({ kind: 'unassign-address', address: vip });
+  void queue.command({ kind: 'unassign-address', address: vip });
+  void queue.command({ kind: 'remove', id: 1 });
+  void queue.command({ kind: 'unassign-address', address: vip });
   await turn();
   assert.deepEqual(started, ['assign 10.3.0.1', 'install 1', 'remove 1']);
   finish('remove 1');
@@ -151,7 +151,7 @@ test('an address that cannot go on is nobody’s, twice in a row', async () => {
     finish('assign 10.3.0.1', failure);
     assert.deepEqual(await asked, { kind: 'failed', failure });
   }
-  queue.command({ kind: 'unassign-address', address: vip });
+  void queue.command({ kind: 'unassign-address', address: vip });
   await queue.settled();
   assert.deepEqual(started, ['assign 10.3.0.1', 'assign 10.3.0.1']);
 });

@@ -67,23 +67,13 @@ export class BackendQueue {
     }
   }
 
-  command(command: BackendCommand): void {
-    if (command.kind === 'release-spi') {
-      this.#backend.releaseSpi(command.protocol, command.spi);
-      return;
+  /** Resolves when it has been carried out, or has failed. */
+  async command(command: BackendCommand): Promise<void> {
+    try {
+      await this.#begin(command);
+    } catch (error) {
+      this.#onFailure(failureOf(error));
     }
-    if (command.kind === 'unassign-address') {
-      // The SAs that used it were removed before, or are about to be.
-      const before = [...this.#tails.values()];
-      this.#inOrder(ADDRESSES, async () => {
-        await Promise.allSettled(before);
-        await this.#unassign(command.address);
-      }).catch((error: unknown) => this.#onFailure(failureOf(error)));
-      return;
-    }
-    this.#inOrder(command.id, () => this.#perform(command)).catch((error: unknown) =>
-      this.#onFailure(failureOf(error)),
-    );
   }
 
   /** Installs an SA that the core knows nothing of. Rejects with `Failed`. */
@@ -133,6 +123,20 @@ export class BackendQueue {
       this.#onFailure(failureOf(error));
       return { kind: 'spi', spi };
     }
+  }
+
+  async #begin(command: BackendCommand): Promise<void> {
+    if (command.kind === 'release-spi') {
+      this.#backend.releaseSpi(command.protocol, command.spi);
+      return;
+    }
+    if (command.kind !== 'unassign-address') return this.#inOrder(command.id, () => this.#perform(command));
+    // The SAs that used it were removed before, or are about to be.
+    const before = [...this.#tails.values()];
+    return this.#inOrder(ADDRESSES, async () => {
+      await Promise.allSettled(before);
+      await this.#unassign(command.address);
+    });
   }
 
   #perform(command: SaCommand): Promise<void> {

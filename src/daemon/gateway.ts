@@ -1,6 +1,6 @@
 import type { CryptoProvider } from '../crypto/provider.ts';
 import { type Effect, Engine, type IkeTarget } from '../engine/engine.ts';
-import type { EngineSettings, IkeEvent, IkeSaStatus, Output, Question } from '../ike/output.ts';
+import type { Command, EngineSettings, IkeEvent, IkeSaStatus, Output, Question } from '../ike/output.ts';
 import type { IpsecBackend } from '../ipsec/backend.ts';
 import type { Instant } from '../lib/time.ts';
 import type { Fetcher } from '../net/fetcher.ts';
@@ -347,7 +347,15 @@ export class Gateway {
   /** The one way into the engine: performs all that comes out, then sets the timer for what is due next. */
   #enter(way: (at: Instant) => readonly Output[]): void {
     if (this.#closed) return;
-    for (const output of way(now())) this.#perform(output);
+    const moving: Promise<void>[] = [];
+    for (const output of way(now())) {
+      if (output.kind === 'command' && movesTraffic(output.command))
+        moving.push(this.#queue.command(output.command));
+      else if (output.kind === 'transmit' && moving.length > 0)
+        // Once it has our answer the peer forgets the SA that our packets came by.
+        void Promise.all(moving).then(() => this.#perform(output));
+      else this.#perform(output);
+    }
     this.#trace.turn();
     this.#schedule();
     this.#conditions.look();
@@ -377,7 +385,7 @@ export class Gateway {
         return;
       case 'command':
         if (output.command.kind === 'release-lease') this.leases.release(output.command.id);
-        else this.#queue.command(output.command);
+        else void this.#queue.command(output.command);
         return;
       case 'event':
         this.#trace.note(output.event);
@@ -411,6 +419,13 @@ export class Gateway {
   #emit(event: IkeEvent): void {
     for (const listener of [...this.#listeners]) listener(event);
   }
+}
+
+/** Whether packets go out by another SA when it has been carried out. */
+function movesTraffic(
+  command: Command,
+): command is Extract<Command, { kind: 'activate-outbound' | 'deactivate-outbound' }> {
+  return command.kind === 'activate-outbound' || command.kind === 'deactivate-outbound';
 }
 
 /** setTimeout takes 31 bits of milliseconds; a longer wait is waited in parts. */

@@ -2,6 +2,7 @@ import { activateOutbound, type ChildSa } from '../ike/child.ts';
 import { type Duration, SECOND } from '../lib/time.ts';
 import type { Identity } from '../policy/identity.ts';
 import type { IkeSa } from './ike-sa.ts';
+import { stopOutbound } from './succession.ts';
 
 /*
  * Whoever makes an IKE SA anew before the old one goes (RFC 7296 §2.8.3) has two children for the same traffic for a moment.
@@ -30,15 +31,22 @@ export function tellYounger(
   for (const other of sa.host.between(localId, remoteId)) if (other.id !== sa.id) other.elderGone?.();
 }
 
+/** The peer ends `sa`, and forgets its children once it has our answer: before that, what waits behind them takes over. */
+export function yieldToYounger(sa: IkeSa): void {
+  sa.state = 'DELETING';
+  tellYounger(sa, sa.localId, sa.remoteId);
+  for (const child of sa.children) if (carriedElsewhere(sa, child)) stopOutbound(sa, child);
+}
+
 /** Whether another IKE SA with the same peer carries the traffic of `child`. */
-export function hasElder({ id, host, localId, remoteId }: IkeSa, { reqid }: ChildSa): boolean {
+export function carriedElsewhere({ id, host, localId, remoteId }: IkeSa, { reqid }: ChildSa): boolean {
   return host.between(localId, remoteId).some(other => other.id !== id && other.carries?.(reqid) === true);
 }
 
 /** Has `child`, installed without its outbound half, wait for its first packet, or for the end of its elder. */
 export function waitBehindElder(sa: IkeSa, child: ChildSa): void {
   child.outboundAt = sa.host.now + PATIENCE;
-  if (!hasElder(sa, child)) activateOutbound(sa.host, child);
+  if (!carriedElsewhere(sa, child)) activateOutbound(sa.host, child);
 }
 
 /** Whether another session between the two takes `child` over, whose own IKE SA is gone: packets by it may still be on their way. */

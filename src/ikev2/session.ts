@@ -16,7 +16,7 @@ import type { BackendEvent, Path } from '../policy/sa.ts';
 import { type Header, HeaderFlag } from '../wire/header.ts';
 import { Channel } from './channel.ts';
 import { Collisions } from './collisions.ts';
-import { bequeathed, carriesOutbound, hasElder, tellYounger } from './elder.ts';
+import { bequeathed, carriedElsewhere, carriesOutbound, tellYounger } from './elder.ts';
 import { EXPIRED, STOPPED, UNFINISHED, USED_UP } from './endings.ts';
 import { Exchanges } from './exchanges.ts';
 import type { Flow, Message, Reply } from './flow.ts';
@@ -185,7 +185,7 @@ export class Ikev2Session implements Session, EmergingSa {
   }
 
   elderGone(): void {
-    this.#children.takeOver(child => !hasElder(this, child));
+    this.#children.takeOver(child => !carriedElsewhere(this, child));
   }
 
   inherit(child: Pick<ChildSa, 'id' | 'reqid'>): boolean {

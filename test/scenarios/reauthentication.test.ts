@@ -117,6 +117,25 @@ test('the responder sends by the old SA until something comes by the new one', (
   assert.notEqual(b.backEnd.outbound('net')?.sa.id, old);
 });
 
+test('told that the old SA ends, the responder goes over to the new one before it answers', () => {
+  const { sim, a, b, ab } = connected();
+  const receive = b.engine.receive.bind(b.engine);
+  const steps: string[] = [];
+  b.engine.receive = (...datagram) => {
+    const outputs = receive(...datagram);
+    const kinds = outputs.map(output => (output.kind === 'command' ? output.command.kind : output.kind));
+    if (kinds.includes('deactivate-outbound')) steps.push(...kinds.filter(kind => kind !== 'event'));
+    return outputs;
+  };
+  // Nothing comes by the new one.
+  ab.script = ({ content }) => (content.kind === 'esp' ? 'drop' : 'pass');
+  anew(a);
+  sim.until(() => b.status().length === 2);
+  sim.until(() => b.status().length === 1);
+  // Once the answer is there the peer receives nothing by the old one any more.
+  assert.deepEqual(steps, ['activate-outbound', 'deactivate-outbound', 'transmit']);
+});
+
 test('what comes by the old SA after its IKE SA has gone is received for a while', () => {
   const { sim, a, b, ab } = connected();
   const old = a.backEnd.outbound('net')?.sa;

@@ -20,7 +20,7 @@ import {
   selectChild,
 } from '../child-offer.ts';
 import { lower } from '../collisions.ts';
-import { hasElder, waitBehindElder } from '../elder.ts';
+import { carriedElsewhere, waitBehindElder } from '../elder.ts';
 import { type Exchanged, type Flow, findError, first, type Message, notify, request } from '../flow.ts';
 import type { IkeSa } from '../ike-sa.ts';
 import { wantsCompression } from '../ipcomp.ts';
@@ -116,7 +116,7 @@ export function* installChild(
   options: { readonly outbound: boolean | 'after-elder'; readonly replaces?: ChildSa },
 ): Flow<void> {
   const { outbound, replaces } = options;
-  const waits = outbound === 'after-elder' && hasElder(sa, child);
+  const waits = outbound === 'after-elder' && carriedElsewhere(sa, child);
   // While the back end is asked the SPI belongs to it, so that nobody releases it a second time.
   let ours = false;
   const { path } = sa;

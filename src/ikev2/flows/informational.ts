@@ -6,6 +6,7 @@ import { tell, tellClosing, tellDelete, tellDeleted, tellDeleting } from '../../
 import type { Failure } from '../../policy/failure.ts';
 import type { Path } from '../../policy/sa.ts';
 import type { DeletePayload } from '../../wire/v2/payload.ts';
+import { yieldToYounger } from '../elder.ts';
 import { all, type Flow, findNotify, type Message, type Reply, request } from '../flow.ts';
 import type { IkeSa, Task } from '../ike-sa.ts';
 import { settle } from '../rivals.ts';
@@ -40,9 +41,11 @@ export function liveness(): Task {
 export function* serveInformational(sa: IkeSa, message: Message, path: Path): Flow<Reply> {
   const deletes = all(message, PayloadType.Delete);
   if (deletes.some(({ protocol }) => protocol === ProtocolId.IKE)) {
+    const reason = sa.state === 'DELETING' || sa.state === 'REKEYED' ? undefined : DELETED;
     tellDeleting(sa, 'received');
     tellDeleted(sa);
-    return { payloads: [], afterwards: () => closedByPeer(sa) };
+    yieldToYounger(sa);
+    return { payloads: [], afterwards: () => closedByPeer(sa, reason) };
   }
   // RFC 7296 §2.21.2: the initiator could not accept our proof, and says so in an exchange of its own.
   if (findNotify(message, NotifyError.AUTHENTICATION_FAILED) !== undefined)
@@ -61,13 +64,13 @@ const REFUSED: Failure = {
 const DELETED: Failure = { code: 'peer/deleted', summary: 'the peer deleted the SA' };
 
 /** RFC 7296 §2.25.2: whatever we had begun on this SA is void. */
-function closedByPeer(sa: IkeSa): void {
+function closedByPeer(sa: IkeSa, reason: Failure | undefined): void {
   const { rival, predecessor } = sa.collisions;
   // It was redundant, and the peer has said so (§2.8.2).
   if (predecessor?.collisions.rival?.sa === sa) predecessor.collisions.rival = undefined;
   // The peer has finished its rekey of this SA and knows nothing of ours.
   if (rival !== undefined) settle(rival.sa);
-  sa.close(sa.state === 'DELETING' || sa.state === 'REKEYED' ? undefined : DELETED);
+  sa.close(reason);
 }
 
 /** Returns the Delete payload that answers `payload`; none for what is unknown or on its way out from here (§1.4.1). */

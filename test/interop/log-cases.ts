@@ -4,6 +4,8 @@ import type { Section } from './swanctl.ts';
 export interface Stage {
   order(on: 'alice' | 'bob', ...args: string[]): Promise<void>;
   wait(ms: number): Promise<unknown>;
+  /** Until alice has said that so many times: what goes on by itself takes its time. */
+  told(line: RegExp, times: number): Promise<void>;
   /** Whether bob hears nothing any more. */
   cut(yes: boolean): Promise<void>;
 }
@@ -117,19 +119,19 @@ const ALL: Readonly<Record<string, LogCase>> = {
     },
     (n, w) => upDown(n, w),
   ),
-  ...both('rekey', { connection: V2 }, (n, w) => async ({ order, wait }) => {
+  ...both('rekey', { connection: V2 }, (n, w) => async ({ order, told }) => {
     await order('alice', '--initiate', '--child', `net-${n}`);
     await order(w, '--rekey', '--child', `net-${n}`);
-    await wait(300);
+    await told(/CHILD_SA closed/, 1);
     await order(w, '--rekey', '--ike', n);
-    await wait(300);
+    await told(/IKE_SA deleted/, 1);
     await order(w, '--terminate', '--child', `net-${n}`);
     await order(w, '--terminate', '--ike', n);
   }),
-  ...both('reauth', { connection: V2 }, (n, w) => async ({ order, wait }) => {
+  ...both('reauth', { connection: V2 }, (n, w) => async ({ order, told }) => {
     await order('alice', '--initiate', '--child', `net-${n}`);
     await order(w, '--rekey', '--ike', n, '--reauth');
-    await wait(600);
+    await told(/CHILD_SA .* established/, 2);
     await order('alice', '--terminate', '--ike', n);
   }),
   ...both('two', { connection: V2 }, (n, w) => async ({ order }) => {
@@ -172,10 +174,11 @@ const ALL: Readonly<Record<string, LogCase>> = {
     },
   },
   dpd: {
-    connection: { ...V2, dpd_delay: '2s' },
-    act: async ({ order, wait, cut }) => {
+    connection: V2,
+    alice: { dpd_delay: '2s' },
+    act: async ({ order, wait, told, cut }) => {
       await order('alice', '--initiate', '--child', 'net-dpd');
-      await wait(3500);
+      await told(/parsed INFORMATIONAL response/, 1);
       await cut(true);
       await wait(25_000);
     },

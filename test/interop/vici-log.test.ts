@@ -71,11 +71,11 @@ async function recorded(pair: Pair, name: string, { act }: LogCase): Promise<rea
       const head = `[${textOf(message, 'group')}] ${textOf(message, 'level')}`;
       lines.push(`${head}${about === undefined ? '' : ' about an SA'}: ${textOf(message, 'msg')}`);
     });
-    await act(stageOf(pair));
-    await pause(400);
+    await act(stageOf(pair, lines));
+    await quiet(lines);
   } finally {
     client.close();
-    await stageOf(pair).cut(false);
+    await cut(pair, false);
     for (const daemon of [pair.alice, pair.bob])
       await daemon.swanctl('--terminate', '--ike', name, '--force', '--timeout', '3');
   }
@@ -83,21 +83,36 @@ async function recorded(pair: Pair, name: string, { act }: LogCase): Promise<rea
   return lines;
 }
 
-function stageOf({ alice, bob, namespace }: Pair): Stage {
-  const nft = (what: string) => ['netns', 'exec', namespace, 'nft', what];
+function stageOf(pair: Pair, lines: readonly string[]): Stage {
   return {
     async order(on, ...args) {
-      await (on === 'alice' ? alice : bob).swanctl(...args);
-      await pause(200);
+      await pair[on].swanctl(...args);
+      await quiet(lines);
     },
     wait: milliseconds => pause(milliseconds),
-    async cut(isCut) {
-      const table =
-        'add table inet cut; add chain inet cut in { type filter hook input priority 0; policy drop; }';
-      if (isCut) await mustRun('ip', nft(table));
-      else await run('ip', nft('delete table inet cut'));
+    async told(line, times) {
+      await until(
+        `${line} is told ${times} times`,
+        () => lines.filter(one => line.test(one)).length >= times,
+        20_000,
+      );
+      await quiet(lines);
     },
+    cut: yes => cut(pair, yes),
   };
+}
+
+/** Nothing more is said. */
+async function quiet(lines: readonly string[]): Promise<void> {
+  for (let before = -1; before !== lines.length; await pause(250)) before = lines.length;
+}
+
+async function cut({ namespace }: Pair, yes: boolean): Promise<void> {
+  const nft = (what: string) => ['netns', 'exec', namespace, 'nft', what];
+  const table =
+    'add table inet cut; add chain inet cut in { type filter hook input priority 0; policy drop; }';
+  if (yes) await mustRun('ip', nft(table));
+  else await run('ip', nft('delete table inet cut'));
 }
 
 /** What of a log must be the same, numbers of the moment taken out. */

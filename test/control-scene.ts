@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { mock } from 'node:test';
 import { ViciClient, type ViciServer } from '../src/control/index.ts';
 import { nodeProvider } from '../src/crypto/node/provider.ts';
 import { openControl } from '../src/daemon/control-socket.ts';
@@ -77,7 +78,8 @@ export class ControlScene implements AsyncDisposable {
       backend: this.backend,
       connections: [],
       credentials: NO_BASE.credentials,
-      settings: { traceMessages: true, retransmitTimeout: 100, retransmitTries: 1, ...settings },
+      // However slow the machine, nothing is said twice: silence is for those who let time pass (`StoppedClock`).
+      settings: { traceMessages: true, retransmitTimeout: 60_000, retransmitTries: 1, ...settings },
       resolve: async (_connection: Connection) => ({
         local: { address: ip(address), port: 500 },
         remote: { address: ip(other), port: 500 },
@@ -138,6 +140,29 @@ export class ControlScene implements AsyncDisposable {
     this.manual.close();
     await this.gateway.close(0);
     rmSync(this.#folder, { recursive: true, force: true });
+  }
+}
+
+/**
+ * Stops the clock of all daemons in this process: time passes when the test says so. Made before them and disposed of before
+ * them, since they wait for each other in the end.
+ */
+export class StoppedClock implements Disposable {
+  #now = performance.now();
+  readonly #clock = mock.method(performance, 'now', () => this.#now);
+
+  constructor() {
+    mock.timers.enable({ apis: ['setTimeout'] });
+  }
+
+  pass(milliseconds: number): void {
+    this.#now += milliseconds;
+    mock.timers.tick(milliseconds);
+  }
+
+  [Symbol.dispose](): void {
+    mock.timers.reset();
+    this.#clock.mock.restore();
   }
 }
 

@@ -7,8 +7,7 @@ import { NO_BASE } from '../live-configuration.ts';
 
 /** alice asks, bob gives. */
 async function remoteAccess(): Promise<{ readonly alice: ControlScene; readonly bob: ControlScene }> {
-  // However slow the machine, nothing is said twice.
-  const { alice, bob } = await pair({ retransmitTimeout: 60_000 });
+  const { alice, bob } = await pair();
   const [client, gateway] = [labConnection('alice'), labConnection('bob')];
   await alice.client.request('load-conn', {
     lab: {

@@ -1,8 +1,8 @@
 import type { ChildProcess } from 'node:child_process';
-import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { CertificateSet } from './certificates.ts';
-import { type Lab, type Run, run, until } from './lab.ts';
+import { type Lab, listens, type Run, run, until } from './lab.ts';
 import { type Section, writeSwanctl } from './swanctl.ts';
 
 const CHARON = '/usr/lib/ipsec/charon';
@@ -69,7 +69,7 @@ export class Charon {
         STRONGSWAN_CONF: join(directory, 'strongswan.conf'),
       },
     );
-    await until('charon opens its control socket', () => existsSync(join(directory, 'vici.sock')));
+    await until('charon listens at its control socket', () => listens(join(directory, 'vici.sock')));
     const load = await this.swanctl('--load-all', '--noprompt');
     if (load.code !== 0)
       throw new Error(`charon did not take its configuration: ${load.stdout}${load.stderr}`);

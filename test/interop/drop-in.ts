@@ -1,4 +1,5 @@
 import type { ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { ViciClient } from '../../src/control/index.ts';
@@ -65,10 +66,9 @@ export class DropIn {
     return {
       printed: () => this.#lab.read(log),
       stop: async () => {
-        child.kill('SIGINT');
-        await new Promise<void>(done =>
-          child.exitCode === null ? child.once('close', () => done()) : done(),
-        );
+        const gone = once(child, 'exit');
+        // False where it has gone already.
+        if (child.kill('SIGINT')) await gone;
         return this.#lab.read(log);
       },
     };

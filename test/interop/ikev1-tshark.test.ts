@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { setTimeout as pause } from 'node:timers/promises';
 import { Capture } from './capture.ts';
 import { Scene } from './scene.ts';
 import { set } from './swanctl.ts';
@@ -24,7 +23,6 @@ for (const [ike, esp] of [
     await there.rekey('cygnet', 'child');
     await there.pingBothWays();
     await there.down('cygnet');
-    await pause(200);
     await capture.end();
 
     const details = await capture.read(keys, '-Y', 'isakmp', '-V');

@@ -1,5 +1,6 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
-import { createWriteStream, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { closeSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
+import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -90,22 +91,27 @@ export class Lab {
     return run('ip', ['netns', 'exec', namespace, ...command], options);
   }
 
-  /** Starts a long-lived program inside `namespace`; its output goes to `log` in the lab's directory. */
+  /**
+   * Starts a long-lived program inside `namespace`. It writes to `log` in the lab's directory itself: what it has said
+   * before it does something else can be read as soon as that is seen.
+   */
   start(
     namespace: string,
     log: string,
     command: readonly string[],
     env: Record<string, string> = {},
   ): ChildProcess {
-    const child = spawn('ip', ['netns', 'exec', namespace, ...command], {
-      env: { ...process.env, ...env },
-      stdio: ['ignore', 'pipe', 'pipe'],
-    });
-    const file = createWriteStream(this.path(log), { flags: 'a' });
-    child.stdout.pipe(file, { end: false });
-    child.stderr.pipe(file, { end: false });
-    this.#processes.push(child);
-    return child;
+    const file = openSync(this.path(log), 'a');
+    try {
+      const child = spawn('ip', ['netns', 'exec', namespace, ...command], {
+        env: { ...process.env, ...env },
+        stdio: ['ignore', file, file],
+      });
+      this.#processes.push(child);
+      return child;
+    } finally {
+      closeSync(file);
+    }
   }
 
   path(name: string): string {
@@ -129,7 +135,7 @@ export class Lab {
 }
 
 /** Ends a process: TERM, then KILL when it has not gone within `patience` milliseconds. */
-export async function stop(child: ChildProcess, patience = 6000): Promise<number | null> {
+export async function stop(child: ChildProcess, patience = 20_000): Promise<number | null> {
   if (child.exitCode !== null || child.signalCode !== null) return child.exitCode;
   const gone = new Promise<number | null>(resolve => child.once('exit', code => resolve(code)));
   child.kill('SIGTERM');
@@ -140,11 +146,14 @@ export async function stop(child: ChildProcess, patience = 6000): Promise<number
   return null;
 }
 
-/** Asks `probe` every few milliseconds until it answers something true; fails after `patience` milliseconds. */
+/**
+ * Asks `probe` every few milliseconds until it answers something true; fails after `patience` milliseconds, which are for
+ * a machine that has much else to do, and less than what a daemon gives a half-open SA.
+ */
 export async function until<T>(
   what: string,
   probe: () => T | Promise<T>,
-  patience = 8000,
+  patience = 25_000,
 ): Promise<Exclude<T, false | null | undefined>> {
   const start = performance.now();
   for (;;) {
@@ -154,6 +163,18 @@ export async function until<T>(
       throw new Error(`waited ${patience * PATIENCE} ms in vain: ${what}`);
     await pause(25);
   }
+}
+
+/** Whether somebody listens at the socket `path`, which is there before. */
+export function listens(path: string): Promise<boolean> {
+  return new Promise(resolve => {
+    const socket = connect(path);
+    socket.once('connect', () => {
+      socket.destroy();
+      resolve(true);
+    });
+    socket.once('error', () => resolve(false));
+  });
 }
 
 export function run(

@@ -201,17 +201,51 @@ export class Scene implements AsyncDisposable {
     };
   }
 
-  /** Brings a child up, from cygnet as initiator or from charon when cygnet responds. */
+  /**
+   * Brings a child up, from cygnet as initiator or from charon when cygnet responds, until both have it: who sends the last
+   * message has it earlier than the other.
+   */
   async up(role: 'initiator' | 'responder', child = 'net'): Promise<void> {
     const result =
       role === 'initiator'
         ? await this.cygnet.cli('up', `lab/${child}`)
-        : await this.charon.swanctl('--initiate', '--child', child, '--timeout', '10');
-    assert.equal(
-      result.code,
-      0,
-      `${result.stdout}\n${result.stderr}\n--- cygnet\n${this.cygnet.log}\n--- charon\n${this.charon.log.split('\n').slice(-40).join('\n')}`,
+        : await this.charon.swanctl('--initiate', '--child', child, '--timeout', '20');
+    assert.equal(result.code, 0, `${result.stdout}\n${result.stderr}\n${this.#said}`);
+    const installed = new RegExp(`^ +${child}: #\\d+, reqid \\d+, INSTALLED`, 'm');
+    await this.#untilBoth(`${child} is up`, list => installed.test(list));
+  }
+
+  /** Gives an SA new keys from one side, until both ends have the new one, and it alone. */
+  async renew(starter: 'cygnet' | 'charon', what: 'child' | 'ike'): Promise<void> {
+    const keys = (list: string): readonly string[] =>
+      (list.match(what === 'ike' ? /[0-9a-f]{16}_i/g : /^ +(in|out) +[0-9a-f]{8}/gm) ?? []).toSorted();
+    const before = await Promise.all(
+      [this.cygnet, this.charon].map(async daemon => keys(await listed(daemon))),
     );
+    await this.rekey(starter, what);
+    await this.#untilBoth(`the ${what} SA is replaced`, (list, i) => {
+      const now = keys(list);
+      const old = before[i] ?? [];
+      return now.length === old.length && now.every(one => !old.includes(one)) && !/REKEY|DELET/.test(list);
+    });
+  }
+
+  /** Until what swanctl lists of either end's SAs is as it has to be. */
+  async #untilBoth(what: string, isSo: (list: string, end: 0 | 1) => boolean): Promise<void> {
+    const lists = ['', ''];
+    try {
+      await until(what, async () => {
+        for (const [i, daemon] of ([this.cygnet, this.charon] as const).entries())
+          lists[i] = await listed(daemon);
+        return isSo(lists[0] ?? '', 0) && isSo(lists[1] ?? '', 1);
+      });
+    } catch (error) {
+      throw new Error(`${(error as Error).message}\n${lists.join('---\n')}\n${this.#said}`);
+    }
+  }
+
+  get #said(): string {
+    return `--- cygnet\n${this.cygnet.log}\n--- charon\n${this.charon.log.split('\n').slice(-60).join('\n')}`;
   }
 
   /** `cygnet up` that has to fail: the record it prints. */
@@ -229,8 +263,7 @@ export class Scene implements AsyncDisposable {
 
   /** charon's attempt is refused by cygnet: the record that cygnet kept of attempt number `nth`. */
   async refusedByCygnet(nth: number): Promise<FailureJson> {
-    await this.charon.swanctl('--initiate', '--child', 'net', '--timeout', '4');
-    await this.charon.swanctl('--terminate', '--ike', 'lab', '--force', '--timeout', '2');
+    const attempt = this.charon.swanctl('--initiate', '--child', 'net', '--timeout', '20');
     const failures = await until(`cygnet recorded failure ${nth}`, async () => {
       const { stdout } = await this.cygnet.cli('explain', 'lab', '--json');
       const { attempts } = JSON.parse(stdout) as {
@@ -239,6 +272,9 @@ export class Scene implements AsyncDisposable {
       const failed = attempts.filter(attempt => attempt.outcome === 'failed' && attempt.role === 'responder');
       return failed.length >= nth && failed;
     });
+    // charon may repeat itself for ever.
+    await this.charon.swanctl('--terminate', '--ike', 'lab', '--force', '--timeout', '2');
+    await attempt;
     const failure = failures.at(-1)?.failure;
     assert.ok(failure);
     return failure;
@@ -278,7 +314,7 @@ export class Scene implements AsyncDisposable {
       '-i',
       '0.1',
       '-W',
-      '2',
+      '5',
       '-I',
       source,
       destination,
@@ -306,4 +342,8 @@ export class Scene implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.lab.close();
   }
+}
+
+async function listed(daemon: Cygnet | Charon): Promise<string> {
+  return (await daemon.swanctl('--list-sas')).stdout;
 }

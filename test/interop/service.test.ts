@@ -62,9 +62,9 @@ function assertLesser(pid: number): void {
 async function works(there: Scene): Promise<void> {
   await there.up('initiator');
   await there.pingBothWays();
-  await there.rekey('cygnet', 'child');
+  await there.renew('cygnet', 'child');
   await there.pingBothWays();
-  await there.rekey('cygnet', 'ike');
+  await there.renew('cygnet', 'ike');
   await there.pingBothWays();
   await there.down('cygnet');
   await there.up('responder');

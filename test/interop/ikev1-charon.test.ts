@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
-import { setTimeout as pause } from 'node:timers/promises';
 import { type CertificateSet, certificates } from './certificates.ts';
 import { Lab, until } from './lab.ts';
 import { type PeerOptions, Scene } from './scene.ts';
@@ -162,7 +161,10 @@ describe('dead peer detection', () => {
         /generating INFORMATIONAL_V1 request \d+ \[ HASH N\(DPD_ACK\) \]/,
       ].every(line => line.test(there.charon.log)),
     );
-    await pause(3500);
+    const heard = () =>
+      (there.charon.log.match(/parsed INFORMATIONAL_V1 request \d+ \[ HASH N\(DPD_ACK\) \]/g) ?? []).length;
+    const before = heard();
+    await until('it goes on so for longer than one has for an answer', () => heard() >= before + 4);
     assert.equal((await there.cygnet.status()).sas.length, 1);
     await there.pingBothWays();
   });
@@ -202,6 +204,8 @@ describe('ike-scan', () => {
     const { stdout, stderr } = await there.lab.run(there.bob, [
       'ike-scan',
       '--sport=0',
+      // It ends with the first answer.
+      '--timeout=2000',
       '--retry=2',
       '--multiline',
       `--trans=${transform}`,

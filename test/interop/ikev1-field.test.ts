@@ -309,6 +309,7 @@ describe('ike-scan', () => {
       const { stdout, stderr } = await there.lab.run(there.bob, [
         'ike-scan',
         '--sport=0',
+        '--timeout=2000',
         '--retry=2',
         '--multiline',
         '--trans=(1=7,14=128,2=4,3=1,4=14)',

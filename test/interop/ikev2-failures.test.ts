@@ -12,6 +12,8 @@ interface Case {
   readonly bob: (configuration: Section) => Section;
   readonly alice?: (configuration: Section) => Section;
   readonly certificates?: 'own' | 'foreign';
+  /** Of cygnet's strongswan.conf: how soon it gives up, where nobody answers or vouches for the answer. */
+  readonly settings?: string;
   /** Code, and what its record must say, for each role. */
   readonly initiator: Expectation;
   readonly responder: Expectation;
@@ -34,6 +36,7 @@ after(() => keys.close());
 const CASES: readonly Case[] = [
   {
     name: 'no IKE proposal in common',
+    settings: 'retransmit_timeout = 1.0\n retransmit_tries = 2',
     bob: set('connections.lab.proposals', 'aes256-sha512-modp4096'),
     initiator: { code: 'peer/no-proposal-chosen', says: [/aes128gcm16-prfsha256-x25519/] },
     responder: {
@@ -87,6 +90,7 @@ const CASES: readonly Case[] = [
     name: 'silence',
     bob: configuration => configuration,
     alice: set('connections.lab.remote_addrs', '10.9.0.77'),
+    settings: 'retransmit_timeout = 0.2\n retransmit_tries = 2',
     initiator: { code: 'peer/silent', says: [/10\.9\.0\.77/] },
     responder: { code: '', says: [] },
   },
@@ -102,7 +106,7 @@ describe('failures explain themselves', () => {
           ...(one.certificates === undefined ? {} : { certificates: own, bobCertificates: foreign }),
           ...(one.alice === undefined ? {} : { alice: one.alice }),
           bob: one.bob,
-          cygnetSettings: 'retransmit_timeout = 0.2\n retransmit_tries = 2',
+          ...(one.settings === undefined ? {} : { cygnetSettings: one.settings }),
         });
         // Twice in a row: the second refusal must not find anything left over by the first.
         for (let round = 0; round < 2; round++) {

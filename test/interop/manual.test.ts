@@ -3,8 +3,9 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { Cygnet } from './cygnet.ts';
-import { Lab, mustRun } from './lab.ts';
+import { Lab, mustRun, until } from './lab.ts';
 import { KEYS, manualSection } from './manual-keys.ts';
+import { Pinging } from './pinging.ts';
 
 test('two hosts in user space ping each other by keys that were given to both, and stop when one is out', async () => {
   const lab = new Lab();
@@ -30,19 +31,26 @@ test('two hosts in user space ping each other by keys that were given to both, a
     }
     const { alice, bob } = daemons;
     assert.ok(alice !== undefined && bob !== undefined);
-    const ping = async (count: number): Promise<string> =>
-      (await lab.run(a, ['ping', '-c', String(count), '-i', '0.05', '-W', '1', '-I', '10.1.0.1', '10.2.0.1']))
-        .stdout;
+    const between = ['10.1.0.1', '10.2.0.1'] as const;
+    const sentWithoutLoss = async (count: number): Promise<number> => {
+      const pinging = new Pinging(lab, a, between);
+      await pinging.answers(count);
+      const { sent, lost } = await pinging.stop();
+      assert.deepEqual(lost, []);
+      return sent;
+    };
     const plan = await alice.cli('plan', join(alice.directory, 'swanctl'));
     assert.match(plan.stdout, /^\+ add +manual SA lab$/m);
     for (const daemon of [alice, bob]) {
       const applied = await daemon.cli('apply', join(daemon.directory, 'swanctl'));
       assert.equal(applied.code, 0, applied.stderr);
     }
-    assert.match(await ping(5), /5 received/);
-    const status = await alice.cli('status', '--long');
-    assert.match(status.stdout, /^lab +manual/m);
-    assert.match(status.stdout, /5 packets in, 5 out/);
+    const sent = await sentWithoutLoss(5);
+    const status = await until('every packet is counted, and its answer', async () => {
+      const { stdout } = await alice.cli('status', '--long');
+      return stdout.includes(` ${sent} packets in, ${sent} out`) && stdout;
+    });
+    assert.match(status, /^lab +manual/m);
     const sas = await alice.swanctl('--list-sas');
     assert.match(
       sas.stdout,
@@ -54,12 +62,13 @@ test('two hosts in user space ping each other by keys that were given to both, a
     const wrong = await bob.cli('apply', join(bob.directory, 'swanctl'));
     assert.equal(wrong.code, 1);
     assert.match(wrong.stderr, /swanctl\.conf:\d+:\d+: aes128-sha256 takes 16 octets/);
-    assert.match(await ping(3), /3 received/);
+    await sentWithoutLoss(3);
     write(bob, '');
     assert.equal((await bob.cli('apply', join(bob.directory, 'swanctl'))).code, 0);
-    assert.match(await ping(1), /0 received/);
+    const { stdout } = await lab.run(a, ['ping', '-c', '1', '-W', '1', '-I', ...between]);
+    assert.match(stdout, /0 received/);
 
-    const said = [alice, bob].map(({ log }) => log).join('') + status.stdout + sas.stdout + wrong.stderr;
+    const said = [alice, bob].map(({ log }) => log).join('') + status + sas.stdout + wrong.stderr;
     for (const { encryption, integrity } of Object.values(KEYS)) {
       assert.ok(
         !said.includes(encryption.slice(0, 8)) && !said.includes(integrity.slice(0, 8)),

@@ -3,15 +3,24 @@ import { type Lab, until } from './lab.ts';
 
 let serial = 0;
 
-/** A ping every 10 ms until stopped. */
+/**
+ * A ping every 10 ms until stopped. Where all answers have to come this is asked, and not a ping of so many packets: that
+ * waits for its last answer as long as between two packets, and for no answer that a busy machine has late.
+ */
 export class Pinging {
   readonly #lab: Lab;
   readonly #log = `ping-${serial++}.log`;
   readonly #process: ChildProcess;
 
-  constructor(lab: Lab, namespace: string, [from, to]: readonly [from: string, to: string]) {
+  /** `options`: of ping, besides. */
+  constructor(
+    lab: Lab,
+    namespace: string,
+    [from, to]: readonly [from: string, to: string],
+    options: readonly string[] = [],
+  ) {
     this.#lab = lab;
-    this.#process = lab.start(namespace, this.#log, ['ping', '-i', '0.01', '-W', '2', '-I', from, to]);
+    this.#process = lab.start(namespace, this.#log, ['ping', '-i', '0.01', ...options, '-I', from, to]);
   }
 
   /** Waits until `count` more pings have come back, however long the machine takes for them. */

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { mustRun } from './lab.ts';
+import { mustRun, until } from './lab.ts';
 import { Scene } from './scene.ts';
 import type { Section } from './swanctl.ts';
 
@@ -29,7 +29,7 @@ const SOURCE = `
 import socket, sys, time
 family = socket.AF_INET6 if ':' in sys.argv[1] else socket.AF_INET
 one = socket.socket(family)
-one.settimeout(40)
+one.settimeout(100)
 one.bind((sys.argv[1], 0))
 one.connect((sys.argv[2], 5201))
 begun = time.time()
@@ -46,15 +46,9 @@ async function transfer(there: Scene, from: 'alice' | 'bob', source: string, to:
   const log = `sink-${from}.log`;
   const sink = lab.start(from === 'alice' ? bob : alice, log, ['python3', '-c', SINK, to]);
   try {
-    while (!lab.read(log).includes('listening')) await new Promise(resolve => setTimeout(resolve, 50));
-    const { code, stdout, stderr } = await lab.run(sender, [
-      'python3',
-      '-c',
-      SOURCE,
-      source,
-      to,
-      `${MEGABYTES}`,
-    ]);
+    await until('somebody listens', () => lab.read(log).includes('listening'));
+    const program = ['python3', '-c', SOURCE, source, to, `${MEGABYTES}`];
+    const { code, stdout, stderr } = await lab.run(sender, program, { timeout: 120_000 });
     assert.equal(code, 0, `${stdout}${stderr}\n${there.cygnet.log}`);
     const [count, rate] = stdout.split(' ').map(Number) as [number, number];
     assert.equal(count, MEGABYTES << 20);

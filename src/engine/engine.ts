@@ -375,7 +375,7 @@ export class Engine {
     return matched;
   }
 
-  #established(session: Session, others: readonly Session[]): void {
+  #established(session: Session, others: () => Iterable<Session>): void {
     this.#wanted.delete(session);
     this.#strangers.settled(session);
     this.#revival.established(session.connection.name);

@@ -18,8 +18,8 @@ import { VirtualIpMemory } from './virtual-ip-memory.ts';
 
 /** What the engine wants to hear of its sessions. */
 export interface Watcher {
-  /** `others` are those that stand between the same two. */
-  established(session: Session, others: readonly Session[]): void;
+  /** `others` gives those that stand between the same two. */
+  established(session: Session, others: () => Iterable<Session>): void;
   /** A rekey put `successor` in the place of `session`. */
   succeeded(session: Session, successor: Session): void;
   removed(session: Session, children: readonly ChildConfig[], failure: Failure | undefined): void;
@@ -216,8 +216,9 @@ export class EngineHost implements Host {
     this.later(() => {
       if (!this.#sessions.has(session.id)) return;
       // What a peer that says it has nothing else does not know of must not be carried over.
-      const others = initialContact ? [] : this.between(identities.local, identities.remote);
-      for (const other of others) session.adopt?.(other);
+      const others = (): Iterable<Session> =>
+        initialContact ? [] : this.between(identities.local, identities.remote);
+      if (session.adopt !== undefined) for (const other of [...others()]) session.adopt(other);
       this.watcher?.established(session, others);
       this.#uniqueness.established(session, identities, initialContact, this.now);
     });
@@ -227,7 +228,7 @@ export class EngineHost implements Host {
     this.#uniqueness.onlyContact(session);
   }
 
-  between(localId: Identity, remoteId: Identity): readonly Session[] {
+  between(localId: Identity, remoteId: Identity): IteratorObject<Session> {
     return this.#uniqueness.between(localId, remoteId);
   }
 

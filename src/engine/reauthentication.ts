@@ -28,7 +28,7 @@ export class Reauthentications {
   readonly #host: EngineHost;
   readonly #begin: Begin;
   /** Those that were begun in the place of another. */
-  readonly #made = new WeakSet<Session>();
+  readonly #made = new Set<Session>();
   /** Which SA goes when this one stands; either may have new keys by then. */
   readonly #replaces = new Map<Session, Replaced>();
   /** What is begun when this one has gone. */
@@ -68,12 +68,12 @@ export class Reauthentications {
   }
 
   /**
-   * `session` stands: what it replaces goes, once the children have been made that it was begun for. `others` stand between the
-   * same two: where both ends made the old one anew at once, one of two is too many.
+   * `session` stands: what it replaces goes, once the children have been made that it was begun for. `others` gives those that stand
+   * between the same two: where both ends made the old one anew at once, one of two is too many.
    */
-  established(session: Session, others: readonly Session[]): void {
+  established(session: Session, others: () => Iterable<Session>): void {
     const replaced = this.#replaces.get(session);
-    for (const other of others) {
+    for (const other of this.#made.size === 0 ? [] : others()) {
       const { establishedAt } = other;
       if (other === replaced?.old || establishedAt === undefined || !this.#areOfBoth(session, other))
         continue;
@@ -94,6 +94,7 @@ export class Reauthentications {
 
   /** `session` has gone: what was to come after it is begun. */
   removed(session: Session): void {
+    this.#made.delete(session);
     this.#replaces.delete(session);
     const children = this.#follows.get(session);
     this.#follows.delete(session);

@@ -66,8 +66,8 @@ export class Uniqueness {
   }
 
   /** The sessions between these two. */
-  between(local: Identity, remote: Identity): readonly Session[] {
-    return [...(this.#byPair.get(pairOf(local, remote))?.keys() ?? [])];
+  between(local: Identity, remote: Identity): IteratorObject<Session> {
+    return this.#byPair.get(pairOf(local, remote))?.keys() ?? [].values();
   }
 
   /** The peer of `session` says, later than with its proof, that it has no other: all others are gone. */

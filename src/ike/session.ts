@@ -113,8 +113,8 @@ export interface Host {
   ): void;
   /** The peer of an established session says, later than with its proof, that this is the only one it has. */
   onlyContact(session: Session): void;
-  /** The established sessions between two identities. */
-  between(localId: Identity, remoteId: Identity): readonly Session[];
+  /** The established sessions between two identities, one after the other as they are by then: a hub may have thousands. */
+  between(localId: Identity, remoteId: Identity): IteratorObject<Session>;
   /** A rekey put `successor` in the place of `session`. */
   succeeded(session: Session, successor: Session): void;
   /** Makes a new IKE SA from scratch in the place of `session` (RFC 7296 §2.8.3). */

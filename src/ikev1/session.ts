@@ -249,7 +249,9 @@ export class Ikev1Session implements Session, EmergingSa, Informed, Transacting 
 
   siblings(): readonly IsakmpSa[] {
     const between = this.host.between(this.localId, this.progress.user ?? this.remoteId);
-    return between.filter((other): other is Ikev1Session => other instanceof Ikev1Session && other !== this);
+    return between
+      .filter((other): other is Ikev1Session => other instanceof Ikev1Session && other !== this)
+      .toArray();
   }
 
   agree(candidates: readonly IsakmpKeys[]): void {

@@ -128,7 +128,7 @@ const ALL: readonly Keyword[] = [
 
 const byText: ReadonlyMap<string, readonly Keyword[]> = Map.groupBy(ALL, ({ text }) => text);
 
-const canonical: ReadonlyMap<string, string> = new Map(
+const canonical: ReadonlyMap<number, string> = new Map(
   [...ALL].reverse().map(({ text, transform }) => [signature(transform), text]),
 );
 
@@ -141,8 +141,9 @@ function keyword(text: string, { uses, status }: Algorithm, transform: Transform
   return { text, transform, uses, status };
 }
 
-function signature({ type, id, keyLength }: Transform): string {
-  return `${type}:${id}:${keyLength ?? ''}`;
+/** Type, ID and key length in one number; none is another length than 0. */
+function signature({ type, id, keyLength = -1 }: Transform): number {
+  return (type * 0x10000 + id) * 0x10001 + keyLength + 1;
 }
 
 /** Insertions, deletions, replacements that turn one text into the other (Levenshtein). */

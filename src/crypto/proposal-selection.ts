@@ -80,13 +80,14 @@ export function selectProposal(
   offered: readonly OfferedProposal[],
   options: SelectionOptions,
 ): AcceptedProposal | ProposalMismatch {
+  const [mine, their] = [configured.map(sorted), offered.map(sorted)];
   const pairs = options.preferOurs
-    ? configured.flatMap(ours => offered.map(theirs => [ours, theirs] as const))
-    : offered.flatMap(theirs => configured.map(ours => [ours, theirs] as const));
+    ? mine.flatMap(ours => their.map(theirs => [ours, theirs] as const))
+    : their.flatMap(theirs => mine.map(ours => [ours, theirs] as const));
   let nearest: Match | undefined;
   for (const [ours, theirs] of pairs) {
     const match = matchPair(ours, theirs, options);
-    if (match.failed === undefined) return accept(ours, theirs.number, match.chosen);
+    if (match.failed === undefined) return accept(ours.proposal, theirs.proposal.number, match.chosen);
     if (nearest === undefined || match.agreed > nearest.agreed) nearest = match;
   }
   if (nearest?.failed === undefined) return nothingComparable(configured, offered);
@@ -111,7 +112,7 @@ export function confirmProposal(
   if (types.size !== theirs.transforms.length) {
     return nothingComparable(sent, answer, 'the peer answered with several algorithms of one type');
   }
-  const match = matchPair(ours, theirs, { ...options, preferOurs: true });
+  const match = matchPair(sorted(ours), sorted(theirs), { ...options, preferOurs: true });
   if (match.failed !== undefined) return match.failed;
   if (match.ignored !== undefined) return match.ignored;
   return accept(ours, theirs.number, match.chosen);
@@ -146,8 +147,19 @@ const WHEN_ABSENT: Readonly<Record<number, number>> = {
   [TransformType.SN]: SequenceNumbers.SEQUENTIAL_32,
 };
 
+/** A proposal with its transforms by their type. */
+interface Sorted<Kind> {
+  readonly proposal: Kind;
+  readonly byType: ReadonlyMap<number, OfferedProposal['transforms']>;
+}
+
+function sorted<Kind extends Pick<OfferedProposal, 'transforms'>>(proposal: Kind): Sorted<Kind> {
+  return { proposal, byType: Map.groupBy(proposal.transforms, ({ type }) => type) };
+}
+
 /** One pair, type by type. */
-function matchPair(ours: Proposal, theirs: OfferedProposal, options: SelectionOptions): Match {
+function matchPair(mine: Sorted<Proposal>, their: Sorted<OfferedProposal>, options: SelectionOptions): Match {
+  const [ours, theirs] = [mine.proposal, their.proposal];
   const { protocol } = ours;
   if (theirs.protocol !== PROTOCOLS[protocol]) {
     const reason = `the peer's proposal ${theirs.number} is not for ${protocol.toUpperCase()}`;
@@ -158,11 +170,11 @@ function matchPair(ours: Proposal, theirs: OfferedProposal, options: SelectionOp
   }
   const withKe = options.withoutKeyExchange !== true;
   const mayAdd = options.additionalKeyExchanges !== false;
-  for (const { type } of theirs.transforms) {
+  for (const [type, transforms] of their.byType) {
     if (TYPES[protocol].includes(type) || (isKe(type) && (mayAdd || !withKe))) continue;
     const name = nameOf(TransformType, type);
     const reason = `the peer's proposal ${theirs.number} has a transform of type ${name}, which has no place here`;
-    return { agreed: 0, failed: mismatch(ours, theirs, [type], [], ofType(theirs, type), reason) };
+    return { agreed: 0, failed: mismatch(ours, theirs, [type], [], transforms, reason) };
   }
   const chosen: Transform[] = [];
   const exchanges: (readonly Transform[])[] = [];
@@ -173,18 +185,18 @@ function matchPair(ours: Proposal, theirs: OfferedProposal, options: SelectionOp
   }[] = [];
   let agreed = 0;
   let ignored: ProposalMismatch | undefined;
-  const additional = ADDITIONAL_KES.filter(type => names(ours, type) || names(theirs, type));
+  const additional = ADDITIONAL_KES.filter(type => mine.byType.has(type) || their.byType.has(type));
   for (const type of [...TYPES[protocol], ...additional]) {
     if (!withKe && isKe(type)) continue;
     const aead = type === TransformType.INTEG && chosen.some(isAeadTransform);
     if (type === TransformType.INTEG && failed.length > 0) {
       // No common cipher: integrity is needless where both have an AEAD, and differs where one has
       const aeads = [ours, theirs].filter(side => side.transforms.some(isAeadTransform)).length;
-      if (aeads === 1) failed.push({ type, left: ofType(ours, type), right: ofType(theirs, type) });
+      if (aeads === 1) failed.push({ type, left: ofType(mine, type), right: ofType(their, type) });
       if (aeads > 0) continue;
     }
-    const left = listOf(ours, type, aead, protocol);
-    const right = listOf(theirs, type, aead, protocol);
+    const left = listOf(mine, type, aead, protocol);
+    const right = listOf(their, type, aead, protocol);
     const [preferred, other] = options.preferOurs ? [left, right] : [right, left];
     const best = preferred.find(transform => isAmong(other, transform));
     if (best === undefined && aead) {
@@ -215,7 +227,7 @@ function matchPair(ours: Proposal, theirs: OfferedProposal, options: SelectionOp
     return { agreed, failed: mismatch(ours, theirs, types, ours.transforms, theirs.transforms, reason) };
   }
   // Types that the peer left out are left out of the answer too
-  const answer = [...chosen, ...methods].filter(({ type }) => names(theirs, type)).map(bare);
+  const answer = [...chosen, ...methods].filter(({ type }) => their.byType.has(type)).map(bare);
   return ignored === undefined ? { agreed, chosen: answer } : { agreed, chosen: answer, ignored };
 }
 
@@ -223,16 +235,10 @@ function isKe(type: number): boolean {
   return type === TransformType.KE || isAdditionalKe(type);
 }
 
-interface Alternatives {
-  readonly transforms: OfferedProposal['transforms'];
-}
+type Alternatives = Pick<Sorted<unknown>, 'byType'>;
 
-function names({ transforms }: Alternatives, type: number): boolean {
-  return transforms.some(transform => transform.type === type);
-}
-
-function ofType({ transforms }: Alternatives, type: number): OfferedProposal['transforms'] {
-  return transforms.filter(transform => transform.type === type);
+function ofType({ byType }: Alternatives, type: number): OfferedProposal['transforms'] {
+  return byType.get(type) ?? [];
 }
 
 /** The acceptable transforms of a type, the meaning of absence made visible. */
@@ -275,6 +281,7 @@ function bare({ type, id, keyLength }: Transform): Transform {
  * Bipartite matching along augmenting paths: work is bounded by types × transforms, whatever the peer offers.
  */
 function distinct(lists: readonly (readonly Transform[])[]): Transform[] | undefined {
+  if (lists.length < 2) return lists.flatMap(([first]) => first ?? []);
   const holder = new Map<number, number>();
   const chosen: (Transform | undefined)[] = lists.map(() => undefined);
   const place = (at: number, seen: Set<number>): boolean => {
@@ -299,7 +306,6 @@ function accept(configured: Proposal, number: number, transforms: readonly Trans
   const of = (type: number): Transform | undefined => transforms.find(transform => transform.type === type);
   const encryption = of(TransformType.ENCR);
   return {
-    [accepted]: true,
     kind: 'accepted',
     number,
     protocol: configured.protocol,
@@ -315,6 +321,8 @@ function accept(configured: Proposal, number: number, transforms: readonly Trans
       .map(({ id }) => id),
     esn: of(TransformType.SN)?.id === SequenceNumbers.PARTIAL_64,
     text: formatTransforms(transforms),
+    // What follows a computed name is set one by one: it comes last.
+    [accepted]: true,
   };
 }
 

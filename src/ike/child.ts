@@ -132,8 +132,8 @@ export function* install(
     algorithms: child.algorithms,
     spiIn: child.spiIn,
     spiOut: child.spiOut,
-    ...keys,
-    ...(child.ipcomp === undefined ? {} : { ipcomp: child.ipcomp }),
+    keysIn: keys.keysIn,
+    keysOut: keys.keysOut,
     path,
     udpEncapsulation: child.udpEncapsulation,
     localTs: child.localTs,
@@ -144,7 +144,11 @@ export function* install(
     ),
     tfcPadding: child.tfcPadding ?? config.tfcPadding,
     reqid: child.reqid,
-    lifetimes: childLifetimes({ ...config, ...options.limits }, host.jitter(1)),
+    lifetimes: childLifetimes(
+      options.limits === undefined ? config : { ...config, ...options.limits },
+      host.jitter(1),
+    ),
+    ...(child.ipcomp === undefined ? {} : { ipcomp: child.ipcomp }),
     ...(child.kernel === undefined ? {} : { kernel: child.kernel }),
     ...(options.replaces === undefined ? {} : { replaces: options.replaces }),
   };
@@ -175,9 +179,10 @@ export function deactivateOutbound(host: Host, child: ChildSa): void {
 }
 
 export function childStatus(child: ChildSa): ChildSaStatus {
-  return {
+  const { config, localTs, remoteTs } = child;
+  const status: { -readonly [Key in keyof ChildSaStatus]: ChildSaStatus[Key] } = {
     id: child.id,
-    name: child.config.name,
+    name: config.name,
     reqid: child.reqid,
     state: child.state,
     protocol: child.protocol,
@@ -185,20 +190,17 @@ export function childStatus(child: ChildSa): ChildSaStatus {
     udpEncapsulation: child.udpEncapsulation,
     spiIn: child.spiIn,
     spiOut: child.spiOut,
-    ...(child.ipcomp === undefined ? {} : { ipcomp: child.ipcomp }),
     proposal: child.proposal,
-    ...(child.kernel === undefined ? {} : { kernel: child.kernel }),
-    ...updown(child),
     esn: child.algorithms.esn,
-    localTs: child.localTs.map(formatSelector),
-    remoteTs: child.remoteTs.map(formatSelector),
-    ...(child.installedAt === undefined ? {} : { installedAt: child.installedAt }),
-    ...(child.rekeyAt === undefined ? {} : { rekeyAt: child.rekeyAt }),
-    ...(child.expiresAt === undefined ? {} : { expiresAt: child.expiresAt }),
+    localTs: localTs.map(formatSelector),
+    remoteTs: remoteTs.map(formatSelector),
   };
-}
-
-function updown({ config, localTs, remoteTs }: ChildSa): Pick<ChildSaStatus, 'updown'> {
-  if (config.updown === undefined) return {};
-  return { updown: { command: config.updown, hostAccess: config.hostAccess, localTs, remoteTs } };
+  if (child.installedAt !== undefined) status.installedAt = child.installedAt;
+  if (child.rekeyAt !== undefined) status.rekeyAt = child.rekeyAt;
+  if (child.expiresAt !== undefined) status.expiresAt = child.expiresAt;
+  if (child.ipcomp !== undefined) status.ipcomp = child.ipcomp;
+  if (child.kernel !== undefined) status.kernel = child.kernel;
+  if (config.updown !== undefined)
+    status.updown = { command: config.updown, hostAccess: config.hostAccess, localTs, remoteTs };
+  return status;
 }

@@ -193,7 +193,6 @@ export function makeChild(sa: IkeSa, agreement: ChildAgreement, inbound: Reserve
     id: inbound.child ?? host.newChildId(),
     config,
     reqid: number,
-    ...kernelOf(peer.numbering, config, number),
     protocol: config.protocol,
     mode,
     algorithms: {
@@ -206,7 +205,6 @@ export function makeChild(sa: IkeSa, agreement: ChildAgreement, inbound: Reserve
     keMethod: chosen.keyExchange,
     spiIn,
     spiOut,
-    ...(cpiIn !== undefined && cpiOut !== undefined && { ipcomp: { cpiIn, cpiOut } }),
     localTs,
     remoteTs,
     udpEncapsulation: peer.encapsulate,
@@ -216,6 +214,9 @@ export function makeChild(sa: IkeSa, agreement: ChildAgreement, inbound: Reserve
     installedAt: undefined,
     rekeyAt: undefined,
     expiresAt: undefined,
+    // What may be there comes last: fields behind a spread are set one by one, and lie apart.
+    ...kernelOf(peer.numbering, config, number),
+    ...(cpiIn !== undefined && cpiOut !== undefined && { ipcomp: { cpiIn, cpiOut } }),
   };
 }
 

@@ -111,9 +111,9 @@ export function selectorsIn(
 ): readonly TrafficSelector[] {
   return (first(message, type)?.selectors ?? []).flatMap(wire => {
     const selector = fromWireSelector(wire);
-    return selector === undefined
-      ? []
-      : [{ ...selector, start: selector.start.slice(), end: selector.end.slice() }];
+    if (selector === undefined) return [];
+    const { start, end, protocol, startPort, endPort } = selector;
+    return { start: start.slice(), end: end.slice(), protocol, startPort, endPort };
   });
 }
 

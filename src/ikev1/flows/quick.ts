@@ -109,14 +109,13 @@ export function makeChild(
 ): ChildSa {
   const { host, connection } = sa;
   tellChosen(sa, config.protocol, accepted.text, accepted.esn);
-  const { localTs, remoteTs } = selectors;
+  const { localTs, remoteTs, negotiated } = selectors;
   const text = `${localTs.map(formatSelector)} === ${remoteTs.map(formatSelector)}`;
   const reqid = old?.reqid ?? host.reqid(connection, config, text);
   return {
     id: host.newChildId(),
     config,
     reqid,
-    ...kernelOf(sa.peer.numbering, config, reqid),
     protocol: config.protocol,
     mode,
     algorithms: {
@@ -129,14 +128,17 @@ export function makeChild(
     keMethod: accepted.keyExchange,
     spiIn,
     spiOut,
-    ...(cpiIn !== undefined && cpiOut !== undefined && { ipcomp: { cpiIn, cpiOut } }),
-    ...selectors,
+    localTs,
+    remoteTs,
     udpEncapsulation,
     state: 'CREATED',
     outbound: false,
     installedAt: undefined,
     rekeyAt: undefined,
     expiresAt: undefined,
+    ...kernelOf(sa.peer.numbering, config, reqid),
+    ...(cpiIn !== undefined && cpiOut !== undefined && { ipcomp: { cpiIn, cpiOut } }),
+    ...(negotiated !== undefined && { negotiated }),
   };
 }
 

@@ -30,6 +30,7 @@ export function fastPacketCipher(
 export function withOpenssl(provider: CryptoProvider): CryptoProvider {
   const functions = openssl();
   if (functions === undefined) return provider;
+  const x25519 = opensslX25519(functions, provider.random);
   return {
     ...provider,
     name: `${provider.name}+openssl`,
@@ -37,7 +38,7 @@ export function withOpenssl(provider: CryptoProvider): CryptoProvider {
       opensslHmac(functions, name, key, parts) ?? provider.hmac(name, key, ...parts),
     keyExchange: primitive =>
       primitive.kind === 'montgomery' && primitive.curve === 'x25519'
-        ? opensslX25519(functions, provider.random)
+        ? x25519
         : provider.keyExchange(primitive),
     packetCipher: spec => fastPacketCipher(spec, provider.random) ?? provider.packetCipher(spec),
   };

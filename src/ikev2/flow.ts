@@ -118,7 +118,8 @@ export function first<T extends Payload['type']>(
   message: { readonly payloads: readonly Payload[] },
   type: T,
 ): OfType<T> | undefined {
-  return message.payloads.find((payload): payload is OfType<T> => payload.type === type);
+  for (const payload of message.payloads) if (payload.type === type) return payload as OfType<T>;
+  return undefined;
 }
 
 /** All payloads of `type`, in order. */
@@ -134,10 +135,9 @@ export function findNotify(
   message: { readonly payloads: readonly Payload[] },
   notifyType: number,
 ): NotifyPayload | undefined {
-  return message.payloads.find(
-    (payload): payload is NotifyPayload =>
-      payload.type === PayloadType.Notify && payload.notifyType === notifyType,
-  );
+  for (const payload of message.payloads)
+    if (payload.type === PayloadType.Notify && payload.notifyType === notifyType) return payload;
+  return undefined;
 }
 
 /** The first Notify of an error type (RFC 7296 §3.10.1: 0 … 16383), or undefined. */

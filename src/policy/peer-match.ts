@@ -56,7 +56,7 @@ export function matchConnections(
   query: PeerQuery,
 ): readonly ConnectionMatch[] {
   return connections
-    .filter(connection => !DIFFERENCES.some(([, differs]) => differs(connection, query)))
+    .filter(connection => fits(connection, query))
     .map(connection => qualitiesOf(connection, query))
     .sort((a, b) => b.remoteId - a.remoteId || b.addresses - a.addresses || b.localId - a.localId);
 }
@@ -86,6 +86,11 @@ const DIFFERENCES: readonly (readonly [PeerDifference, Differs])[] = [
   ['local identity', (connection, { localId }) => matchLocalId(connection, localId) === NO_MATCH],
   ['remote identity', (connection, { remoteId }) => matchRemoteId(connection, remoteId) === NO_MATCH],
 ];
+
+function fits(connection: Connection, query: PeerQuery): boolean {
+  for (const [, differs] of DIFFERENCES) if (differs(connection, query)) return false;
+  return true;
+}
 
 function qualitiesOf(connection: Connection, query: PeerQuery): ConnectionMatch {
   return {

@@ -28,7 +28,9 @@ const EXTENSIONS: readonly Extension[] = [
 
 /** What rides along in our message in `slot`. */
 export function offered(slot: Slot, circumstances: Circumstances): readonly Payload[] {
-  return EXTENSIONS.flatMap(extension => extension.offer?.(slot, circumstances) ?? []);
+  const payloads: Payload[] = [];
+  for (const extension of EXTENSIONS) payloads.push(...(extension.offer?.(slot, circumstances) ?? []));
+  return payloads;
 }
 
 /** What rode along in the peer's message in `slot`: `circumstances.peer` knows it afterwards. */

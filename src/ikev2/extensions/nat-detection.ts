@@ -81,11 +81,9 @@ function hashOf(
 }
 
 function hashesIn(payloads: readonly Payload[], notifyType: number): readonly Uint8Array[] {
-  return payloads.flatMap(payload =>
-    payload.type === PayloadType.Notify &&
-    payload.notifyType === notifyType &&
-    payload.data.length === HASH_LENGTH
-      ? [payload.data]
-      : [],
-  );
+  const hashes: Uint8Array[] = [];
+  for (const payload of payloads)
+    if (payload.type === PayloadType.Notify && payload.notifyType === notifyType)
+      if (payload.data.length === HASH_LENGTH) hashes.push(payload.data);
+  return hashes;
 }

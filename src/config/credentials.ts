@@ -89,7 +89,7 @@ class CredentialFolders {
   crls(): readonly Uint8Array[] {
     return this.#files('x509crl').flatMap(({ path, octets, at }) =>
       readable(path, 'revocation list', at, this.#report, () =>
-        readCrls(octets).map(der => parseCrl(der, this.#provider).der),
+        readCrls(octets).map(der => parseCrl(der).der),
       ),
     );
   }

@@ -112,7 +112,7 @@ test('keys, certificates and lists come as files would hold them', () => {
     ['ec'],
   );
   assert.deepEqual(certificatesFrom(moon.der, provider), [moon.der]);
-  assert.equal(crlsFrom(utf8(writePem('X509 CRL', issueCrl(root))), provider).length, 1);
+  assert.equal(crlsFrom(utf8(writePem('X509 CRL', issueCrl(root)))).length, 1);
   for (const read of [privateKeysFrom, certificatesFrom, crlsFrom]) {
     assert.match(failures(() => read(utf8('junk'), provider)).join(), /^load-(key|cert): /);
   }

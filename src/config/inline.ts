@@ -132,8 +132,8 @@ export function publicKeysFrom(octets: Uint8Array, provider: CryptoProvider): re
 }
 
 /** The revocation lists of a `load-cert`, DER, checked. Throws ConfigurationFailure. */
-export function crlsFrom(octets: Uint8Array, provider: CryptoProvider): readonly Uint8Array[] {
-  return sent('load-cert', () => readCrls(octets).map(der => parseCrl(der, provider).der));
+export function crlsFrom(octets: Uint8Array): readonly Uint8Array[] {
+  return sent('load-cert', () => readCrls(octets).map(der => parseCrl(der).der));
 }
 
 const decoder = new TextDecoder('utf-8', { ignoreBOM: true });

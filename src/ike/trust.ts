@@ -6,6 +6,7 @@ import type { Certificate } from '../pki/certificate.ts';
 import { CertificateCache } from '../pki/certificate-cache.ts';
 import { type ChainRequest, type StatusWanted, type TrustedChain, validateChain } from '../pki/chain.ts';
 import type { ChainFailure } from '../pki/chain-failure.ts';
+import { parseCrl } from '../pki/crl.ts';
 import type { ChainDemands } from '../pki/demands.ts';
 import type { OcspResponse } from '../pki/ocsp-response.ts';
 import { authorityHashes } from '../pki/public-key.ts';
@@ -106,7 +107,7 @@ export class Trust {
     this.#statuses ??= new StatusJudge({
       cache: this.#cache,
       memory: this.#memory,
-      crls: crls.flatMap(der => tryRead(() => this.#cache.crl(der))),
+      crls: crls.flatMap(der => tryRead(() => parseCrl(der))),
       uris: authorityUris.flatMap(({ authority, ...uris }) =>
         this.configured([authority]).map(certificate => ({ certificate, ...uris })),
       ),

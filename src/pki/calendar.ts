@@ -13,32 +13,51 @@ export function formatInstant(instant: Instant): string {
 const DAY = 86_400_000;
 const DAYS = [31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31] as const;
 
-/** An instant from the content of a UTCTime or GeneralizedTime in the form of RFC 5280 §4.1.2.5; undefined for any other. */
-export function decodeTime(octets: Uint8Array, general: boolean): Instant | undefined {
-  const digits = general ? 14 : 12;
-  if (octets.length !== digits + 1 || octets[digits] !== 0x5a) return undefined;
-  const pairs: number[] = [];
-  for (let i = 0; i < digits; i += 2) {
-    const tens = (octets[i] as number) - 0x30;
-    const ones = (octets[i + 1] as number) - 0x30;
-    if (tens < 0 || tens > 9 || ones < 0 || ones > 9) return undefined;
-    pairs.push(10 * tens + ones);
-  }
-  if (!general) pairs.unshift((pairs[0] as number) >= 50 ? 19 : 20);
-  const [century, years, month, day, hour, minute, second] = pairs as [
-    number,
-    number,
-    number,
-    number,
-    number,
-    number,
-    number,
-  ];
-  const year = 100 * century + years;
-  const leap = year % 4 === 0 && (year % 100 !== 0 || year % 400 === 0);
-  const length = month === 2 && !leap ? 28 : (DAYS[month - 1] ?? 0);
-  if (day < 1 || day > length || hour > 23 || minute > 59 || second > 59) return undefined;
-  return daysFromEpoch(year, month, day) * DAY + ((hour * 60 + minute) * 60 + second) * 1000;
+/** An instant from the content of a UTCTime or GeneralizedTime that is one for `isTime`. */
+export function decodeTime(octets: Uint8Array, general: boolean, from = 0): Instant {
+  const zulu = from + (general ? 14 : 12);
+  const field = (at: number): number => twoDigits(octets, at);
+  const seconds = (field(zulu - 6) * 60 + field(zulu - 4)) * 60 + field(zulu - 2);
+  return (
+    daysFromEpoch(yearIn(octets, general, from), field(zulu - 10), field(zulu - 8)) * DAY + seconds * 1000
+  );
+}
+
+/**
+ * Whether the octets from `from` to `to` are the content of a UTCTime or GeneralizedTime in the form of RFC 5280 §4.1.2.5:
+ * lists have more times than anybody wants to know.
+ */
+export function isTime(octets: Uint8Array, general: boolean, from = 0, to = octets.length): boolean {
+  const zulu = from + (general ? 14 : 12);
+  if (to !== zulu + 1 || octets[zulu] !== 0x5a) return false;
+  const month = twoDigits(octets, zulu - 10);
+  const day = twoDigits(octets, zulu - 8);
+  if (month < 1 || month > 12 || day < 1 || day > (DAYS[month - 1] as number)) return false;
+  const year = yearIn(octets, general, from);
+  if (year < 0 || (day === 29 && month === 2 && !isLeap(year))) return false;
+  const hour = twoDigits(octets, zulu - 6);
+  const minute = twoDigits(octets, zulu - 4);
+  const second = twoDigits(octets, zulu - 2);
+  return (hour | minute | second) >= 0 && hour <= 23 && minute <= 59 && second <= 59;
+}
+
+function isLeap(year: number): boolean {
+  return year % 4 === 0 && (year % 100 !== 0 || year % 400 === 0);
+}
+
+/** Negative where there are no digits. */
+function yearIn(octets: Uint8Array, general: boolean, from: number): number {
+  const first = twoDigits(octets, from);
+  if (!general) return first + (first >= 50 ? 1900 : first >= 0 ? 2000 : 0);
+  const last = twoDigits(octets, from + 2);
+  return first < 0 || last < 0 ? -1 : 100 * first + last;
+}
+
+/** The number that the digits at `at` and behind it make; −1 where they are none. */
+function twoDigits(octets: Uint8Array, at: number): number {
+  const tens = (octets[at] as number) - 0x30;
+  const ones = (octets[at + 1] as number) - 0x30;
+  return tens < 0 || tens > 9 || ones < 0 || ones > 9 ? -1 : 10 * tens + ones;
 }
 
 /** Days from 1970-01-01 in the Gregorian calendar, counted in eras of 400 years that begin on 1 March. */

@@ -4,6 +4,7 @@ import { issue, issueCrl, makeAuthority } from '../../test/certificate-builder.t
 import { nodeProvider } from '../crypto/node/provider.ts';
 import { Malformed } from '../lib/reader.ts';
 import { CertificateCache } from './certificate-cache.ts';
+import { parseCrl } from './crl.ts';
 
 const root = makeAuthority();
 
@@ -11,8 +12,6 @@ test('what is read twice is the same object', () => {
   const cache = new CertificateCache(nodeProvider());
   const first = cache.certificate(root.der);
   assert.equal(cache.certificate(root.der.slice()), first);
-  const crl = issueCrl(root);
-  assert.equal(cache.crl(crl), cache.crl(crl.slice()));
   cache.clear();
   assert.notEqual(cache.certificate(root.der), first);
 });
@@ -44,4 +43,27 @@ test('a bad signature is bad however often it is tried, and a bad certificate to
     assert.equal(cache.verify(leaf, cache.certificate(root.der).publicKey), true);
     assert.throws(() => cache.certificate(root.der.subarray(1)), Malformed);
   }
+});
+
+test('the octets of a list are gone through once for each key, whatever comes of it', () => {
+  let verified = 0;
+  const provider = nodeProvider();
+  const cache = new CertificateCache({
+    ...provider,
+    verify: (...of) => {
+      verified++;
+      return provider.verify(...of);
+    },
+  });
+  const [own, other] = [root, makeAuthority()].map(({ der }) => cache.certificate(der).publicKey);
+  assert.ok(own !== undefined && other !== undefined);
+  const list = parseCrl(issueCrl(root));
+  for (let i = 0; i < 2; i++) {
+    assert.equal(cache.verifyList(list, own), true);
+    assert.equal(cache.verifyList(list, other), false);
+    assert.equal(verified, 2);
+  }
+  // The same octets come anew: nothing is taken on trust.
+  assert.equal(cache.verifyList(parseCrl(issueCrl(root)), other), false);
+  assert.equal(verified, 3);
 });

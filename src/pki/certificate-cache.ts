@@ -1,25 +1,24 @@
 import type { CryptoProvider, PublicKey } from '../crypto/provider.ts';
 import { toHex } from '../lib/bytes.ts';
 import { type Certificate, parseCertificate } from './certificate.ts';
-import { type Crl, parseCrl } from './crl.ts';
 import { Recent } from './recent.ts';
-import type { SignedOctets } from './signed-octets.ts';
+import type { Fingerprinted, SignedOctets } from './signed-octets.ts';
 
 /**
- * Certificates and revocation lists that were read, and signatures that were found good, by their hashes: what is
- * used for most peers is read and verified once. Holds a bounded number; what was used longest ago goes first.
+ * Certificates that were read, and signatures that were found good, by their hashes: what is used for most peers is read
+ * and verified once. Holds a bounded number; what was used longest ago goes first. What was found of the signatures of lists
+ * is known for as long as the lists are.
  */
 export class CertificateCache {
   readonly provider: CryptoProvider;
   readonly #certificates: Recent<Certificate>;
-  readonly #crls: Recent<Crl>;
   readonly #verified: Recent<true>;
+  #lists = new WeakMap<Uint8Array, WeakMap<PublicKey, boolean>>();
   readonly #keyNames = new WeakMap<PublicKey, string>();
 
   constructor(provider: CryptoProvider, capacity = 256) {
     this.provider = provider;
     this.#certificates = new Recent(capacity);
-    this.#crls = new Recent(Math.max(1, capacity >> 3));
     this.#verified = new Recent(4 * capacity);
   }
 
@@ -31,21 +30,29 @@ export class CertificateCache {
     return this.#certificates.get(key) ?? this.#certificates.put(key, parseCertificate(der, this.provider));
   }
 
-  /** As `parseCrl`. Throws Malformed. Only for lists that the configuration or a checked fetch brought. */
-  crl(der: Uint8Array): Crl {
-    const key = toHex(this.provider.hash('sha256', der));
-    return this.#crls.get(key) ?? this.#crls.put(key, parseCrl(der, this.provider));
-  }
-
   /** Whether `signed` was signed with `key`. Only good signatures are remembered. */
-  verify(signed: SignedOctets, key: PublicKey): boolean {
-    const { scheme } = signed.signatureAlgorithm;
-    if (scheme === undefined || scheme.keyType !== key.type) return false;
+  verify(signed: Fingerprinted, key: PublicKey): boolean {
     const name = signed.fingerprint + this.#nameOf(key);
     if (this.#verified.get(name) === true) return true;
-    if (!this.provider.verify(key, scheme, signed.tbs, signed.signature)) return false;
+    if (!this.#isSigned(signed, key)) return false;
     this.#verified.put(name, true);
     return true;
+  }
+
+  /** As `verify`, for a list in memory: its octets are gone through once for each key, whatever comes of it. */
+  verifyList(list: SignedOctets, key: PublicKey): boolean {
+    // The view of the signature is this list's own: nobody else's signed part stands beside it.
+    const known = this.#lists.get(list.signature) ?? new WeakMap<PublicKey, boolean>();
+    this.#lists.set(list.signature, known);
+    const isGood = known.get(key) ?? this.#isSigned(list, key);
+    known.set(key, isGood);
+    return isGood;
+  }
+
+  #isSigned({ signatureAlgorithm: { scheme }, tbs, signature }: SignedOctets, key: PublicKey): boolean {
+    return (
+      scheme !== undefined && scheme.keyType === key.type && this.provider.verify(key, scheme, tbs, signature)
+    );
   }
 
   #nameOf(key: PublicKey): string {
@@ -59,8 +66,8 @@ export class CertificateCache {
   /** Forgets everything. */
   clear(): void {
     this.#certificates.clear();
-    this.#crls.clear();
     this.#verified.clear();
+    this.#lists = new WeakMap();
   }
 }
 

@@ -6,10 +6,10 @@ import { context, type DerReader, readDer, Tag } from './der.ts';
 import { type CertificateExtensions, NO_EXTENSIONS, readCertificateExtensions } from './extensions.ts';
 import { formatName, nameKey } from './name.ts';
 import { readPublicKey } from './public-key.ts';
-import { readSigned, type SignedOctets } from './signed-octets.ts';
+import { type Fingerprinted, readFingerprinted } from './signed-octets.ts';
 
 /** An X.509 certificate (RFC 5280 §4), read and not yet judged. All octets are views of `der`. */
-export interface Certificate extends CertificateExtensions, SignedOctets {
+export interface Certificate extends CertificateExtensions, Fingerprinted {
   readonly der: Uint8Array;
   readonly version: 1 | 2 | 3;
   /** Content octets of the serial number. */
@@ -50,7 +50,7 @@ const MAX_SERIAL = 64;
 export function parseCertificate(der: Uint8Array, provider: CryptoProvider): Certificate {
   if (der.length > MAX_CERTIFICATE) throw new Malformed(`certificate: ${der.length} octets`, 0);
   const copy = der.slice();
-  const { algorithm, ...signed } = readSigned(copy, 'certificate', provider);
+  const { algorithm, ...signed } = readFingerprinted(copy, 'certificate', provider);
   const body = readDer(signed.tbs, Tag.SEQUENCE, 'certificate');
   const version = readVersion(body.enterIf(context(0), 'version'));
   const serial = body.integer('serial number');

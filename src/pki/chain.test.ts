@@ -16,6 +16,7 @@ import type { CryptoProvider } from '../crypto/provider.ts';
 import { CertificateCache } from './certificate-cache.ts';
 import { type ChainRequest, type TrustedChain, validateChain } from './chain.ts';
 import type { ChainFailure, ChainFailureReason } from './chain-failure.ts';
+import { parseCrl } from './crl.ts';
 
 const DAY = 86_400_000;
 const provider = nodeProvider();
@@ -43,7 +44,7 @@ function validate(given: Case, on = cache): TrustedChain | ChainFailure {
       anchors: read(given.anchors),
       trusted: read(given.trusted),
       through: read(given.through),
-      statuses: statusJudge(on, { crls: (given.crls ?? []).map(der => on.crl(der)) }),
+      statuses: statusJudge(on, { crls: (given.crls ?? []).map(parseCrl) }),
       revocation: given.revocation ?? 'relaxed',
       at: given.at ?? TEST_TIME,
       ...(given.allowWeak === undefined ? {} : { allowWeak: given.allowWeak }),

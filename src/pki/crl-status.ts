@@ -69,7 +69,7 @@ export function crlFault(crl: Crl, issuer: Certificate, cache: CertificateCache)
   if (issuer.keyUsage !== undefined && (issuer.keyUsage & KeyUsage.cRLSign) === 0) {
     return `${name} cannot be used: its issuer's key usage does not include cRLSign`;
   }
-  return cache.verify(crl, issuer.publicKey) ? undefined : `${name} has no valid signature of its issuer`;
+  return cache.verifyList(crl, issuer.publicKey) ? undefined : `${name} has no valid signature of its issuer`;
 }
 
 /** What keeps a list from vouching for anything at the time. */

@@ -1,8 +1,8 @@
-import type { CryptoProvider } from '../crypto/provider.ts';
 import { equal, toHex } from '../lib/bytes.ts';
 import { Malformed } from '../lib/reader.ts';
 import type { Instant } from '../lib/time.ts';
 import { CertificateName } from './certificate.ts';
+import { CrlEntries, type Revocation } from './crl-entries.ts';
 import { context, DerReader, readDer, Tag } from './der.ts';
 import {
   readAuthorityKeyIdentifier,
@@ -30,16 +30,10 @@ export interface Crl extends SignedOctets {
   readonly deltaUris: readonly string[];
   /** Why this list cannot be used whatever it says: an indirect list, critical extensions not known here. */
   readonly unusable?: string;
+  /** Entries; a serial number may have several. */
   readonly size: number;
-  /** The entry for a serial number (content octets). */
+  /** The last entry for a serial number (content octets). */
   find(serial: Uint8Array): Revocation | undefined;
-}
-
-/** That a certificate was revoked, and when. */
-export interface Revocation {
-  readonly at: Instant;
-  /** Of RFC 5280 §5.3.1, in its words; absent when the list gives none. */
-  readonly reason?: string;
 }
 
 /** Which certificates a list speaks of (RFC 5280 §5.2.5). */
@@ -51,14 +45,32 @@ interface CrlScope {
   readonly points?: readonly GeneralName[];
 }
 
+/** The outside of a list, of which nothing but the signature is looked at. */
+export interface SealedCrl extends SignedOctets {
+  readonly der: Uint8Array;
+  readonly algorithm: Uint8Array;
+}
+
 /** Largest list that is read, octets. */
 const MAX_CRL = 16 * 1024 * 1024;
 
-/** Reads a revocation list, strictly as DER; the octets are copied. Throws Malformed. */
-export function parseCrl(der: Uint8Array, provider: CryptoProvider): Crl {
+/** Lists by the octets that are their own, which never change. */
+const READ = new WeakMap<Uint8Array, Crl>();
+
+/** Reads a revocation list, strictly as DER; the octets are copied. For the octets of a list it is that list. Throws Malformed. */
+export function parseCrl(der: Uint8Array): Crl {
+  return READ.get(der) ?? readCrl(openCrl(der));
+}
+
+/** Reads the outside of a list, so that its signature can be looked at before anything inside is; the octets are copied. Throws Malformed. */
+export function openCrl(der: Uint8Array): SealedCrl {
   if (der.length > MAX_CRL) throw new Malformed(`CRL: ${der.length} octets`, 0);
   const copy = der.slice();
-  const { tbs, algorithm, ...signed } = readSigned(copy, 'CRL', provider);
+  return { der: copy, ...readSigned(copy, 'CRL') };
+}
+
+/** Reads what a list says. Throws Malformed. */
+export function readCrl({ der, tbs, algorithm, ...signed }: SealedCrl): Crl {
   const body = readDer(tbs, Tag.SEQUENCE, 'CRL');
   if (body.tag === Tag.INTEGER && body.small('CRL: version') !== 1)
     throw new Malformed('CRL: unknown version', 0);
@@ -69,12 +81,12 @@ export function parseCrl(der: Uint8Array, provider: CryptoProvider): Crl {
   const thisUpdate = body.time('CRL: thisUpdate');
   const next =
     body.tag === Tag.UTCTime || body.tag === Tag.GeneralizedTime ? body.time('CRL: nextUpdate') : undefined;
-  const entries = new Entries(body.enterIf(Tag.SEQUENCE, 'CRL: entries'));
+  const entries = new CrlEntries(body.enterIf(Tag.SEQUENCE, 'CRL: entries'));
   const extensions = readCrlExtensions(body.enterIf(context(0), 'CRL: extensions'));
   body.end('CRL');
   const { unusable = entries.unusable, ...rest } = extensions;
-  return {
-    der: copy,
+  const crl = {
+    der,
     ...signed,
     tbs,
     issuer,
@@ -83,65 +95,10 @@ export function parseCrl(der: Uint8Array, provider: CryptoProvider): Crl {
     ...rest,
     ...(unusable === undefined ? {} : { unusable }),
     size: entries.size,
-    find: serial => entries.find(serial),
+    find: (serial: Uint8Array) => entries.find(serial),
   };
-}
-
-/** CRLReason in the words of RFC 5280 §5.3.1; '' where a number has none. */
-const REASONS = [
-  'unspecified',
-  'keyCompromise',
-  'cACompromise',
-  'affiliationChanged',
-  'superseded',
-  'cessationOfOperation',
-  'certificateHold',
-  '',
-  'removeFromCRL',
-  'privilegeWithdrawn',
-  'aACompromise',
-] as const;
-
-/** All entries are read once, so that a list is either sound or refused; they are kept by serial number. */
-class Entries {
-  readonly #bySerial = new Map<string, Revocation>();
-  unusable: string | undefined;
-
-  constructor(list: DerReader | undefined) {
-    while (list !== undefined && !list.done) {
-      const entry = list.enter(Tag.SEQUENCE, 'CRL: entry');
-      const serial = toHex(entry.integer('CRL: serial number'));
-      const at = entry.time('CRL: revocation date');
-      const reason = entry.done ? undefined : this.#readEntryExtensions(entry);
-      this.#bySerial.set(serial, reason === undefined ? { at } : { at, reason });
-    }
-  }
-
-  get size(): number {
-    return this.#bySerial.size;
-  }
-
-  find(serial: Uint8Array): Revocation | undefined {
-    return this.#bySerial.get(toHex(serial));
-  }
-
-  #readEntryExtensions(entry: DerReader): string | undefined {
-    const extensions = entry.enter(Tag.SEQUENCE, 'CRL: entry extensions');
-    entry.end('CRL: entry');
-    let reason: string | undefined;
-    readExtensions(extensions, (oid, critical, value) => {
-      if (oid === '2.5.29.21') reason = readReason(new DerReader(value));
-      else if (critical) this.unusable = `an entry has the critical extension ${oid}`;
-    });
-    return reason;
-  }
-}
-
-/** The one CRLReason that is left in `outer`, in words. Throws Malformed. */
-export function readReason(outer: DerReader): string | undefined {
-  const code = outer.small('revocation reason', Tag.ENUMERATED);
-  outer.end('revocation reason');
-  return REASONS[code] || undefined;
+  READ.set(der, crl);
+  return crl;
 }
 
 interface CrlExtensions {

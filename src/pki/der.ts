@@ -1,6 +1,6 @@
 import { Malformed } from '../lib/reader.ts';
 import type { Instant } from '../lib/time.ts';
-import { decodeTime } from './calendar.ts';
+import { decodeTime, isTime } from './calendar.ts';
 
 /** Identifier octets of the universal types that X.509 uses. */
 export const Tag = {
@@ -35,15 +35,16 @@ export function context(number: number, constructed = true): number {
  * says `enter`, so its work and depth are bounded by the caller's own code. Everything it hands out is a view.
  */
 export class DerReader {
-  readonly #bytes: Uint8Array;
-  readonly #end: number;
+  /** All that it was made over: offsets count from the first of them. */
+  readonly bytes: Uint8Array;
+  #end: number;
   #at: number;
   /** Where the content of the element under the cursor begins and ends, once `#header` looked. */
   #from = 0;
   #to = 0;
 
   constructor(bytes: Uint8Array, start = 0, end = bytes.length) {
-    this.#bytes = bytes;
+    this.bytes = bytes;
     this.#at = start;
     this.#end = end;
   }
@@ -56,9 +57,14 @@ export class DerReader {
     return this.#at;
   }
 
+  /** Octets that were not read yet. */
+  get left(): number {
+    return this.#end - this.#at;
+  }
+
   /** The identifier octet of the next element; −1 at the end. */
   get tag(): number {
-    return this.#at < this.#end ? (this.#bytes[this.#at] as number) : -1;
+    return this.#at < this.#end ? (this.bytes[this.#at] as number) : -1;
   }
 
   /** The next element whole, header and content, whatever its tag. */
@@ -66,21 +72,54 @@ export class DerReader {
     const start = this.#at;
     this.#header(what);
     this.#at = this.#to;
-    return this.#bytes.subarray(start, this.#to);
+    return this.bytes.subarray(start, this.#to);
   }
 
   /** The content of the next element, which must have `tag`. */
   content(tag: number, what: string): Uint8Array {
+    this.pass(tag, what);
+    return this.bytes.subarray(this.#from, this.#to);
+  }
+
+  /** Passes over the next element, which must have `tag`: `from` and `to` tell then where its content stands. */
+  pass(tag: number, what: string): void {
     this.#expect(tag, what);
     this.#at = this.#to;
-    return this.#bytes.subarray(this.#from, this.#to);
+  }
+
+  /** Where the content of the element that was read last begins. */
+  get from(): number {
+    return this.#from;
+  }
+
+  /** Where the content of the element that was read last ends. */
+  get to(): number {
+    return this.#to;
+  }
+
+  /**
+   * Goes on inside the next element, which must have `tag`: as `enter`, for lists so long that a reader for each of their
+   * elements is too much. Returns what `leave` is to be given.
+   */
+  descend(tag: number, what: string): number {
+    this.#expect(tag, what);
+    const end = this.#end;
+    this.#at = this.#from;
+    this.#end = this.#to;
+    return end;
+  }
+
+  /** Goes on behind the element that was descended into. Fails unless everything in it was read. */
+  leave(end: number, what: string): void {
+    this.end(what);
+    this.#end = end;
   }
 
   /** A reader over the content of the next element, which must have `tag`. */
   enter(tag: number, what: string): DerReader {
     this.#expect(tag, what);
     this.#at = this.#to;
-    return new DerReader(this.#bytes, this.#from, this.#to);
+    return new DerReader(this.bytes, this.#from, this.#to);
   }
 
   /** As `enter`, when the next element has `tag`; otherwise undefined and nothing is read. */
@@ -95,37 +134,57 @@ export class DerReader {
 
   /** An object identifier in dotted decimals. */
   oid(what: string): string {
+    return oidAt(this.bytes, this.passOid(what));
+  }
+
+  /** Passes over an object identifier. Returns where it stands, for `oidAt` and `isSameOid`. */
+  passOid(what: string): number {
     const at = this.#at;
-    return decodeOid(this.content(Tag.OID, what), what, at);
+    this.pass(Tag.OID, what);
+    checkOid(this.bytes, this.#from, this.#to, what);
+    return at;
   }
 
   /** The content octets of an INTEGER in its shortest form. */
   integer(what: string, tag: number = Tag.INTEGER): Uint8Array {
+    this.passInteger(what, tag);
+    return this.bytes.subarray(this.#from, this.#to);
+  }
+
+  /** As `pass`, over an INTEGER in its shortest form. */
+  passInteger(what: string, tag: number = Tag.INTEGER): void {
     const at = this.#at;
-    const octets = this.content(tag, what);
-    const [first, second] = octets;
-    if (first === undefined) throw new Malformed(`${what}: an integer of no octets`, at);
-    if (second !== undefined && ((first === 0 && second < 0x80) || (first === 0xff && second >= 0x80))) {
+    this.pass(tag, what);
+    const length = this.#to - this.#from;
+    if (length === 0) throw new Malformed(`${what}: an integer of no octets`, at);
+    if (length === 1) return;
+    const first = this.bytes[this.#from] as number;
+    const second = this.bytes[this.#from + 1] as number;
+    if ((first === 0 && second < 0x80) || (first === 0xff && second >= 0x80)) {
       throw new Malformed(`${what}: an integer longer than it needs to be`, at);
     }
-    return octets;
   }
 
   /** A non-negative INTEGER below 2^31. */
   small(what: string, tag: number = Tag.INTEGER): number {
     const at = this.#at;
-    const octets = this.integer(what, tag);
-    if (octets.length > 4 || (octets[0] as number) >= 0x80) throw new Malformed(`${what}: out of range`, at);
-    return octets.reduce((value, octet) => value * 256 + octet, 0);
+    this.passInteger(what, tag);
+    if (this.#to - this.#from > 4 || (this.bytes[this.#from] as number) >= 0x80) {
+      throw new Malformed(`${what}: out of range`, at);
+    }
+    let value = 0;
+    for (let i = this.#from; i < this.#to; i++) value = value * 256 + (this.bytes[i] as number);
+    return value;
   }
 
   boolean(what: string, tag: number = Tag.BOOLEAN): boolean {
     const at = this.#at;
-    const octets = this.content(tag, what);
-    if (octets.length !== 1 || (octets[0] !== 0 && octets[0] !== 0xff)) {
+    this.pass(tag, what);
+    const octet = this.bytes[this.#from];
+    if (this.#to - this.#from !== 1 || (octet !== 0 && octet !== 0xff)) {
       throw new Malformed(`${what}: no boolean of DER`, at);
     }
-    return octets[0] === 0xff;
+    return octet === 0xff;
   }
 
   /** The octets of a BIT STRING and how many bits at its end are unused. */
@@ -154,12 +213,18 @@ export class DerReader {
 
   /** UTCTime or GeneralizedTime in the forms that RFC 5280 §4.1.2.5 allows: with seconds, without fraction, in Zulu. */
   time(what: string): Instant {
+    const general = this.tag === Tag.GeneralizedTime;
+    this.passTime(what);
+    return decodeTime(this.bytes, general, this.#from);
+  }
+
+  /** As `pass`, over a time in one of these forms. */
+  passTime(what: string): void {
     const at = this.#at;
     const general = this.tag === Tag.GeneralizedTime;
-    const octets = this.content(general ? Tag.GeneralizedTime : Tag.UTCTime, what);
-    const instant = decodeTime(octets, general);
-    if (instant === undefined) throw new Malformed(`${what}: no time in the form of RFC 5280`, at);
-    return instant;
+    this.pass(general ? Tag.GeneralizedTime : Tag.UTCTime, what);
+    if (!isTime(this.bytes, general, this.#from, this.#to))
+      throw new Malformed(`${what}: no time in the form of RFC 5280`, at);
   }
 
   /** Fails unless everything was read. */
@@ -169,7 +234,7 @@ export class DerReader {
 
   #expect(tag: number, what: string): void {
     this.#header(what);
-    const found = this.#bytes[this.#at] as number;
+    const found = this.bytes[this.#at] as number;
     if (found !== tag) {
       throw new Malformed(
         `${what}: tag 0x${tag.toString(16)} wanted, 0x${found.toString(16)} found`,
@@ -182,15 +247,15 @@ export class DerReader {
     const at = this.#at;
     const left = this.#end - at;
     if (left < 2) throw new Malformed(`${what}: the data ends`, at);
-    if (((this.#bytes[at] as number) & 0x1f) === 0x1f) throw new Malformed(`${what}: a tag above 30`, at);
-    let length = this.#bytes[at + 1] as number;
+    if (((this.bytes[at] as number) & 0x1f) === 0x1f) throw new Malformed(`${what}: a tag above 30`, at);
+    let length = this.bytes[at + 1] as number;
     let from = at + 2;
     if (length >= 0x80) {
       const octets = length & 0x7f;
       if (octets === 0 || octets > 4) throw new Malformed(`${what}: a length of no definite form`, at);
       if (octets > left - 2) throw new Malformed(`${what}: the data ends`, at);
       length = 0;
-      for (let i = 0; i < octets; i++) length = length * 256 + (this.#bytes[from++] as number);
+      for (let i = 0; i < octets; i++) length = length * 256 + (this.bytes[from++] as number);
       if (length < 0x80 || length < 256 ** (octets - 1)) {
         throw new Malformed(`${what}: a length longer than it needs to be`, at);
       }
@@ -247,24 +312,50 @@ export function encodeOid(dotted: string): Uint8Array | undefined {
   return Uint8Array.from(octets);
 }
 
-function decodeOid(octets: Uint8Array, what: string, at: number): string {
-  if (octets.length === 0 || octets.length > 64 || (octets[octets.length - 1] as number) >= 0x80) {
-    throw new Malformed(`${what}: no object identifier`, at);
-  }
+/** The object identifier that stands at `at`, which `passOid` has passed over, in dotted decimals. */
+export function oidAt(bytes: Uint8Array, at: number): string {
   let text = '';
   let arc = 0;
-  let fresh = true;
-  for (const octet of octets) {
-    if (fresh && octet === 0x80)
-      throw new Malformed(`${what}: an identifier's arc longer than it needs to be`, at);
+  const end = oidEnd(bytes, at);
+  for (let i = at + 2; i < end; i++) {
+    const octet = bytes[i] as number;
     arc = arc * 128 + (octet & 0x7f);
-    if (arc > Number.MAX_SAFE_INTEGER / 128)
-      throw new Malformed(`${what}: an identifier's arc out of range`, at);
-    fresh = octet < 0x80;
-    if (!fresh) continue;
+    if (octet >= 0x80) continue;
     if (text !== '') text += `.${arc}`;
     else text = arc < 80 ? `${arc < 40 ? 0 : 1}.${arc % 40}` : `2.${arc - 80}`;
     arc = 0;
   }
   return text;
+}
+
+/** Whether the same object identifier stands at `a` and at `b`, both of which `passOid` has passed over. */
+export function isSameOid(bytes: Uint8Array, a: number, b: number): boolean {
+  const end = oidEnd(bytes, a);
+  for (let i = a + 1, j = b + 1; i < end; i++, j++) if (bytes[i] !== bytes[j]) return false;
+  return true;
+}
+
+/** Their length fits into one octet. */
+function oidEnd(bytes: Uint8Array, at: number): number {
+  return at + 2 + (bytes[at + 1] as number);
+}
+
+const MAX_OID = 64;
+
+function checkOid(bytes: Uint8Array, from: number, to: number, what: string): void {
+  if (to === from || to - from > MAX_OID || (bytes[to - 1] as number) >= 0x80) {
+    throw new Malformed(`${what}: no object identifier`, from);
+  }
+  let arc = 0;
+  let fresh = true;
+  for (let i = from; i < to; i++) {
+    const octet = bytes[i] as number;
+    if (fresh && octet === 0x80)
+      throw new Malformed(`${what}: an identifier's arc longer than it needs to be`, from);
+    arc = arc * 128 + (octet & 0x7f);
+    if (arc > Number.MAX_SAFE_INTEGER / 128)
+      throw new Malformed(`${what}: an identifier's arc out of range`, from);
+    fresh = octet < 0x80;
+    if (fresh) arc = 0;
+  }
 }

@@ -1,5 +1,5 @@
 import { Malformed } from '../lib/reader.ts';
-import { context, DerReader, readDer, Tag } from './der.ts';
+import { context, DerReader, isSameOid, oidAt, readDer, Tag } from './der.ts';
 import { type GeneralName, readGeneralName, readGeneralNames } from './general-name.ts';
 
 /** The bits of a keyUsage extension (RFC 5280 §4.2.1.3). */
@@ -85,17 +85,39 @@ export function readExtensions(
   extensions: DerReader,
   each: (oid: string, critical: boolean, value: Uint8Array) => void,
 ): void {
-  const seen: string[] = [];
+  const { bytes } = extensions;
+  passExtensions(extensions, [], (oid, critical, from, to) =>
+    each(oidAt(bytes, oid), critical, bytes.subarray(from, to)),
+  );
+}
+
+/**
+ * As `readExtensions`, for those who want no view of each: `each` is told where the identifier stands, and from where to
+ * where the value.
+ *
+ * @param seen what is written over: for many blocks one array will do.
+ */
+export function passExtensions(
+  extensions: DerReader,
+  seen: number[],
+  each: (oid: number, critical: boolean, from: number, to: number) => void,
+): void {
+  const { bytes } = extensions;
+  let count = 0;
   do {
-    if (seen.length === MAX_EXTENSIONS) throw new Malformed('extensions: too many', extensions.offset);
-    const extension = extensions.enter(Tag.SEQUENCE, 'extension');
-    const oid = extension.oid('extension');
-    if (seen.includes(oid)) throw new Malformed(`extensions: ${oid} stands twice`, extension.offset);
-    seen.push(oid);
-    const critical = extension.tag === Tag.BOOLEAN && extension.boolean('extension: critical');
-    const value = extension.content(Tag.OCTET_STRING, 'extension: value');
-    extension.end('extension');
-    each(oid, critical, value);
+    if (count === MAX_EXTENSIONS) throw new Malformed('extensions: too many', extensions.offset);
+    const end = extensions.descend(Tag.SEQUENCE, 'extension');
+    const oid = extensions.passOid('extension');
+    for (let i = 0; i < count; i++) {
+      if (isSameOid(bytes, seen[i] as number, oid))
+        throw new Malformed(`extensions: ${oidAt(bytes, oid)} stands twice`, oid);
+    }
+    seen[count++] = oid;
+    const critical = extensions.tag === Tag.BOOLEAN && extensions.boolean('extension: critical');
+    extensions.pass(Tag.OCTET_STRING, 'extension: value');
+    const { from, to } = extensions;
+    extensions.leave(end, 'extension');
+    each(oid, critical, from, to);
   } while (!extensions.done);
 }
 

@@ -2,15 +2,16 @@ import type { CryptoProvider, HashName } from '../crypto/provider.ts';
 import { Malformed } from '../lib/reader.ts';
 import type { Instant } from '../lib/time.ts';
 import { CertificateName } from './certificate.ts';
-import { type Revocation, readReason } from './crl.ts';
+import type { Revocation } from './crl-entries.ts';
 import { context, DerReader, encodeDer, readDer, Tag } from './der.ts';
 import { readExtensions } from './extensions.ts';
 import { type CertificateId, NONCE_OID } from './ocsp-request.ts';
+import { readReason } from './revocation-reason.ts';
 import { HASHES } from './signature-algorithm.ts';
-import { readSigned, type SignedOctets } from './signed-octets.ts';
+import { type Fingerprinted, readFingerprinted } from './signed-octets.ts';
 
 /** A BasicOCSPResponse (RFC 6960 §4.2.1), read and not yet judged. */
-export interface OcspResponse extends SignedOctets {
+export interface OcspResponse extends Fingerprinted {
   /** The whole OCSPResponse. */
   readonly der: Uint8Array;
   /** Who says that it signed: a name, or the SHA-1 hash of a key. */
@@ -47,7 +48,7 @@ export function parseOcspResponse(der: Uint8Array, provider: CryptoProvider): Oc
   if (der.length > MAX_OCSP_RESPONSE) throw new Malformed(`OCSP response: ${der.length} octets`, 0);
   const copy = der.slice();
   const basic = readEnvelope(copy);
-  const { algorithm: _, ...signed } = readSigned(basic.signed, 'OCSP response', provider);
+  const { algorithm: _, ...signed } = readFingerprinted(basic.signed, 'OCSP response', provider);
   const body = readDer(signed.tbs, Tag.SEQUENCE, 'OCSP response');
   const version = body.enterIf(context(0), 'OCSP response: version');
   if (version !== undefined && version.small('OCSP response: version') !== 0)
@@ -80,7 +81,7 @@ const REFUSALS: Readonly<Record<number, string>> = {
 
 const BASIC = '1.3.6.1.5.5.7.48.1.1';
 
-/** The signed part with its signature, as `readSigned` takes it, and the certificates that stand beside. */
+/** The signed part with its signature, as `readFingerprinted` takes it, and the certificates that stand beside. */
 function readEnvelope(der: Uint8Array): {
   readonly signed: Uint8Array;
   readonly certificates: readonly Uint8Array[];

@@ -13,6 +13,7 @@ import { statusJudge } from '../../test/status-judge.ts';
 import { nodeProvider } from '../crypto/node/provider.ts';
 import { utf8 } from '../lib/text.ts';
 import { CertificateCache } from './certificate-cache.ts';
+import { parseCrl } from './crl.ts';
 import { context, encodeDer, encodeOid, Tag } from './der.ts';
 import type { StatusJudge, StatusSource } from './status-judge.ts';
 import { StatusMemory } from './status-memory.ts';
@@ -256,7 +257,7 @@ for (const [what, base] of [
 
 test('the memory has room for so much and no more', () => {
   const memory = new StatusMemory();
-  const crl = cache.crl(issueCrl(root));
+  const crl = parseCrl(issueCrl(root));
   const large = { ...crl, der: new Uint8Array(8 * 1024 * 1024) };
   for (let i = 0; i < 6; i++)
     memory.keepCrl({ ...large, authorityKeyIdentifier: Uint8Array.of(i) }, TEST_TIME);

@@ -4,12 +4,11 @@ import { Malformed } from '../lib/reader.ts';
 import type { Instant } from '../lib/time.ts';
 import { type Certificate, crlUris } from './certificate.ts';
 import type { CertificateCache } from './certificate-cache.ts';
-import { type Crl, parseCrl } from './crl.ts';
+import { type Crl, openCrl, readCrl } from './crl.ts';
 import { crlFault, crlStatus, wantedDeltas } from './crl-status.ts';
 import { MAX_OCSP_RESPONSE, OcspRefusal, parseOcspResponse } from './ocsp-response.ts';
 import { ocspStatus } from './ocsp-status.ts';
 import type { RevocationStatus } from './revocation.ts';
-import { readSigned } from './signed-octets.ts';
 import type { StatusMemory } from './status-memory.ts';
 
 /** Where word on a certificate may be had. */
@@ -219,9 +218,10 @@ export class StatusJudge {
   #learnCrl(octets: Uint8Array, issuer: Certificate, at: Instant): string | undefined {
     const { cache, memory } = this.#grounds;
     if (octets.length > LONGEST_FETCHED_CRL) return `it has ${octets.length} octets`;
-    if (!cache.verify(readSigned(octets, 'CRL', this.#provider), issuer.publicKey))
+    const sealed = openCrl(octets);
+    if (!cache.verifyList(sealed, issuer.publicKey))
       return `it has no valid signature of ${issuer.subject.text}`;
-    const crl = parseCrl(octets, this.#provider);
+    const crl = readCrl(sealed);
     if (crl.issuer.key !== issuer.subject.key) return `it is a list of ${crl.issuer.text}`;
     const fault = crlFault(crl, issuer, cache);
     if (fault === undefined) memory.keepCrl(crl, at);

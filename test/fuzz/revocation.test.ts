@@ -52,7 +52,7 @@ const KEPT: readonly string[] = [
 ];
 
 for (const [what, sources, parse] of [
-  ['lists', LISTS, (octets: Uint8Array) => parseCrl(octets, provider)],
+  ['lists', LISTS, (octets: Uint8Array) => parseCrl(octets)],
   ['responses', RESPONSES, (octets: Uint8Array) => parseOcspResponse(octets, provider)],
 ] as const) {
   const isTyped = (octets: Uint8Array): void => {

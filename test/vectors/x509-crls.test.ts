@@ -2,7 +2,6 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { AsnConvert } from '@peculiar/asn1-schema';
 import { CertificateList } from '@peculiar/asn1-x509';
-import { nodeProvider } from '../../src/crypto/node/provider.ts';
 import { Malformed } from '../../src/lib/reader.ts';
 import { type Crl, parseCrl } from '../../src/pki/crl.ts';
 import { dataPath, withoutData } from '../data.ts';
@@ -15,13 +14,12 @@ const COMPARED = 8192;
 test('every CRL of the corpus is read or Malformed, and read as another decoder reads it', {
   skip: withoutData(ARCHIVE),
 }, () => {
-  const provider = nodeProvider();
   let read = 0;
   let compared = 0;
   for (const [file, der] of readTarGz(dataPath(ARCHIVE))) {
     let crl: Crl;
     try {
-      crl = parseCrl(der, provider);
+      crl = parseCrl(der);
     } catch (error) {
       assert.ok(error instanceof Malformed, `${file}: ${error}`);
       continue;
@@ -33,13 +31,14 @@ test('every CRL of the corpus is read or Malformed, and read as another decoder 
     const revoked = tbsCertList.revokedCertificates ?? [];
     assert.equal(crl.thisUpdate, tbsCertList.thisUpdate.getTime().getTime(), file);
     assert.equal(crl.nextUpdate, tbsCertList.nextUpdate?.getTime().getTime(), file);
-    const serials = new Set(
-      revoked.map(({ userCertificate }) => Buffer.from(userCertificate).toString('hex')),
+    assert.equal(crl.size, revoked.length, file);
+    const last = new Map(
+      revoked.map(({ userCertificate, revocationDate }) => [
+        Buffer.from(userCertificate).toString('hex'),
+        revocationDate.getTime().getTime(),
+      ]),
     );
-    assert.equal(crl.size, serials.size, file);
-    for (const { userCertificate, revocationDate } of revoked.slice(-1)) {
-      assert.equal(crl.find(new Uint8Array(userCertificate))?.at, revocationDate.getTime().getTime(), file);
-    }
+    for (const [serial, at] of last) assert.equal(crl.find(Buffer.from(serial, 'hex'))?.at, at, file);
   }
   assert.ok(read >= 40 && compared >= 30, `${read} read, ${compared} compared`);
 });

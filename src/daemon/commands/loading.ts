@@ -132,7 +132,7 @@ function loadCertificate(message: Message, { live, provider }: LoadingSubjects):
     for (const der of configured(() => certificatesFrom(data, provider)))
       live.loadCertificate({ der, isAuthority: flag === 'CA' });
   } else if (type === 'X509_CRL') {
-    for (const der of configured(() => crlsFrom(data, provider))) live.loadCrl(der);
+    for (const der of configured(() => crlsFrom(data))) live.loadCrl(der);
   } else if (type === 'X509_AC') {
     throw unsupported('attribute certificates', 'leave the folder x509ac empty');
   } else if (type === 'PUBKEY') {

@@ -10,7 +10,7 @@ import { Vpnc } from './vpnc.ts';
 
 const GROUP_PASSWORD = 'groupsecret';
 const SETTINGS = `i_dont_care_about_security_and_use_aggressive_mode_psk = yes
-  retransmit_timeout = 0.5
+  retransmit_timeout = 1.0
   retransmit_tries = 2`;
 
 const keys = new Lab();
@@ -120,7 +120,7 @@ class Scene implements AsyncDisposable {
   }
 
   async #ping(from: string, source: string, to: string, count: number): Promise<boolean> {
-    const ping = ['ping', '-c', `${count}`, '-i', '0.1', '-W', '1', '-I', source, to];
+    const ping = ['ping', '-c', `${count}`, '-i', '0.1', '-W', '5', '-I', source, to];
     return (await this.lab.run(from, ping)).code === 0;
   }
 

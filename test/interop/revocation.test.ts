@@ -49,7 +49,7 @@ before(async () => {
     alice: () => ({}),
     bob: () => ({}),
     bobPlugins: 'curl',
-    cygnetSettings: 'retransmit_timeout = 1.0\n retransmit_tries = 2',
+    cygnetSettings: 'retransmit_timeout = 1.0\n retransmit_tries = 4',
   });
   pki = new Revocable(scene.lab.path('pki'));
   await pki.begin();
@@ -211,7 +211,7 @@ test('as responder too', async () => {
     ['revoked', false],
   ] as const) {
     await load('plain', name, { cygnet: 'strict' });
-    const { code } = await scene.charon.swanctl('--initiate', '--ike', 'lab', '--timeout', '5');
+    const { code } = await scene.charon.swanctl('--initiate', '--ike', 'lab', '--timeout', '20');
     assert.equal(code === 0, passes);
     await charonDown();
   }

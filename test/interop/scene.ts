@@ -212,26 +212,31 @@ export class Scene implements AsyncDisposable {
         : await this.charon.swanctl('--initiate', '--child', child, '--timeout', '20');
     assert.equal(result.code, 0, `${result.stdout}\n${result.stderr}\n${this.#said}`);
     const installed = new RegExp(`^ +${child}: #\\d+, reqid \\d+, INSTALLED`, 'm');
-    await this.#untilBoth(`${child} is up`, list => installed.test(list));
+    await this.untilBoth(`${child} is up`, list => installed.test(list));
   }
 
   /** Gives an SA new keys from one side, until both ends have the new one, and it alone. */
-  async renew(starter: 'cygnet' | 'charon', what: 'child' | 'ike'): Promise<void> {
-    const keys = (list: string): readonly string[] =>
-      (list.match(what === 'ike' ? /[0-9a-f]{16}_i/g : /^ +(in|out) +[0-9a-f]{8}/gm) ?? []).toSorted();
-    const before = await Promise.all(
-      [this.cygnet, this.charon].map(async daemon => keys(await listed(daemon))),
-    );
-    await this.rekey(starter, what);
-    await this.#untilBoth(`the ${what} SA is replaced`, (list, i) => {
-      const now = keys(list);
-      const old = before[i] ?? [];
-      return now.length === old.length && now.every(one => !old.includes(one)) && !/REKEY|DELET/.test(list);
+  renew(starter: 'cygnet' | 'charon', what: 'child' | 'ike'): Promise<void> {
+    return this.replaced(what, () => this.rekey(starter, what));
+  }
+
+  /** Has `act` put another SA in the place of one, until both ends have the new one, and it alone. */
+  async replaced(what: 'child' | 'ike', act: () => Promise<void>): Promise<void> {
+    const keys = what === 'ike' ? /[0-9a-f]{16}_i/g : /^ +(in|out) +[0-9a-f]{8}/gm;
+    const before = [await listed(this.cygnet), await listed(this.charon)] as const;
+    await act();
+    await this.untilBoth(`the ${what} SA is replaced`, (list, end) => {
+      const old = before[end].match(keys) ?? [];
+      const now = list.match(keys) ?? [];
+      const isSame = (kind: RegExp): boolean => list.match(kind)?.length === before[end].match(kind)?.length;
+      const isSettled =
+        isSame(/ESTABLISHED/g) && isSame(/INSTALLED/g) && !/REKEY|DELET|CONNECT|CREAT/.test(list);
+      return isSettled && now.length === old.length && !now.some(one => old.some(other => other === one));
     });
   }
 
   /** Until what swanctl lists of either end's SAs is as it has to be. */
-  async #untilBoth(what: string, isSo: (list: string, end: 0 | 1) => boolean): Promise<void> {
+  async untilBoth(what: string, isSo: (list: string, end: 0 | 1) => boolean): Promise<void> {
     const lists = ['', ''];
     try {
       await until(what, async () => {

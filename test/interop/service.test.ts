@@ -160,7 +160,7 @@ describe('under a service manager', () => {
           ...['-E', `NOTIFY_SOCKET=${notify}`, '-E', 'WATCHDOG_USEC=200000'],
           ...[process.execPath, MAIN, 'daemon', '--backend', 'memory', '--vici', `unix://${control}`],
         ]);
-        await until('the socket is there', () => existsSync(control));
+        await until('the socket is there', () => lab.read('daemon.log').includes('Listening on'));
         assert.equal(lab.read('told'), '', 'nobody has asked for anything');
         // The first client starts the daemon, and is served.
         const { stdout, stderr } = await run('swanctl', ['--stats', '--uri', `unix://${control}`]);

@@ -1,37 +1,17 @@
 import assert from 'node:assert/strict';
-import { createSocket } from 'node:dgram';
 import { existsSync } from 'node:fs';
 import { describe, test } from 'node:test';
-import { cygnet, Daemons } from './daemons.ts';
+import { cygnet, Daemons, PORTS } from './daemons.ts';
 
-/** Ports that were free a moment ago. */
-async function freePorts(count: number): Promise<number[]> {
-  const sockets = await Promise.all(
-    Array.from({ length: count }, async () => {
-      const socket = createSocket('udp4');
-      await new Promise<void>(resolve => socket.bind(0, '127.0.0.1', resolve));
-      return socket;
-    }),
-  );
-  const ports = sockets.map(socket => socket.address().port);
-  await Promise.all(sockets.map(socket => new Promise<void>(resolve => socket.close(resolve))));
-  return ports;
-}
-
-function side(
-  own: string,
-  other: string,
-  ownAddress: string,
-  otherAddress: string,
-  remotePort: number,
-  secret: string,
-): string {
-  const [net, otherNet] = own < other ? ['10.1.0.0/24', '10.2.0.0/24'] : ['10.2.0.0/24', '10.1.0.0/24'];
+/** The configuration of `own`, whose peer is the other of the two. */
+function side(daemons: Daemons, own: 'a' | 'b', secret: string): string {
+  const other = own === 'a' ? 'b' : 'a';
+  const [net, otherNet] = own === 'a' ? ['10.1.0.0/24', '10.2.0.0/24'] : ['10.2.0.0/24', '10.1.0.0/24'];
   return `connections { site {
     version = 2
-    local_addrs = ${ownAddress}
-    remote_addrs = ${otherAddress}
-    remote_port = ${remotePort}
+    local_addrs = ${daemons.address(own)}
+    remote_addrs = ${daemons.address(other)}
+    remote_port = ${PORTS.nat}
     local { auth = psk
       id = ${own}.example }
     remote { auth = psk
@@ -44,34 +24,14 @@ secrets { ike-1 { id-1 = a.example
 `;
 }
 
+const MEMORY = ['--backend', 'memory'] as const;
+
 async function twoSites(daemons: Daemons, secretOfB = 'a secret of two') {
-  const [aPort, aNat, bPort, bNat] = (await freePorts(4)) as [number, number, number, number];
-  const a = daemons.configure('a', side('a', 'b', '127.0.0.1', '127.0.0.2', bNat, 'a secret of two'));
-  const b = daemons.configure('b', side('b', 'a', '127.0.0.2', '127.0.0.1', aNat, secretOfB));
-  const common = ['--backend', 'memory'];
+  const a = daemons.configure('a', side(daemons, 'a', 'a secret of two'));
+  const b = daemons.configure('b', side(daemons, 'b', secretOfB));
   const started = await Promise.all([
-    daemons.start('a', [
-      '--config',
-      a,
-      '--listen',
-      '127.0.0.1',
-      '--port',
-      `${aPort}`,
-      '--nat-port',
-      `${aNat}`,
-      ...common,
-    ]),
-    daemons.start('b', [
-      '--config',
-      b,
-      '--listen',
-      '127.0.0.2',
-      '--port',
-      `${bPort}`,
-      '--nat-port',
-      `${bNat}`,
-      ...common,
-    ]),
+    daemons.start('a', ['--config', a, ...daemons.listening('a'), ...MEMORY]),
+    daemons.start('b', ['--config', b, ...daemons.listening('b'), ...MEMORY]),
   ]);
   for (const { ended } of started) assert.equal(ended, undefined, JSON.stringify(ended));
   return started.map(({ child }) => child);
@@ -126,7 +86,7 @@ describe('the daemon and its command line, as processes', { concurrency: 4 }, ()
       );
     };
     const before = await standing();
-    const good = side('a', 'b', '127.0.0.1', '127.0.0.2', 4500, 'a secret of two');
+    const good = side(daemons, 'a', 'a secret of two');
     for (const wrong of [
       good.replace('psk', 'pks'),
       good.replace('remote {', 'remote {{'),
@@ -138,34 +98,23 @@ describe('the daemon and its command line, as processes', { concurrency: 4 }, ()
         assert.equal(refused.code, 1, command);
         assert.match(refused.stderr, /swanctl\.conf:\d+:\d+: /);
       }
-      const answered = new Promise<string>(resolve =>
-        child?.stdout?.on(
-          'data',
-          chunk => /"level":50|swanctl\.conf:\d+:\d+/.test(String(chunk)) && resolve(String(chunk)),
-        ),
-      );
+      const refused = new Promise<void>(resolve => {
+        let said = '';
+        child?.stdout?.on('data', chunk => {
+          said += String(chunk);
+          if (/"level":50.*swanctl\.conf:\d+:\d+: /.test(said)) resolve();
+        });
+      });
       child?.kill('SIGHUP');
-      assert.match(await answered, /swanctl\.conf:\d+:\d+: /);
+      await refused;
       assert.deepEqual(await standing(), before);
     }
   });
 
   test('TERM deletes the SAs, tells the peer, removes the socket and ends with 0', async () => {
     await using daemons = new Daemons();
-    const [port, nat] = (await freePorts(2)) as [number, number];
-    const config = daemons.configure('a', side('a', 'b', '127.0.0.1', '127.0.0.2', 4500, 'x'));
-    const { child } = await daemons.start('a', [
-      '--config',
-      config,
-      '--listen',
-      '127.0.0.1',
-      '--port',
-      `${port}`,
-      '--nat-port',
-      `${nat}`,
-      '--backend',
-      'memory',
-    ]);
+    const config = daemons.configure('a', side(daemons, 'a', 'x'));
+    const { child } = await daemons.start('a', ['--config', config, ...daemons.listening('a'), ...MEMORY]);
     assert.ok(existsSync(daemons.control('a')));
     const code = new Promise(resolve => child.once('exit', resolve));
     child.kill('SIGTERM');
@@ -193,23 +142,12 @@ describe('the daemon and its command line, as processes', { concurrency: 4 }, ()
 
   test('a port in use is named, with the way out', async () => {
     await using daemons = new Daemons();
-    const config = daemons.configure('a', side('a', 'b', '127.0.0.1', '127.0.0.2', 4500, 'x'));
-    const [port, nat] = (await freePorts(2)) as [number, number];
-    const args = [
-      '--config',
-      config,
-      '--listen',
-      '127.0.0.1',
-      '--port',
-      `${port}`,
-      '--nat-port',
-      `${nat}`,
-      '--backend',
-      'memory',
-    ];
+    const config = daemons.configure('a', side(daemons, 'a', 'x'));
+    const args = ['--config', config, ...daemons.listening('a'), ...MEMORY];
     await daemons.start('first', args);
     const { ended } = await daemons.start('second', args);
-    refusesToStart(ended, new RegExp(`127\\.0\\.0\\.1.*${port}|${port}.*127\\.0\\.0\\.1`));
+    const [address, { port }] = [daemons.address('a').replaceAll('.', '\\.'), PORTS];
+    refusesToStart(ended, new RegExp(`${address}.*${port}|${port}.*${address}`));
     assert.match(ended?.stderr ?? '', /local\/port-in-use/);
     assert.ok(!existsSync(daemons.control('second')));
   });
@@ -236,7 +174,7 @@ describe('the daemon and its command line, as processes', { concurrency: 4 }, ()
       (await daemons.start('a', ['--config', `${daemons.directory}/nowhere`, '--backend', 'memory'])).ended,
       /nowhere/,
     );
-    const config = daemons.configure('b', side('a', 'b', '127.0.0.1', '127.0.0.2', 4500, 'x'));
+    const config = daemons.configure('b', side(daemons, 'a', 'x'));
     refusesToStart(
       (await daemons.start('b', ['--config', config, '--listen', '300.1.1.1', '--backend', 'memory'])).ended,
       /300\.1\.1\.1/,
@@ -262,7 +200,7 @@ describe('the daemon and its command line, as processes', { concurrency: 4 }, ()
 
   test('without the privilege for a TUN device the sentence says which, and what to do', async () => {
     await using daemons = new Daemons();
-    const config = daemons.configure('a', side('a', 'b', '127.0.0.1', '127.0.0.2', 4500, 'x'));
+    const config = daemons.configure('a', side(daemons, 'a', 'x'));
     const args = [
       '--config',
       config,

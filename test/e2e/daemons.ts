@@ -11,6 +11,8 @@ const MAIN = resolve(import.meta.dirname, '../../src/cli/main.ts');
 const WITHOUT_CAPABILITIES =
   process.getuid?.() === 0 ? ['setpriv', '--bounding-set=-all', '--inh-caps=-all'] : [];
 
+let serial = 0;
+
 export interface Ended {
   readonly code: number | null;
   readonly stdout: string;
@@ -32,9 +34,14 @@ export async function cygnet(...args: string[]): Promise<Ended> {
   return { code, ...said };
 }
 
+/** Ports of the daemons of a test, whose addresses are nobody else's. */
+export const PORTS = { port: 5500, nat: 5501 } as const;
+
 /** Daemons of one test on loopback, without privilege; all are ended and all files removed at the end of its scope. */
 export class Daemons implements AsyncDisposable {
   readonly directory = mkdtempSync(join(tmpdir(), 'cygnet-e2e-'));
+  readonly #net = `127.${1 + (process.pid & 0x7f)}.${(process.pid >> 7) & 0xff}`;
+  readonly #number = serial++;
   readonly #children: ChildProcess[] = [];
 
   /** Writes a swanctl directory and answers its path. */
@@ -47,6 +54,16 @@ export class Daemons implements AsyncDisposable {
 
   control(name: string): string {
     return join(this.directory, `${name}.sock`);
+  }
+
+  /** An address of the loopback interface that no other test has. */
+  address(who: 'a' | 'b'): string {
+    return `${this.#net}.${2 * this.#number + (who === 'a' ? 1 : 2)}`;
+  }
+
+  /** Where `who` listens, as arguments of the daemon. */
+  listening(who: 'a' | 'b'): readonly string[] {
+    return ['--listen', this.address(who), '--port', `${PORTS.port}`, '--nat-port', `${PORTS.nat}`];
   }
 
   /** Starts `cygnet daemon`; resolves once it says that it is ready, or with how it ended before. */

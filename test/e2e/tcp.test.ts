@@ -7,7 +7,8 @@ import { ipv4Packet } from '../ip-packets.ts';
 
 const WEST = '127.0.0.1';
 const EAST = '127.0.0.2';
-const QUICK = { retransmitTimeout: 100, retransmitBase: 1 };
+/** UDP is given up soon; for an answer by TCP there is time on any machine. */
+const QUICK = { retransmitTimeout: 100, retransmitBase: 1, retransmitTries: 300 };
 
 /** Takes TCP on a port of its own and hands it on to east: connections can be cut there. */
 class Relay {

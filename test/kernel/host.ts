@@ -24,12 +24,18 @@ import type {
   StandingPolicy,
 } from '../../src/policy/sa.ts';
 import { systemCalls } from '../../src/sys/system-calls.ts';
+import { until } from '../interop/lab.ts';
 
 /** An SA without its keys, which the host makes of `seed`: the two sides of one have the seeds exchanged. */
 export type KeylessSa = Omit<ChildSaParameters, 'keysIn' | 'keysOut'> & {
   readonly seedIn: number;
   readonly seedOut: number;
 };
+
+/** Milliseconds for an echo that is to come. */
+const PATIENCE = 20_000;
+/** For one that is not. */
+export const NONE_COMES = 1500;
 
 /** What a host does when it is told to: arguments and results travel between threads. */
 const ORDERS = {
@@ -70,18 +76,16 @@ const ORDERS = {
   },
   /** What the back end told of so far, once there are `count` of it. */
   warnings: async (count: number) => {
-    for (let i = 0; i < 600 && warnings.length < count; i++)
-      await new Promise(resolve => setTimeout(resolve, 10));
+    await until(`${count} warnings`, () => warnings.length >= count);
     return warnings;
   },
   /** The first event of a kind, as soon as there is one; it is not told again. */
   event: async (kind: BackendEvent['kind']) => {
-    for (let i = 0; i < 600; i++) {
-      const at = events.findIndex(event => event.kind === kind);
-      if (at >= 0) return events.splice(at, 1)[0];
-      await new Promise(resolve => setTimeout(resolve, 10));
-    }
-    return undefined;
+    const at = await until(`an event: ${kind}`, () => {
+      const index = events.findIndex(event => event.kind === kind);
+      return index >= 0 && [index];
+    });
+    return events.splice(at[0] as number, 1)[0];
   },
   /** Echoes what comes to UDP port 7 of `address`. */
   echo: async (address: string) => {
@@ -89,15 +93,13 @@ const ORDERS = {
     socket.on('message', (octets, { address, port }) => socket.send(octets, port, address));
     sockets.push(socket);
   },
-  /** Sends and waits for the echo: how many of `count` packets came back, and the source address they left from. */
-  ping: async (to: string, count: number, size = 100, from?: string) => {
+  /** Sends and waits for the echo: how many of `count` packets came back, of those that `from` is the source of. */
+  ping: async (to: string, count: number, size = 100, from?: string, patience = PATIENCE) => {
     const socket = await udp(from ?? (to.includes(':') ? '::' : '0.0.0.0'), 0);
     let came = 0;
     try {
       for (let i = 0; i < count; i++) {
-        const echo = once(socket, 'message', {
-          signal: AbortSignal.timeout(from === undefined ? 1500 : 1500),
-        });
+        const echo = once(socket, 'message', { signal: AbortSignal.timeout(patience) });
         socket.send(new Uint8Array(size).fill(i), 7, to, () => {});
         came += await echo.then(
           ([octets]) => (octets.length === size ? 1 : 0),

@@ -5,6 +5,8 @@ import { Cygnet } from '../interop/cygnet.ts';
 import { Lab, mustRun, stop, until } from '../interop/lab.ts';
 import type { Section } from '../interop/swanctl.ts';
 import { withoutKernelIpsec } from './availability.ts';
+import { echoes } from './echoes.ts';
+import { settles } from './lab-case.ts';
 import { Steering } from './steering.ts';
 import { type KernelView, kernelView, NOTHING } from './view.ts';
 
@@ -120,7 +122,7 @@ describe('in the kernel, two peers behind one router', { skip: withoutKernelIpse
           await bothAtOnce(child, remote);
           for (const one of clients) await one.terminate('road');
           await until('nothing is left', () => own.isEmpty());
-          assert.deepEqual(await kernelView(lab, inside), NOTHING);
+          await settles(async () => assert.deepEqual(await kernelView(lab, inside), NOTHING));
         }
       } finally {
         await stop(daemon.process);
@@ -137,7 +139,7 @@ describe('in the kernel, two peers behind one router', { skip: withoutKernelIpse
   });
 
   async function bothAtOnce(child: string, remote: string): Promise<void> {
-    const ping = ['ping', '-q', '-c', '4', '-i', '0.05', '-W', '2'];
+    const ping = echoes(4);
     const from = (source: string): string[] => (child === 'net' ? ['-I', source] : []);
     const printed = await Promise.all([
       lab.run(c, [...ping, ...from('10.2.0.1'), remote]),

@@ -63,12 +63,12 @@ describe('IKEv1 in the kernel, cygnet and charon', { skip: withoutKernelIpsec },
         try {
           await starter.initiate(name);
           await there.sameOnBothEnds();
-          assert.match(await there.pings(ping, '-c', '2'), / 0% packet loss/);
+          assert.match(await there.pings(ping, 2), / 0% packet loss/);
           const carried = await packetsBySpi(there.scene.alice);
           assert.deepEqual([...carried.values()], [2, 2], 'the SAs did not carry the packets');
           if (compresses !== true) return;
           // 1,000 octets that are all the same.
-          assert.match(await there.pings(ping, '-c', '3', '-s', '1000', '-p', '00'), / 0% packet loss/);
+          assert.match(await there.pings(ping, 3, '-s', '1000', '-p', '00'), / 0% packet loss/);
           for (const { protocol, packets, octets } of await trafficOf(there.scene.alice)) {
             if (protocol === 'comp') assert.ok(packets >= 3, `${packets} packets compressed`);
             if (protocol === 'esp') assert.ok(octets < 1500, `${octets} octets: they went as they were`);

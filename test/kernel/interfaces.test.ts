@@ -30,7 +30,7 @@ test('a VTI comes with its connection and goes with the daemon, and packets go b
     await there.ip('route', 'show', 'table', '220'),
     /^10\.2\.0\.0\/16 dev vti0 .*src 10\.1\.0\.1/,
   );
-  assert.match(await there.pings(NET.ping, '-c', '2'), / 0% packet loss/);
+  assert.match(await there.pings(NET.ping, 2), / 0% packet loss/);
   assert.match(
     await there.ip('-s', 'link', 'show', 'vti0'),
     /RX:[^\n]*\n\s+\d+\s+2 [\s\S]*TX:[^\n]*\n\s+\d+\s+2 /,

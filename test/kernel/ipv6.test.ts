@@ -55,13 +55,13 @@ describe('in the kernel, over and with IPv6', { skip: withoutKernelIpsec }, () =
       try {
         await (role === 'initiator' ? there.cygnet : there.charon).initiate(name);
         await there.sameOnBothEnds();
-        assert.match(await there.pings(ping, '-c', '2'), / 0% packet loss/);
+        assert.match(await there.pings(ping, 2), / 0% packet loss/);
         if (compresses !== true) {
           assert.ok([...(await packetsBySpi(there.scene.alice)).values()].every(count => count >= 2));
           return;
         }
         // 1,000 octets that are all the same.
-        assert.match(await there.pings(ping, '-c', '3', '-s', '1000', '-p', '00'), / 0% packet loss/);
+        assert.match(await there.pings(ping, 3, '-s', '1000', '-p', '00'), / 0% packet loss/);
         for (const { protocol, packets, octets } of await trafficOf(there.scene.alice)) {
           if (protocol === 'comp') assert.ok(packets >= 3, `${packets} packets compressed`);
           if (protocol === 'esp') assert.ok(octets < 1500, `${octets} octets: they went as they were`);

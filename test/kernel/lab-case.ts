@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { mustRun, until } from '../interop/lab.ts';
 import { Scene } from '../interop/scene.ts';
 import type { Section } from '../interop/swanctl.ts';
+import { echoes } from './echoes.ts';
 import { Steering } from './steering.ts';
 import { type KernelView, kernelView, type Mirror, NOTHING } from './view.ts';
 
@@ -84,16 +85,16 @@ export class KernelScene implements AsyncDisposable {
     await settles(async () => assert.deepEqual(await kernelView(this.scene.lab, this.scene.alice), NOTHING));
   }
 
-  /** What ping says in the end. */
-  async pings([from, to]: Case['ping'], ...options: string[]): Promise<string> {
+  /** What ping says in the end of `count` packets. */
+  async pings([from, to]: Case['ping'], count: number, ...options: string[]): Promise<string> {
     const { lab, alice } = this.scene;
-    const command = ['ping', '-q', '-i', '0.05', '-W', '2', ...options, '-I', from, to];
-    return (await lab.run(alice, command)).stdout;
+    const command = [...echoes(count), ...options, '-I', from, to];
+    return (await lab.run(alice, command, { timeout: 60_000 })).stdout;
   }
 
-  /** Whether a packet comes back within a second. */
+  /** Whether a packet comes back within a second: for what is waited for, or is not to be. */
   async passes(way: Case['ping']): Promise<boolean> {
-    return (await this.pings(way, '-c', '1', '-W', '1')).includes(' 0% packet loss');
+    return (await this.pings(way, 1, '-W', '1')).includes(' 0% packet loss');
   }
 
   /** `ip` in alice's namespace. */
@@ -107,7 +108,7 @@ export class KernelScene implements AsyncDisposable {
 }
 
 /** Daemons answer before their kernel has done all that follows: what is to be true in the end may take a moment. */
-async function settles(assertion: () => Promise<void>): Promise<void> {
+export async function settles(assertion: () => Promise<void>): Promise<void> {
   const holds = (): Promise<boolean> =>
     assertion().then(
       () => true,

@@ -5,6 +5,8 @@ import { Cygnet } from '../interop/cygnet.ts';
 import { Lab, mustRun, until } from '../interop/lab.ts';
 import type { Section } from '../interop/swanctl.ts';
 import { withoutKernelIpsec } from './availability.ts';
+import { echoes } from './echoes.ts';
+import { settles } from './lab-case.ts';
 import { type Conn, Libreswan } from './libreswan.ts';
 import { Steering } from './steering.ts';
 import { without } from './unpacked.ts';
@@ -188,7 +190,7 @@ describe('in the kernel, cygnet and libreswan', { skip: withoutKernelIpsec || wi
           if (role === 'initiator') assert.ok(await cygnet.terminate(name));
           else await libreswan.whack('--name', name, '--terminate');
           await until('cygnet has nothing left', () => cygnet.isEmpty());
-          assert.deepEqual(await kernelView(lab, alice), NOTHING);
+          await settles(async () => assert.deepEqual(await kernelView(lab, alice), NOTHING));
           await until('nor has libreswan', async () => (await kernelView(lab, bob)).states.length === 0);
         } catch (error) {
           throw new Error(
@@ -213,7 +215,7 @@ describe('in the kernel, cygnet and libreswan', { skip: withoutKernelIpsec || wi
   /** From its own address, or from the one that it was given. */
   async function pings(client?: true): Promise<void> {
     const source = client ? [] : ['-I', '10.1.0.1'];
-    const ping = ['ping', '-q', '-i', '0.05', '-W', '2', '-c', '3', ...source, '10.2.0.1'];
+    const ping = [...echoes(3), ...source, '10.2.0.1'];
     assert.match((await lab.run(alice, ping)).stdout, / 0% packet loss/);
   }
 });

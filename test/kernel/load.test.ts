@@ -6,6 +6,7 @@ import { Cygnet } from '../interop/cygnet.ts';
 import { Lab, mustRun, run, stop } from '../interop/lab.ts';
 import { type Section, writeSwanctl } from '../interop/swanctl.ts';
 import { withoutKernelIpsec } from './availability.ts';
+import { settles } from './lab-case.ts';
 import { kernelView, NOTHING } from './view.ts';
 
 const COUNT = 1000;
@@ -90,8 +91,10 @@ describe(`in the kernel, ${COUNT} connections`, { skip: withoutKernelIpsec }, ()
   async function hasThem(daemon: Cygnet | Charon): Promise<void> {
     const { stdout } = await daemon.swanctl('--list-conns');
     assert.equal(stdout.match(/^peer\d+:/gm)?.length, COUNT);
-    const { policies } = await kernelView(lab, alice);
-    // Out, in and forwarded each.
-    assert.equal(policies.length, 3 * (COUNT / 10));
+    await settles(async () => {
+      const { policies } = await kernelView(lab, alice);
+      // Out, in and forwarded each.
+      assert.equal(policies.length, 3 * (COUNT / 10));
+    });
   }
 });

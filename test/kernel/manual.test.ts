@@ -6,6 +6,7 @@ import { Cygnet } from '../interop/cygnet.ts';
 import { Lab, mustRun, stop } from '../interop/lab.ts';
 import { KEYS, manualSection, SPIS } from '../interop/manual-keys.ts';
 import { withoutKernelIpsec } from './availability.ts';
+import { echoes } from './echoes.ts';
 
 const options = { skip: withoutKernelIpsec, timeout: 120_000 };
 
@@ -92,7 +93,7 @@ test(
       await mustRun('ip', ['-n', b, 'route', 'add', '10.1.0.0/16', 'via', '10.9.0.1', 'src', '10.2.0.1']);
 
       assert.deepEqual(await states(a), await states(b));
-      const ping = () => lab.run(a, ['ping', '-c', '3', '-W', '2', '-I', '10.1.0.1', '10.2.0.1']);
+      const ping = () => lab.run(a, [...echoes(3), '-I', '10.1.0.1', '10.2.0.1']);
       assert.match((await ping()).stdout, /3 received/);
       const status = await alice.cli('status', '--long');
       assert.match(status.stdout, /3 packets in, 3 out/);

@@ -5,6 +5,7 @@ import { Cygnet } from '../interop/cygnet.ts';
 import { Lab, mustRun, stop, until } from '../interop/lab.ts';
 import type { Section } from '../interop/swanctl.ts';
 import { withoutKernelIpsec } from './availability.ts';
+import { echoes } from './echoes.ts';
 import { OpenIked } from './openiked.ts';
 import { Steering } from './steering.ts';
 import { without } from './unpacked.ts';
@@ -115,7 +116,7 @@ describe('in the kernel, cygnet and OpenIKED', { skip: withoutKernelIpsec || wit
   }
 
   async function pings({ gives = '10.1.0.1' }: Case): Promise<void> {
-    const ping = ['ping', '-q', '-i', '0.05', '-W', '2', '-c', '3', '-I', gives, '10.2.0.1'];
+    const ping = [...echoes(3), '-I', gives, '10.2.0.1'];
     assert.match((await lab.run(alice, ping)).stdout, / 0% packet loss/);
   }
 });

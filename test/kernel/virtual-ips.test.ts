@@ -5,6 +5,8 @@ import { mustRun, until } from '../interop/lab.ts';
 import { Scene } from '../interop/scene.ts';
 import { both, type Section, set } from '../interop/swanctl.ts';
 import { withoutKernelIpsec } from './availability.ts';
+import { echoes } from './echoes.ts';
+import { settles } from './lab-case.ts';
 import { Steering } from './steering.ts';
 import { kernelView, NOTHING } from './view.ts';
 
@@ -51,7 +53,7 @@ describe('in the kernel, virtual IPs', { skip: withoutKernelIpsec }, () => {
     );
     await ours.ping('alice', '10.3.0.1', '10.2.0.1');
     // Routing chooses the address by itself.
-    const { code, stdout } = await ours.lab.run(ours.alice, ['ping', '-c', '1', '-W', '2', '10.2.0.1']);
+    const { code, stdout } = await ours.lab.run(ours.alice, [...echoes(1), '10.2.0.1']);
     assert.equal(code, 0, stdout);
     for (const what of ['child', 'ike'] as const) await ours.rekey('charon', what);
     await ours.ping('alice', '10.3.0.1', '10.2.0.1');
@@ -73,10 +75,12 @@ describe('in the kernel, virtual IPs', { skip: withoutKernelIpsec }, () => {
     assert.deepEqual(here, there);
 
     await ours.down('cygnet');
-    assert.equal(await onHost(ours.alice), '');
-    assert.deepEqual(await kernelView(ours.lab, ours.alice), NOTHING);
+    await settles(async () => {
+      assert.equal(await onHost(ours.alice), '');
+      assert.deepEqual(await kernelView(ours.lab, ours.alice), NOTHING);
+    });
     await theirs.down('charon');
-    assert.deepEqual(await kernelView(theirs.lab, theirs.alice), NOTHING);
+    await settles(async () => assert.deepEqual(await kernelView(theirs.lab, theirs.alice), NOTHING));
   });
 
   test('what a killed daemon left is taken off by the next, and somebody else’s address stays', async () => {

@@ -46,14 +46,14 @@ describe('in the kernel, through a VTI device', { skip: withoutKernelIpsec }, ()
     test(`cygnet as ${role}: what is routed to it is protected, and nothing else`, async () => {
       await (role === 'initiator' ? there.cygnet : there.charon).initiate('vti');
       await there.sameOnBothEnds();
-      assert.match(await there.pings(CASES.vti.ping, '-c', '3'), / 0% packet loss/);
+      assert.match(await there.pings(CASES.vti.ping, 3), / 0% packet loss/);
       assert.deepEqual([...(await packetsBySpi(there.scene.alice)).values()], [3, 3]);
-      assert.match(await there.pings(['10.9.0.1', '10.9.0.2'], '-c', '1'), / 0% packet loss/);
+      assert.match(await there.pings(['10.9.0.1', '10.9.0.2'], 1), / 0% packet loss/);
       assert.deepEqual([...(await packetsBySpi(there.scene.alice)).values()], [3, 3]);
       const first = await there.cygnet.spis('vti');
       await there.charon.rekey('vti');
       await there.cygnet.renewed('vti', first);
-      assert.match(await there.pings(CASES.vti.ping, '-c', '3'), / 0% packet loss/);
+      assert.match(await there.pings(CASES.vti.ping, 3), / 0% packet loss/);
       await there.terminate('vti');
     });
   }

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { Cygnet } from '../../interop/cygnet.ts';
 import { Lab, mustRun } from '../../interop/lab.ts';
 import type { Section } from '../../interop/swanctl.ts';
+import { echoes } from '../echoes.ts';
 import { Steering } from '../steering.ts';
 
 type Who = 'alice' | 'bob';
@@ -66,8 +67,9 @@ export class TcpLab implements AsyncDisposable {
     size = 56,
     [from, to]: readonly [string, string] = ['10.1.0.1', '10.2.0.1'],
   ): Promise<string> {
-    const options = ['-q', '-c', `${count}`, '-s', `${size}`, '-i', '0.05', '-W', count === 1 ? '1' : '5'];
-    const command = ['ping', ...options, '-I', from, to];
+    // One by itself is sent again and again, until it comes back.
+    const patience = count === 1 ? ['-W', '1'] : [];
+    const command = [...echoes(count), ...patience, '-s', `${size}`, '-I', from, to];
     return (await this.lab.run(this.namespaces.alice, command)).stdout;
   }
 

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { mustRun, stop, until } from '../../interop/lab.ts';
 import { withoutOwnKernel } from '../availability.ts';
-import { type Case, GCM, KernelScene, NET } from '../lab-case.ts';
+import { type Case, GCM, KernelScene, NET, settles } from '../lab-case.ts';
 import { kernelView, packetsBySpi } from '../view.ts';
 
 const OURS = { xfrm_interface: 'ipsec0', interface_routes: 'yes' };
@@ -35,13 +35,15 @@ describe('through XFRM interfaces in the kernel', { skip: withoutOwnKernel }, ()
       assert.match(shown, /alias cygnet/);
 
       await (role === 'initiator' ? there.cygnet : there.charon).initiate('net');
-      const [ours, theirs] = await there.views();
-      assert.deepEqual(ours.states, theirs.states);
-      assert.deepEqual(ours.policies, theirs.policies);
-      assert.match(ours.routes.join('\n'), /^10\.2\.0\.0\/16 dev WIRE .*src 10\.1\.0\.1/);
+      await settles(async () => {
+        const [ours, theirs] = await there.views();
+        assert.deepEqual(ours.states, theirs.states);
+        assert.deepEqual(ours.policies, theirs.policies);
+        assert.match(ours.routes.join('\n'), /^10\.2\.0\.0\/16 dev WIRE .*src 10\.1\.0\.1/);
+      });
       assert.match(await there.ip('route', 'show', 'table', '220'), /dev ipsec0/);
 
-      assert.match(await there.pings(NET.ping, '-c', '3'), / 0% packet loss/);
+      assert.match(await there.pings(NET.ping, 3), / 0% packet loss/);
       await scene.ping('bob', '10.2.0.1', '10.1.0.1');
       assert.deepEqual([...(await packetsBySpi(scene.alice)).values()], [5, 5]);
       // Counted by the interface, and nothing goes beside it.
@@ -49,13 +51,13 @@ describe('through XFRM interfaces in the kernel', { skip: withoutOwnKernel }, ()
         await there.ip('-s', 'link', 'show', 'ipsec0'),
         /RX:[^\n]*\n\s+\d+\s+5 [\s\S]*TX:[^\n]*\n\s+\d+\s+5 /,
       );
-      assert.match(await there.pings(['10.9.0.1', '10.9.0.2'], '-c', '1'), / 0% packet loss/);
+      assert.match(await there.pings(['10.9.0.1', '10.9.0.2'], 1), / 0% packet loss/);
 
       for (const who of [there.cygnet, there.charon]) {
         const before = await there.cygnet.spis('net');
         await who.rekey('net');
         await there.cygnet.renewed('net', before);
-        assert.match(await there.pings(NET.ping, '-c', '2'), / 0% packet loss/);
+        assert.match(await there.pings(NET.ping, 2), / 0% packet loss/);
       }
       await there.terminate('net');
       assert.match(await there.ip('link'), /\bipsec0/, 'it stays for as long as its connection is loaded');
@@ -70,7 +72,7 @@ describe('through XFRM interfaces in the kernel', { skip: withoutOwnKernel }, ()
       const left = await kernelView(scene.lab, scene.alice);
       assert.deepEqual(left, { states: [], policies: [], routes: [] });
       await there.cygnet.initiate('net');
-      assert.match(await there.pings(NET.ping, '-c', '2'), / 0% packet loss/);
+      assert.match(await there.pings(NET.ping, 2), / 0% packet loss/);
       assert.equal(await stop(scene.cygnet.process), 0);
       assert.doesNotMatch(await there.ip('link'), /\bipsec0/);
     });
@@ -108,7 +110,7 @@ describe('through XFRM interfaces in the kernel', { skip: withoutOwnKernel }, ()
       /the interface other0 cannot be made: there is one already, with other numbers or addresses, and it is not ours/,
     );
     await there.cygnet.initiate('net');
-    assert.match(await there.pings(NET.ping, '-c', '2'), / 0% packet loss/);
+    assert.match(await there.pings(NET.ping, 2), / 0% packet loss/);
     assert.equal(await stop(scene.cygnet.process), 0);
     const links = await there.ip('link');
     assert.match(links, /\bipsec0/);

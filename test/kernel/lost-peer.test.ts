@@ -32,7 +32,7 @@ describe('in the kernel, a peer that is killed and started again', { skip: witho
     await kill(scene.charon.process);
     await until('cygnet misses its peer', async () => (await there.cygnet.spis('net')).length === 0);
     await flush(scene.bob);
-    await scene.startCharon('charon-again');
+    await whileDown(scene.bob, () => scene.startCharon('charon-again'));
     await back(there, first);
   });
 
@@ -47,11 +47,16 @@ describe('in the kernel, a peer that is killed and started again', { skip: witho
   });
 });
 
-/** A charon that runs and has not loaded its connections yet refuses cygnet, whose pauses double then. */
+/** For the pauses between cygnet's attempts, which double. */
 const PAUSES = 40_000;
 
 async function back(there: KernelScene, first: readonly string[]): Promise<void> {
-  await there.cygnet.renewed('net', first, PAUSES);
+  try {
+    await there.cygnet.renewed('net', first, PAUSES);
+  } catch (error) {
+    const { cygnet, charon } = there.scene;
+    throw new Error(`${(error as Error).message}\n${cygnet.log}\n---\n${charon.log}`);
+  }
   await until('packets pass', () => there.passes(NET.ping));
   await there.sameOnBothEnds();
 }
@@ -59,6 +64,23 @@ async function back(there: KernelScene, first: readonly string[]): Promise<void>
 async function kill(daemon: ChildProcess): Promise<void> {
   daemon.kill('SIGKILL');
   await until('it is dead', () => daemon.signalCode !== null);
+}
+
+/**
+ * Nothing comes to a host that is down. Without that charon would hear cygnet before its connections are loaded, and refuse
+ * it: who is refused does not call again.
+ */
+async function whileDown(namespace: string, act: () => Promise<void>): Promise<void> {
+  const filter = (what: '-A' | '-D') =>
+    mustRun('ip', [
+      'netns',
+      'exec',
+      namespace,
+      ...`iptables-legacy -t mangle ${what} INPUT -p udp -j DROP`.split(' '),
+    ]);
+  await filter('-A');
+  await act();
+  await filter('-D');
 }
 
 /** As a host that went down altogether: charon does not clear up behind another that was killed. */

@@ -1,7 +1,6 @@
 import type { ChildProcess } from 'node:child_process';
-import { chmodSync, copyFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { chmodSync, copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { setTimeout as pause } from 'node:timers/promises';
 import type { CertificateSet } from '../interop/certificates.ts';
 import { type Lab, mustRun, type Run, stop, until } from '../interop/lab.ts';
 import { unpacked } from './unpacked.ts';
@@ -46,7 +45,7 @@ export class OpenIked {
       this.#path('etc/iked/local.pub'),
     ];
     await mustRun('openssl', ['pkey', ...local]);
-    writeFileSync(this.#path('iked.conf'), configuration, { mode: 0o600 });
+    writeFileSync(this.#path('iked.conf'), `set passive\n${configuration}`, { mode: 0o600 });
     this.#accounts();
     // The places of its files are compiled in.
     const mounts = ['etc', 'run'].map(name => `mount --bind ${this.#path(name)} /${name}`);
@@ -55,12 +54,15 @@ export class OpenIked {
       `${mounts.join(' && ')} && exec ${join(PROGRAMS, 'iked')} -dvv -f ${this.#path('iked.conf')}`,
     ]);
     const { process: child } = this;
-    await until('iked has its policy', () => {
-      if (child.exitCode !== null) throw new Error(`iked ended with ${child.exitCode}: ${this.log}`);
-      return existsSync(this.#path('run/iked.sock')) && this.log.includes('stickyaddress');
-    });
-    // It answers while it is still loading, and forgets those SAs when it has loaded.
-    await pause(700);
+    // Until it has loaded all it answers already, and forgets what it began when it has; it tells of a mode that changes alone.
+    const becomes = (mode: string): Promise<boolean> =>
+      until(`iked is ${mode}`, () => {
+        if (child.exitCode !== null) throw new Error(`iked ended with ${child.exitCode}: ${this.log}`);
+        return this.log.includes(`-> ${mode}`);
+      });
+    await becomes('passive');
+    await this.control('active');
+    await becomes('active');
   }
 
   control(...args: string[]): Promise<Run> {

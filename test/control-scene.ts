@@ -55,7 +55,7 @@ export class Wire {
 
 /** One daemon without its process: a gateway, what is loaded into it, and its control socket. */
 export class ControlScene implements AsyncDisposable {
-  readonly backend = new MemoryBackend();
+  readonly backend = new MemoryBackend({ features: { kernelOptions: true } });
   readonly gateway: Gateway;
   readonly live: LiveConfiguration;
   readonly counters = new Counters();

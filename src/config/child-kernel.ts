@@ -1,4 +1,4 @@
-import type { IkeUnique, KernelConfig, Unique } from '../policy/kernel-config.ts';
+import type { IkeInterfaces, IkeUnique, KernelConfig, Unique } from '../policy/kernel-config.ts';
 import { isUnique } from '../policy/kernel-config.ts';
 import type { Report } from './report.ts';
 import type { CHILD } from './schema/child.ts';
@@ -83,9 +83,26 @@ function interfacesFrom(
   };
 }
 
+/** What the IKE SA itself has of them. */
+export function ikeInterfacesFrom({ if_id_in, if_id_out }: InterfacesOfIke): {
+  readonly interfaces?: IkeInterfaces;
+} {
+  if (if_id_in === 0 && if_id_out === 0) return {};
+  return {
+    interfaces: {
+      ...(if_id_in !== 0 && { interfaceIn: ofIkeSa(if_id_in) }),
+      ...(if_id_out !== 0 && { interfaceOut: ofIkeSa(if_id_out) }),
+    },
+  };
+}
+
 function inherited(own: number | Unique, ofIke: number | Unique): number | Unique | IkeUnique {
-  if (own !== 0 || typeof ofIke === 'number') return own === 0 ? ofIke : own;
-  return ofIke === 'unique' ? 'unique-ike' : 'unique-ike-dir';
+  return own === 0 ? ofIkeSa(ofIke) : own;
+}
+
+function ofIkeSa(value: number | Unique): number | IkeUnique {
+  if (typeof value === 'number') return value;
+  return value === 'unique' ? 'unique-ike' : 'unique-ike-dir';
 }
 
 /** A number that each SA has for itself does not exist before there is an SA. */

@@ -2,6 +2,7 @@ import type { Connection } from '../policy/connection.ts';
 import type { IdentityPattern } from '../policy/identity.ts';
 import { localRounds, type ReadingContext, remoteRounds } from './authentication.ts';
 import { childFrom, warnOfWeakness } from './child.ts';
+import { ikeInterfacesFrom } from './child-kernel.ts';
 import { checkContradictions } from './contradictions.ts';
 import { checkDss } from './dss.ts';
 import { checkEncryption } from './encryption.ts';
@@ -73,6 +74,7 @@ export function connectionFrom(section: Section, context: ReadingContext): Conne
     vips: values.vips,
     pools: values.pools,
     ...ppkFrom(values.ppk_id, values.ppk_required),
+    ...ikeInterfacesFrom(values),
   };
   checkContradictions(section, connection, report);
   return connection;

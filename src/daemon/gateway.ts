@@ -177,6 +177,11 @@ export class Gateway {
     });
   }
 
+  /** A number that no child has. */
+  newChildId(): number {
+    return this.#engine.newChildId();
+  }
+
   /** Deletes what matches, peers told. Resolves with how many matched once the last of them is gone, or `patience` milliseconds are over. */
   async down(target: SaTarget, patience?: number): Promise<number> {
     let matched = 0;

@@ -56,6 +56,7 @@ const CONNECTION_KEYS: Keys<Omit<Connection, 'name' | 'children'>> = {
   randTime: ['rand_time', false],
   pull: ['pull', false],
   newGroup: ['new_group', true],
+  interfaces: ['if_id_in, if_id_out', true],
 };
 
 const CHILD_KEYS: Keys<Omit<ChildConfig, 'name'>> = {

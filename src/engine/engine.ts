@@ -144,6 +144,11 @@ export class Engine {
     return { ike, outputs };
   }
 
+  /** A number that no child has. */
+  newChildId(): number {
+    return this.#host.newChildId();
+  }
+
   /** Deletes children, where one is named, or IKE SAs with all they have; what was to be begun anew is forgotten. */
   terminate(target: Target, now: Instant): Effect {
     let matched = 0;

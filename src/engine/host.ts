@@ -257,6 +257,10 @@ export class EngineHost implements Host {
     return this.reqids.take(connection, child, selectors);
   }
 
+  newReqid(): number {
+    return this.reqids.next();
+  }
+
   #file(session: Session): void {
     this.#unfile(session);
     const { name } = session.connection;

@@ -28,7 +28,7 @@ export class Reqids {
     const shared = `${connection.name}\0${child.name}\0${selectors}`;
     const known = this.#numbers.get(shared);
     const isOwn = child.kernel !== undefined && isUnique(child.kernel);
-    const number = isOwn || known === undefined ? (child.reqid > 0 ? child.reqid : this.#next()) : known;
+    const number = isOwn || known === undefined ? (child.reqid > 0 ? child.reqid : this.next()) : known;
     const key = isOwn ? `${shared}\0${number}` : shared;
     // Moved to the end: iteration begins with the one used longest ago.
     this.#numbers.delete(key);
@@ -43,7 +43,8 @@ export class Reqids {
     return this.#owners.get(number);
   }
 
-  #next(): number {
+  /** A number that nothing has. */
+  next(): number {
     do this.#last = (this.#last % 0x7fff_ffff) + 1;
     while (this.#owners.has(this.#last));
     return this.#last;

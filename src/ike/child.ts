@@ -1,6 +1,6 @@
 import type { Instant } from '../lib/time.ts';
-import type { ChildConfig } from '../policy/connection.ts';
-import { isUniqueOfIke, kernelOptions } from '../policy/kernel-config.ts';
+import type { ChildConfig, Connection } from '../policy/connection.ts';
+import { ikeInterfaces, isUniqueOfIke, kernelOptions } from '../policy/kernel-config.ts';
 import { childLifetimes } from '../policy/lifetimes.ts';
 import type {
   Compression,
@@ -13,7 +13,7 @@ import type {
 import { formatSelector } from '../policy/selector-text.ts';
 import type { TrafficSelector } from '../policy/traffic-selector.ts';
 import { ask, type Flow } from './flow.ts';
-import type { ChildSaStatus } from './output.ts';
+import type { ChildSaStatus, IkeSaStatus } from './output.ts';
 import type { Host } from './session.ts';
 
 /** One Child SA, both directions. Plain data: it lives as long as its SA and moves from IKE SA to IKE SA. */
@@ -92,19 +92,42 @@ export function* reserveSpi(protocol: 'esp' | 'ah', path: Path, ipcomp = false):
 
 /** What an IKE SA knows of the numbers of its children. */
 export interface Numbering {
-  /** The reqid of the first child that wanted the IKE SA's own. */
+  /** Its own, drawn when it is first asked for. */
   ofIke?: number;
 }
 
-/** What the kernel is told besides of a child of `config`, its numbers chosen. */
+/** What the kernel is told besides of a child of `config`, its numbers chosen; `old` is what it was told of the one that is rekeyed. */
 export function kernelOf(
+  host: Pick<Host, 'newReqid'>,
   numbering: Numbering,
   { kernel }: ChildConfig,
   reqid: number,
+  old?: KernelOptions,
 ): { readonly kernel?: KernelOptions } {
   if (kernel === undefined) return {};
-  if (isUniqueOfIke(kernel)) numbering.ofIke ??= reqid;
-  return { kernel: kernelOptions(kernel, reqid, numbering.ofIke) };
+  if (!isUniqueOfIke(kernel)) return { kernel: kernelOptions(kernel, reqid) };
+  numbering.ofIke ??= host.newReqid();
+  const options = kernelOptions(kernel, reqid, numbering.ofIke);
+  // Under another IKE SA than it was made (IKEv1) it stays on its interfaces.
+  return { kernel: old === undefined ? options : { ...options, ...interfacesIn(old) } };
+}
+
+/** The XFRM interfaces of an IKE SA, where its connection has any. */
+export function ikeInterfacesOf(
+  host: Pick<Host, 'newReqid'>,
+  numbering: Numbering,
+  { interfaces }: Connection,
+): IkeSaStatus['interfaces'] {
+  if (interfaces === undefined) return undefined;
+  if (isUniqueOfIke(interfaces)) numbering.ofIke ??= host.newReqid();
+  return ikeInterfaces(interfaces, numbering.ofIke ?? 0);
+}
+
+function interfacesIn({ interfaceIn, interfaceOut }: KernelOptions): KernelOptions {
+  return {
+    ...(interfaceIn !== undefined && { interfaceIn }),
+    ...(interfaceOut !== undefined && { interfaceOut }),
+  };
 }
 
 /**

@@ -216,6 +216,8 @@ export interface IkeSaStatus {
   readonly ppk?: true;
   /** Chosen algorithms in proposal keywords, such as `aes128gcm16-prfsha256-x25519`. */
   readonly proposal?: string;
+  /** XFRM interfaces that its connection gives it, where that does. */
+  readonly interfaces?: Pick<KernelOptions, 'interfaceIn' | 'interfaceOut'>;
   readonly establishedAt?: Instant;
   readonly rekeyAt?: Instant;
   readonly reauthAt?: Instant;

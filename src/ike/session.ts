@@ -126,6 +126,8 @@ export interface Host {
   jitter(limit: Duration): Duration;
   /** The number that ties a child to its policies; a rekeyed child keeps its predecessor's. */
   reqid(connection: Connection, child: ChildConfig, selectors: string): number;
+  /** A number of that kind that is no child's. */
+  newReqid(): number;
 }
 
 type WithoutInstant<E> = E extends IkeEvent ? Omit<E, 'at'> : never;

@@ -1,4 +1,4 @@
-import { childStatus } from '../ike/child.ts';
+import { childStatus, ikeInterfacesOf } from '../ike/child.ts';
 import type { IkeSaStatus } from '../ike/output.ts';
 import { virtualIpStatus } from '../ike/virtual-ips.ts';
 import type { Instant } from '../lib/time.ts';
@@ -33,6 +33,7 @@ export function statusOf(
   { phase, agreed, reauthAt, expiresAt, tasks }: Progress,
 ): IkeSaStatus {
   const { initiatorSpi, responderSpi } = sa;
+  const interfaces = ikeInterfacesOf(sa.host, sa.peer.numbering, sa.connection);
   return {
     id: sa.id,
     connection: sa.connection.name,
@@ -46,6 +47,7 @@ export function statusOf(
     natLocal: sa.peer.natLocal,
     natRemote: sa.peer.natRemote,
     ...(sa.connection.encap && !sa.peer.natLocal && !sa.peer.natRemote && { natFake: true }),
+    ...(interfaces === undefined ? {} : { interfaces }),
     ...(agreed === undefined ? {} : detailsOf(agreed)),
     ...(expiresAt === undefined ? {} : { expiresAt }),
     // Whichever time is up, it is made anew: it is told of as configured, which charon does too.

@@ -215,7 +215,7 @@ export function makeChild(sa: IkeSa, agreement: ChildAgreement, inbound: Reserve
     rekeyAt: undefined,
     expiresAt: undefined,
     // What may be there comes last: fields behind a spread are set one by one, and lie apart.
-    ...kernelOf(peer.numbering, config, number),
+    ...kernelOf(host, peer.numbering, config, number),
     ...(cpiIn !== undefined && cpiOut !== undefined && { ipcomp: { cpiIn, cpiOut } }),
   };
 }

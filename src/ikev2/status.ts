@@ -1,4 +1,4 @@
-import { childStatus } from '../ike/child.ts';
+import { childStatus, ikeInterfacesOf } from '../ike/child.ts';
 import type { IkeSaStatus } from '../ike/output.ts';
 import { NO_VIRTUAL_IPS, virtualIpStatus } from '../ike/virtual-ips.ts';
 import { formatIp } from '../lib/ip.ts';
@@ -48,6 +48,8 @@ export function statusOf(
   if (reauthAt !== undefined) status.reauthAt = reauthAt;
   if (expiresAt !== undefined) status.expiresAt = expiresAt;
   if (connection.encap && !peer.natLocal && !peer.natRemote) status.natFake = true;
+  const interfaces = ikeInterfacesOf(sa.host, peer.numbering, connection);
+  if (interfaces !== undefined) status.interfaces = interfaces;
   if (peer.usesPpk) status.ppk = true;
   if (peer.mobike) status.mobike = true;
   if (peer.addresses.length > 0) status.remoteAddresses = peer.addresses.map(formatIp);

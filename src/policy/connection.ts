@@ -2,7 +2,7 @@ import type { ModpGroup } from '../crypto/ke/private-group.ts';
 import type { Proposal } from '../crypto/proposal.ts';
 import type { Duration } from '../lib/time.ts';
 import type { Identity, IdentityPattern } from './identity.ts';
-import type { KernelConfig } from './kernel-config.ts';
+import type { IkeInterfaces, KernelConfig } from './kernel-config.ts';
 import type { IpsecMode } from './sa.ts';
 import type { TrafficSelector } from './traffic-selector.ts';
 
@@ -56,6 +56,8 @@ export interface Connection {
   readonly ppk?: PpkConfig;
   readonly vips: readonly string[];
   readonly pools: readonly string[];
+  /** XFRM interfaces that are told of as the IKE SA's; its children's configurations have them already. Absent: none. */
+  readonly interfaces?: IkeInterfaces;
 }
 
 /** Which post-quantum pre-shared key goes into the keys of IKEv2 (RFC 8784). */

@@ -67,6 +67,7 @@ export const FAILURES = {
   'local/no-virtual-ip': 'no pool has a virtual IP to give',
   'local/half-open-limit': 'too many negotiations are under way',
   'local/expired': 'its lifetime ended before anything took its place',
+  'local/duplicate': 'what was asked for is up already, and a second one would carry nothing more',
   'local/superseded': 'another negotiation took its place',
   'local/no-daemon': 'no daemon answers on the control socket',
   'local/usage': 'the command line is wrong',

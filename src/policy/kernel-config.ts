@@ -25,21 +25,46 @@ export interface KernelConfig extends Omit<KernelOptions, Numbered | 'setMarkIn'
   readonly interfaceOut?: number | Unique | IkeUnique;
 }
 
+/** XFRM interfaces of an IKE SA, for those of its children that have none of their own. */
+export interface IkeInterfaces {
+  readonly interfaceIn?: number | IkeUnique;
+  readonly interfaceOut?: number | IkeUnique;
+}
+
 /** Whether each SA of a child needs a number that no other has. */
 export function isUnique({ markIn, markOut, interfaceIn, interfaceOut }: KernelConfig): boolean {
   return [markIn?.value, markOut?.value, interfaceIn, interfaceOut].some(value => typeof value === 'string');
 }
 
 /** Whether one number is for all children of an IKE SA. */
-export function isUniqueOfIke({ interfaceIn, interfaceOut }: KernelConfig): boolean {
+export function isUniqueOfIke({ interfaceIn, interfaceOut }: KernelConfig | IkeInterfaces): boolean {
   return [interfaceIn, interfaceOut].some(
     value => typeof value === 'string' && value.startsWith('unique-ike'),
   );
 }
 
+/** Whether each SA of a child has a number of its own, even among those of one IKE SA. */
+export function isUniqueOfChild({ markIn, markOut, interfaceIn, interfaceOut }: KernelConfig): boolean {
+  return [markIn?.value, markOut?.value, interfaceIn, interfaceOut].some(
+    value => value === 'unique' || value === 'unique-dir',
+  );
+}
+
+/** The interfaces of an IKE SA whose own number is `ofIke`. */
+export function ikeInterfaces(
+  { interfaceIn, interfaceOut }: IkeInterfaces,
+  ofIke: number,
+): Pick<KernelOptions, 'interfaceIn' | 'interfaceOut'> {
+  const { inward, outward } = numbered(interfaceIn, interfaceOut, ofIke, ofIke);
+  return {
+    ...(inward !== undefined && { interfaceIn: inward }),
+    ...(outward !== undefined && { interfaceOut: outward }),
+  };
+}
+
 /**
  * The options of an SA. Its reqid, which it keeps through rekeys and which no other has where numbers are unique, gives
- * those numbers; `ofIke`, the reqid of the first child of its IKE SA, those that are one for all children.
+ * those numbers; `ofIke`, drawn from the same numbers for its IKE SA, those that are one for all children.
  */
 export function kernelOptions(config: KernelConfig, reqid: number, ofIke = reqid): KernelOptions {
   const { markIn, markOut, setMarkIn, setMarkOut, interfaceIn, interfaceOut, ...rest } = config;

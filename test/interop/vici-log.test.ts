@@ -195,7 +195,6 @@ const EXCUSED = {
       why: 'nothing names a place to ask',
     },
     { line: /queueing TRANSACTION request|detected rekeying of/, why: 'its own tasks' },
-    { line: /not establishing CHILD_SA .* existing duplicate/, why: 'cygnet answers that it is there' },
     {
       line: /message parsing failed|ignore malformed|processing failed|decrypt/,
       why: 'cygnet says it once, at the end',
@@ -208,7 +207,6 @@ const EXCUSED = {
     { line: /sending cert request for/, why: 'where nobody signs charon asks all the same' },
     { line: /(sending|received) issuer cert/, why: 'the whole chain goes along, asked for by name or not' },
     { line: /peer supports MOBIKE/, why: 'said of peers who are not refused' },
-    { line: /is established already/, why: 'charon fails instead' },
     { line: /received retransmit of request/, why: 'as often as the peer repeats itself' },
     { line: /nobody vouches for that/, why: 'a refusal that may be forged is not believed at once' },
     {

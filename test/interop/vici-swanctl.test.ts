@@ -139,6 +139,7 @@ async function same(...args: string[]): Promise<string> {
 }
 
 async function up(): Promise<void> {
+  if ((await cygnet.swanctl('--list-sas', '--child', 'net')).stdout.includes('INSTALLED')) return;
   const { code, stdout, stderr } = await cygnet.swanctl('--initiate', '--child', 'net', '--timeout', '10');
   assert.equal(code, 0, stdout + stderr);
 }
@@ -250,10 +251,17 @@ describe('an SA', () => {
     assert.equal((await ping(otherNamespace)).code, 0);
   });
 
-  test('that is there already is not made twice', async () => {
-    const { code, stdout } = await cygnet.swanctl('--initiate', '--child', 'net');
-    assert.equal(code, 0);
-    assert.match(stdout, /CHILD_SA net\{\d+\} is established already/);
+  test('that is there already is not made twice, and swanctl ends alike', async () => {
+    for (const args of [[], ['--timeout', '-1'], ['--raw']])
+      for (let time = 0; time < 2; time++) {
+        const [ours, theirs] = await Promise.all(
+          [cygnet, reference].map(daemon => daemon.swanctl('--initiate', '--child', 'net', ...args)),
+        );
+        assert.equal(ours?.code, theirs?.code, args.join(' '));
+        const existing = /not establishing CHILD_SA net\{\d+\} due to existing duplicate \{\d+\} with SPIs/;
+        if (args[0] !== '--timeout')
+          for (const run of [ours, theirs]) assert.match(run?.stdout ?? '', existing);
+      }
     assert.equal((await cygnet.swanctl('--list-sas')).stdout.match(/net: #/g)?.length, 1);
   });
 

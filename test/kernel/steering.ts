@@ -60,6 +60,14 @@ export class Steering {
     return textOf(sa ?? {}, 'initiator-spi') ?? '';
   }
 
+  /** The XFRM interfaces of the one IKE SA there is, each once. */
+  async ikeInterfaces(): Promise<readonly number[]> {
+    const sas = await this.#sas();
+    assert.equal(sas.length, 1);
+    const found = ['if-id-in', 'if-id-out'].flatMap(name => textOf(sas[0] ?? {}, name) ?? []);
+    return [...new Set(found.map(text => Number.parseInt(text, 16)))];
+  }
+
   install(child: string): Promise<void> {
     return this.#order('install', { child });
   }

@@ -67,7 +67,9 @@ async function initiate(
     timeout: String(Math.round(timeout * 1000)),
   };
   const answer = await client.stream('initiate', 'control-log', request, show);
-  const failure = failureOf(answer);
+  const refused = failureOf(answer);
+  // Who asks for it to be up has what was asked for.
+  const failure = refused?.code === 'local/duplicate' ? undefined : refused;
   const ike = numberOf(answer, 'ike-id');
   return { ...named, ...(ike === undefined ? {} : { ike }), ...(failure === undefined ? {} : { failure }) };
 }

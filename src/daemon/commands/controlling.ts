@@ -1,7 +1,7 @@
 import { failureShape, refusal } from '../../control/failure.ts';
 import { type Message, numberOf, saysYes, textOf } from '../../control/vici/message.ts';
 import type { Command, CommandContext } from '../../control/vici/server-client.ts';
-import type { ChildSaStatus, IkeSaStatus } from '../../ike/output.ts';
+import type { IkeSaStatus } from '../../ike/output.ts';
 import type { Connection } from '../../policy/connection.ts';
 import { Failed, type Failure } from '../../policy/failure.ts';
 import type { Gateway } from '../gateway.ts';
@@ -9,6 +9,7 @@ import type { LogFeed } from '../log-lines.ts';
 import type { SaTarget } from '../sa-target.ts';
 import type { StandingPolicies } from '../standing-policies.ts';
 import type { StartActions } from '../start-actions.ts';
+import { answerDuplicate, duplicateOf } from './duplicate.ts';
 import { messageOfLine } from './events.ts';
 import { otherNames } from './known-names.ts';
 
@@ -83,12 +84,10 @@ async function initiate(
   );
   const end = follow(feed, message, context, [connection.name]);
   try {
-    const there = child === undefined ? undefined : installedAlready(gateway, connection.name, child.name);
-    if (there !== undefined) {
-      actions.want(connection.name, there.child.name, true);
-      const text = `CHILD_SA ${there.child.name}{${there.child.id}} is established already`;
-      feed.say({ group: 'IKE', level: 1, connection: connection.name, ike: there.ike.id, text });
-      return { success: 'yes', 'ike-id': String(there.ike.id), 'child-id': String(there.child.id) };
+    const there = child === undefined ? undefined : duplicateOf(gateway, connection, child);
+    if (child !== undefined && there !== undefined) {
+      if (there.child.name === child.name) actions.want(connection.name, child.name, true);
+      return answerDuplicate(subjects, child, there, timeout);
     }
     const standing = child === undefined ? establishedAlready(gateway, connection.name) : undefined;
     if (standing !== undefined) return { success: 'yes', 'ike-id': String(standing.id) };
@@ -123,22 +122,6 @@ function establishedAlready(gateway: Gateway, connection: string): IkeSaStatus |
   return gateway
     .status()
     .find(ike => ike.connection === connection && (ike.state === 'ESTABLISHED' || ike.state === 'REKEYING'));
-}
-
-/** A child that stands: asking for it once more would make a second one beside it. */
-function installedAlready(
-  gateway: Gateway,
-  connection: string,
-  name: string,
-): { readonly ike: IkeSaStatus; readonly child: ChildSaStatus } | undefined {
-  for (const ike of gateway.status()) {
-    if (ike.connection !== connection || (ike.state !== 'ESTABLISHED' && ike.state !== 'REKEYING')) continue;
-    const child = ike.children.find(
-      ({ name: other, state }) => other === name && (state === 'INSTALLED' || state === 'REKEYING'),
-    );
-    if (child !== undefined) return { ike, child };
-  }
-  return undefined;
 }
 
 async function terminate(

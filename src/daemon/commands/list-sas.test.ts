@@ -40,6 +40,7 @@ const IKE = ikeStatus({
   reauthAt: 7_201_000,
   localVips: ['10.3.0.1'],
   remoteVips: ['10.4.0.1'],
+  interfaces: { interfaceIn: 19, interfaceOut: 20 },
   children: [CHILD],
   tasksQueued: ['rekey-ike'],
   tasksActive: ['create-child net2'],
@@ -57,8 +58,6 @@ const USED = {
 /** The fields that charon has and these SAs cannot have, with the reason. */
 const NOT_HERE: Readonly<Record<string, string>> = {
   'remote-eap-id': 'there is no EAP',
-  'if-id-in': 'of the IKE SA: interfaces belong to children',
-  'if-id-out': 'as if-id-in',
   'tasks-passive': 'a request is answered in one go: there is nothing under way to list',
   ...Object.fromEntries(
     [1, 2, 3, 4, 5, 6, 7].map(n => [`ake${n}`, 'one key exchange for each SA (no RFC 9370)']),
@@ -102,10 +101,17 @@ for (const [what, names] of [
 test('list-sa: in the forms that swanctl reads', () => {
   const { ike, child } = listed();
   assert.deepEqual(
-    ['initiator-spi', 'established', 'rekey-time', 'nat-fake', 'nat-any', 'remote-xauth-id'].map(
-      key => ike[key],
-    ),
-    ['0000000000000001', '60', '3540', 'yes', 'yes', 'carol'],
+    [
+      'initiator-spi',
+      'established',
+      'rekey-time',
+      'nat-fake',
+      'nat-any',
+      'remote-xauth-id',
+      'if-id-in',
+      'if-id-out',
+    ].map(key => ike[key]),
+    ['0000000000000001', '60', '3540', 'yes', 'yes', 'carol', '00000013', '00000014'],
   );
   assert.deepEqual(
     ['spi-in', 'cpi-in', 'mark-in', 'mark-mask-in', 'if-id-out', 'use-in', 'esn', 'mode', 'encap'].map(

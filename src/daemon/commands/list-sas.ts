@@ -32,6 +32,8 @@ export function ikeSaFields(ike: IkeSaStatus, now: number): Message {
     'nat-remote': yes(ike.natRemote),
     'nat-fake': yes(ike.natFake === true),
     'nat-any': yes(ike.natLocal || ike.natRemote || ike.natFake === true),
+    'if-id-in': hex(ike.interfaces?.interfaceIn),
+    'if-id-out': hex(ike.interfaces?.interfaceOut),
     'encr-alg': names.encr,
     'encr-keysize': decimal(names.keySize),
     'integ-alg': names.integ,
@@ -95,7 +97,6 @@ function childFields(child: ChildSaStatus, usage: ChildSaUsage | undefined, now:
 
 /** In hexadecimal, as swanctl prints them. */
 function kernelFields(kernel: KernelOptions | undefined): Record<string, string | undefined> {
-  const hex = (value: number | undefined): string | undefined => value?.toString(16).padStart(8, '0');
   return {
     'mark-in': hex(kernel?.markIn?.value),
     'mark-mask-in': hex(kernel?.markIn?.mask),
@@ -104,6 +105,10 @@ function kernelFields(kernel: KernelOptions | undefined): Record<string, string 
     'if-id-in': hex(kernel?.interfaceIn),
     'if-id-out': hex(kernel?.interfaceOut),
   };
+}
+
+function hex(value: number | undefined): string | undefined {
+  return value?.toString(16).padStart(8, '0');
 }
 
 /** swanctl leaves a false flag out. */

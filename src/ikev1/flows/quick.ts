@@ -136,7 +136,7 @@ export function makeChild(
     installedAt: undefined,
     rekeyAt: undefined,
     expiresAt: undefined,
-    ...kernelOf(sa.peer.numbering, config, reqid),
+    ...kernelOf(host, sa.peer.numbering, config, reqid, old?.kernel),
     ...(cpiIn !== undefined && cpiOut !== undefined && { ipcomp: { cpiIn, cpiOut } }),
     ...(negotiated !== undefined && { negotiated }),
   };

@@ -151,6 +151,12 @@ describe('through XFRM interfaces in the kernel', { skip: withoutOwnKernel }, ()
       assert.deepEqual(await numbers(alice, 'policy'), mine, detail);
       assert.equal((await numbers(bob, 'state')).length, count, `charon, ${child}`);
       if (child === 'fixed') assert.deepEqual(mine, [7000, 7001]);
+      const isOfIke = child === 'whole' || child === 'fixed';
+      for (const [daemon, host] of [
+        [there.cygnet, alice],
+        [there.charon, bob],
+      ] as const)
+        assert.deepEqual(await daemon.ikeInterfaces(), isOfIke ? await numbers(host, 'state') : [], detail);
       const before = await there.cygnet.spis(child);
       await there.charon.rekey(child);
       await there.cygnet.renewed(child, before);

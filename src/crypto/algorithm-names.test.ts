@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { algorithmNames } from './algorithm-names.ts';
+import { algorithmNames, proposalNames } from './algorithm-names.ts';
 
 test('algorithms have the names that swanctl prints', () => {
   assert.deepEqual(algorithmNames('aes256-sha256-prfsha256-ecp256', 'ike'), {
@@ -21,4 +21,20 @@ test('algorithms have the names that swanctl prints', () => {
     ke: 'MODP_3072',
   });
   assert.deepEqual(algorithmNames('aes256-sha384-ecp384bp', 'esp').ke, 'ECP_384_BP');
+});
+
+test('proposals are told with all that they leave to choose from', () => {
+  assert.equal(
+    proposalNames(['aes128-aes256-sha1-modp2048', 'aes128gcm16-prfsha256-x25519'], 'ike'),
+    'IKE:AES_CBC_128/AES_CBC_256/HMAC_SHA1_96/PRF_HMAC_SHA1/MODP_2048, IKE:AES_GCM_16_128/PRF_HMAC_SHA2_256/CURVE_25519',
+  );
+  assert.equal(proposalNames(['aes128gcm16-esn'], 'esp'), 'ESP:AES_GCM_16_128/EXT_SEQ');
+  assert.equal(proposalNames(['aes128-sha256'], 'esp'), 'ESP:AES_CBC_128/HMAC_SHA2_256_128/NO_EXT_SEQ');
+});
+
+test('what has no name is told as it is; what a stranger sends does not fill the log', () => {
+  assert.equal(proposalNames(['encr:77-sha256'], 'esp'), 'ESP:encr:77/sha256');
+  const told = proposalNames(Array(1000).fill(`aes128${'-encr:9999'.repeat(1000)}`), 'ike');
+  assert.ok(told.length < 200, told);
+  assert.match(told, /^IKE:…, .*…$/);
 });

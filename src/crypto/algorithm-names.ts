@@ -2,7 +2,7 @@ import { TransformType } from '../iana/ikev2.ts';
 import { knownName, type Registry } from '../iana/name.ts';
 import { Encr, Integ, KeMethod, PrfId, type Transform } from '../iana/transforms.ts';
 import { AUTH_HMAC_SHA2_256_96 } from './integ/registry.ts';
-import { parseProposals } from './proposal.ts';
+import { ProposalError, parseProposals } from './proposal.ts';
 
 /** Algorithms by the names that swanctl and the programs built on it expect (`AES_GCM_16`, `CURVE_25519`). */
 export interface AlgorithmNames {
@@ -42,6 +42,46 @@ export function proposalName(proposal: string, protocol: 'ike' | 'esp' | 'ah', e
     protocol === 'ike' ? undefined : esn ? 'EXT_SEQ' : 'NO_EXT_SEQ',
   ];
   return `${protocol.toUpperCase()}:${words.filter(word => word !== undefined).join('/')}`;
+}
+
+/** Proposals in keywords, each with all that it leaves to choose from: `IKE:AES_CBC_128/AES_CBC_256/…, IKE:…`. */
+export function proposalNames(proposals: readonly string[], protocol: 'ike' | 'esp' | 'ah'): string {
+  const told = proposals.slice(0, MOST_TOLD).map(text => {
+    const words = text.length > LONGEST_TOLD ? ['…'] : wordsOf(text, protocol);
+    return `${protocol.toUpperCase()}:${words.join('/')}`;
+  });
+  return proposals.length > told.length ? `${told.join(', ')}, …` : told.join(', ');
+}
+
+/** A stranger's message has room for more than a line of a log. */
+const MOST_TOLD = 16;
+const LONGEST_TOLD = 512;
+
+function wordsOf(text: string, protocol: 'ike' | 'esp' | 'ah'): readonly string[] {
+  try {
+    return (parseProposals(text, protocol)[0]?.transforms ?? [])
+      .filter(({ type, id }) => id !== 0 || type === TransformType.SN)
+      .map(transformName);
+  } catch (error) {
+    // With what has no keyword here.
+    if (error instanceof ProposalError) return text.split('-');
+    throw error;
+  }
+}
+
+function transformName({ type, id, keyLength }: Transform): string {
+  switch (type) {
+    case TransformType.ENCR:
+      return keyLength === undefined ? encryptionName(id) : `${encryptionName(id)}_${keyLength}`;
+    case TransformType.INTEG:
+      return integrityName(id);
+    case TransformType.PRF:
+      return prfName(id);
+    case TransformType.SN:
+      return id === 0 ? 'NO_EXT_SEQ' : 'EXT_SEQ';
+    default:
+      return keyExchangeName(id);
+  }
 }
 
 export function encryptionName(id: number): string {

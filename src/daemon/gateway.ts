@@ -2,6 +2,7 @@ import type { CryptoProvider } from '../crypto/provider.ts';
 import { type Effect, Engine, type IkeTarget } from '../engine/engine.ts';
 import type { Command, EngineSettings, IkeEvent, IkeSaStatus, Output, Question } from '../ike/output.ts';
 import type { IpsecBackend } from '../ipsec/backend.ts';
+import { formatIp } from '../lib/ip.ts';
 import type { Instant } from '../lib/time.ts';
 import type { Fetcher } from '../net/fetcher.ts';
 import type { TcpStreams } from '../net/tcp-streams.ts';
@@ -389,13 +390,21 @@ export class Gateway {
         void this.#answer(output.id, output.question);
         return;
       case 'command':
-        if (output.command.kind === 'release-lease') this.leases.release(output.command.id);
+        if (output.command.kind === 'release-lease') this.#release(output.command);
         else void this.#queue.command(output.command);
         return;
       case 'event':
         this.#trace.note(output.event);
         this.#emit(output.event);
         return;
+    }
+  }
+
+  #release({ id, of }: Extract<Command, { kind: 'release-lease' }>): void {
+    for (const { address, identity } of this.leases.release(id)) {
+      if (of === undefined || this.#options.settings?.traceMessages !== true) continue;
+      const text = `lease ${formatIp(address)} by '${identity}' went offline`;
+      this.#emit({ kind: 'step', at: now(), group: 'cfg', level: 1, ...of, text });
     }
   }
 

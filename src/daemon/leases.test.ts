@@ -68,6 +68,37 @@ test('an identity gets the same address again, and another identity another one'
   assert.equal(ask(leases, 'carol', ['::', '0.0.0.0']).given, '2001:db8::1 10.3.0.1');
 });
 
+test('whose an address was is answered, and what nobody has any more', () => {
+  const leases = leasesOf(FOUR, SIX);
+  const origins = (identity: string, wanted: readonly string[]): readonly [number, unknown] => {
+    const id = ++last;
+    const answer = leases.lease({
+      kind: 'lease',
+      id,
+      connection: 'rw',
+      pools: ['four'],
+      identity,
+      peer: ip('198.51.100.7'),
+      wanted: wanted.map(ip),
+    });
+    return [id, answer.kind === 'lease' ? answer.origins : answer.kind];
+  };
+  const [carol, first] = origins('carol', ['0.0.0.0', '::']);
+  assert.deepEqual(first, ['new', undefined]);
+  const [again, second] = origins('carol', ['10.3.0.1']);
+  assert.deepEqual(second, ['online']);
+  assert.deepEqual(leases.release(carol), [], 'another has it still');
+  assert.deepEqual(
+    leases.release(again).map(({ address, identity }) => `${formatIp(address)} ${identity}`),
+    ['10.3.0.1 carol'],
+  );
+  assert.deepEqual(leases.release(again), []);
+  assert.deepEqual(origins('carol', ['0.0.0.0'])[1], ['offline']);
+  const [dave] = origins('dave', ['0.0.0.0']);
+  leases.release(dave);
+  assert.deepEqual(origins('erin', ['0.0.0.0'])[1], [{ formerly: 'dave' }]);
+});
+
 test('when a pool is empty that is said, twice in a row, and what is given back can be had again', () => {
   const leases = leasesOf(FOUR, SIX);
   const [carol, dave] = [ask(leases, 'carol'), ask(leases, 'dave')];

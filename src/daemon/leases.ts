@@ -1,4 +1,4 @@
-import type { Answer, Question } from '../ike/output.ts';
+import type { Answer, LeaseOrigin, Question } from '../ike/output.ts';
 import { equal } from '../lib/bytes.ts';
 import { formatIp, type IpAddress, ipFromBigInt, ipToBigInt, isV4 } from '../lib/ip.ts';
 import type { Failure } from '../policy/failure.ts';
@@ -12,6 +12,12 @@ interface Lease {
   readonly identity: string;
   /** From where each of those that have it speaks: several while an IKE SA is made anew. Empty: nobody has it now. */
   readonly holders: Map<number, IpAddress>;
+}
+
+/** An address that nobody has any more, and whose it was. */
+interface GivenBack {
+  readonly address: IpAddress;
+  readonly identity: string;
 }
 
 /** How a pool stands. */
@@ -76,27 +82,33 @@ export class Leases {
     const states = pools.flatMap(name => this.#pools.get(name) ?? []);
     const held: { readonly pool: PoolState; readonly address: bigint }[] = [];
     const addresses: IpAddress[] = [];
-    for (const one of wanted) {
+    const origins: (LeaseOrigin | undefined)[] = wanted.map(one => {
       for (const pool of states) {
-        const address = pool.take(id, identity, peer, one);
-        if (address === undefined || held.some(one => one.pool === pool && one.address === address)) continue;
+        const taken = pool.take(id, identity, peer, one);
+        if (taken === undefined) continue;
+        const { address, origin } = taken;
+        if (held.some(other => other.pool === pool && other.address === address)) continue;
         held.push({ pool, address });
         addresses.push(ipFromBigInt(address, one.length as 4 | 16));
-        break;
+        return origin;
       }
-    }
+      return undefined;
+    });
     if (addresses.length === 0)
       return { kind: 'failed', failure: none(connection, identity, wanted, pools, states) };
     this.#held.set(id, held);
     const attributes = [...this.#attributes, ...states.flatMap(pool => pool.attributes)];
-    return { kind: 'lease', addresses, attributes };
+    return { kind: 'lease', addresses, attributes, origins };
   }
 
-  release(id: number): void {
-    for (const { pool, address } of this.#held.get(id) ?? []) pool.giveBack(id, address);
+  /** Answers what nobody has any more. */
+  release(id: number): readonly GivenBack[] {
+    const held = this.#held.get(id) ?? [];
+    const gone = held.flatMap(({ pool, address }) => pool.giveBack(id, address) ?? []);
     this.#held.delete(id);
     if (this.#leaving.size > 0)
       this.#leaving = new Map([...this.#leaving].filter(([, { online }]) => online > 0));
+    return gone;
   }
 
   /** Addresses of a pool that somebody has. */
@@ -155,32 +167,38 @@ class PoolState {
     for (const lease of [...this.#offline]) if (!this.#has(lease.address)) this.#forget(lease);
   }
 
-  /** An address for `wanted`; undefined where there is none. */
-  take(id: number, identity: string, peer: IpAddress, wanted: IpAddress): bigint | undefined {
+  /** An address for `wanted`, and whose it was; undefined where there is none. */
+  take(
+    id: number,
+    identity: string,
+    peer: IpAddress,
+    wanted: IpAddress,
+  ): { readonly address: bigint; readonly origin: LeaseOrigin } | undefined {
     if (wanted.length !== this.#pool.start.length) return undefined;
     const asked = ipToBigInt(wanted);
-    const address =
-      this.#again(identity, asked) ??
-      this.#moving(identity, peer, asked) ??
-      this.#asAsked(asked) ??
-      this.#unused() ??
-      this.#dropOldest();
+    const own = this.#again(identity, asked) ?? this.#moving(identity, peer, asked);
+    const free = own ?? this.#asAsked(asked) ?? this.#unused();
+    const oldest = free === undefined ? this.#dropOldest() : undefined;
+    const address = free ?? oldest?.address;
     if (address === undefined) return undefined;
-    const lease = this.#byAddress.get(address) ?? this.#add(address, identity);
+    const known = this.#byAddress.get(address);
+    const lease = known ?? this.#add(address, identity);
+    const isHere = lease.holders.size > 0;
     this.#offline.delete(lease);
     lease.holders.set(id, peer);
-    return address;
+    if (oldest !== undefined) return { address, origin: { formerly: oldest.identity } };
+    return { address, origin: known === undefined ? 'new' : isHere ? 'online' : 'offline' };
   }
 
-  giveBack(id: number, address: bigint): void {
+  /** Undefined while somebody still has it. */
+  giveBack(id: number, address: bigint): GivenBack | undefined {
     const lease = this.#byAddress.get(address);
-    if (lease?.holders.delete(id) !== true || lease.holders.size > 0) return;
-    if (!this.#has(address) || lease.identity.length > LONGEST) {
-      this.#forget(lease);
-      return;
-    }
-    this.#offline.add(lease);
+    if (lease?.holders.delete(id) !== true || lease.holders.size > 0) return undefined;
+    const { identity } = lease;
+    if (!this.#has(address) || identity.length > LONGEST) this.#forget(lease);
+    else this.#offline.add(lease);
     if (this.#offline.size > MOST_REMEMBERED) this.#dropOldest();
+    return { address: ipFromBigInt(address, this.#pool.start.length as 4 | 16), identity };
   }
 
   view(): PoolView {
@@ -238,10 +256,10 @@ class PoolState {
   }
 
   /** What somebody else gave back longest ago is nobody's any more. */
-  #dropOldest(): bigint | undefined {
+  #dropOldest(): Lease | undefined {
     for (const lease of this.#offline) {
       this.#forget(lease);
-      return lease.address;
+      return lease;
     }
     return undefined;
   }

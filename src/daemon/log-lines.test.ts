@@ -139,6 +139,37 @@ test('an IKE SA that moves: a line for each end that is elsewhere now', () => {
   ]);
 });
 
+test('an IKE SA that is refused for its algorithms: both sides are told, each time', () => {
+  let emit: (event: IkeEvent) => void = () => undefined;
+  const feed = new LogFeed({
+    on: (listener: typeof emit) => (emit = listener),
+    onTraced: () => undefined,
+  } as unknown as Gateway);
+  const lines: string[] = [];
+  feed.on(({ group, level, text }) => void lines.push(`[${group}] ${level} ${text}`));
+  const summary = 'lab: no common encryption';
+  const proposals = { ours: ['aes128-sha1-modp2048'], theirs: ['aes256-sha256-ecp256', '3des-md5-modp768'] };
+  const refuse = (role: 'initiator' | 'responder', version: 'ikev1' | 'ikev2'): readonly string[] => {
+    const failure = { code: 'peer/no-proposal-chosen', summary, ...proposals, proposals: version } as const;
+    emit({ kind: 'failed', at: 0, connection: 'lab', role, remote: '192.0.2.2', failure });
+    return lines.splice(0);
+  };
+  const both = [
+    '[CFG] 1 received proposals: IKE:AES_CBC_256/HMAC_SHA2_256_128/PRF_HMAC_SHA2_256/ECP_256, IKE:3DES_CBC/HMAC_MD5_96/PRF_HMAC_MD5/MODP_768',
+    '[CFG] 1 configured proposals: IKE:AES_CBC_128/HMAC_SHA1_96/PRF_HMAC_SHA1/MODP_2048',
+  ];
+  for (let time = 0; time < 2; time++) {
+    const reason = `[IKE] 1 ${summary}`;
+    assert.deepEqual(refuse('responder', 'ikev2'), [
+      ...both,
+      '[IKE] 1 received proposals unacceptable',
+      reason,
+    ]);
+    assert.deepEqual(refuse('responder', 'ikev1'), [...both, '[IKE] 1 no proposal found', reason]);
+    assert.deepEqual(refuse('initiator', 'ikev2'), [...both, reason]);
+  }
+});
+
 const CHILD = {
   id: 1,
   name: 'net',

@@ -1,5 +1,5 @@
 import type { ChildSaStatus, IkeEvent, IkeSaStatus } from '../ike/output.ts';
-import { childFacts, childWords, spisOf, spiWord } from '../ike/steps.ts';
+import { childFacts, childWords, proposalLines, spisOf, spiWord } from '../ike/steps.ts';
 import { formatIp } from '../lib/ip.ts';
 import type { Failure } from '../policy/failure.ts';
 import { plainIdentity } from '../policy/identity.ts';
@@ -143,6 +143,7 @@ function linesOf(event: IkeEvent): readonly LogLine[] {
       return [];
     case 'failed':
       return [
+        ...refusedProposals(event),
         {
           group: 'IKE',
           level: 1,
@@ -167,6 +168,20 @@ function linesOf(event: IkeEvent): readonly LogLine[] {
     case 'child-keys':
       return [];
   }
+}
+
+/** Of an IKE SA, which is refused before there is one that it could be told of. */
+function refusedProposals({
+  connection,
+  role,
+  failure,
+}: Extract<IkeEvent, { kind: 'failed' }>): readonly LogLine[] {
+  const { proposals } = failure;
+  if (proposals !== 'ikev1' && proposals !== 'ikev2') return [];
+  const lines = proposalLines(failure).map(text => ({ group: 'CFG', level: 1, connection, text }) as const);
+  if (role === 'initiator') return lines;
+  const text = proposals === 'ikev1' ? 'no proposal found' : 'received proposals unacceptable';
+  return [...lines, { group: 'IKE', level: 1, connection, text }];
 }
 
 function changed(ike: IkeSaStatus, end: string, from: Endpoint, to: Endpoint): readonly LogLine[] {

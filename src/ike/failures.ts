@@ -18,6 +18,8 @@ import type { TrafficSelector } from '../policy/traffic-selector.ts';
 export interface Setting {
   readonly key: string;
   readonly of: string;
+  /** Of IKE, for `proposals`; absent: 2. */
+  readonly version?: 1;
 }
 
 /**
@@ -48,6 +50,7 @@ export function noCommonProposal(mismatch: ProposalMismatch, setting: Setting): 
     summary: `${setting.of}: no common ${kinds[0] ?? 'set of algorithms'}: ${reason}`,
     ours: allowed,
     theirs: offered,
+    proposals: kindOf(setting),
     ...(nearest === undefined
       ? {}
       : {
@@ -59,6 +62,11 @@ export function noCommonProposal(mismatch: ProposalMismatch, setting: Setting): 
         : remedyFor(mismatch, nearest, setting),
     notify: 'NO_PROPOSAL_CHOSEN',
   };
+}
+
+function kindOf({ key, version }: Setting): NonNullable<Failure['proposals']> {
+  if (key === 'proposals') return version === 1 ? 'ikev1' : 'ikev2';
+  return key === 'ah_proposals' ? 'ah' : 'esp';
 }
 
 /** Nobody is told to take what is weak, or what is not to be had. */

@@ -85,10 +85,15 @@ export type Answer =
       readonly addresses: readonly IpAddress[];
       /** What the pools say besides. */
       readonly attributes: readonly ConfigurationAttribute[];
+      /** Whose each was, one for each that was asked for; undefined where there was none to give. */
+      readonly origins?: readonly (LeaseOrigin | undefined)[];
     }
   | { readonly kind: 'octets'; readonly octets: Uint8Array }
   | { readonly kind: 'done' }
   | { readonly kind: 'failed'; readonly failure: Failure };
+
+/** An address was nobody's before, or the same peer's, who is away or here; or somebody else's, who is away. */
+export type LeaseOrigin = 'new' | 'offline' | 'online' | { readonly formerly: string };
 
 /** Done without an answer, strictly in order with the questions about the same SA. */
 export type Command =
@@ -103,7 +108,12 @@ export type Command =
       readonly udpEncapsulation: boolean;
     }
   /** The lease of this number ends; its addresses stay its identity's while nobody else needs them. */
-  | { readonly kind: 'release-lease'; readonly id: number }
+  | {
+      readonly kind: 'release-lease';
+      readonly id: number;
+      /** The IKE SA that had it. */
+      readonly of?: { readonly ike: number; readonly connection: string };
+    }
   /** One assignment of the address ends; it goes when the last has. */
   | { readonly kind: 'unassign-address'; readonly address: IpAddress };
 

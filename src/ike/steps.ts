@@ -1,5 +1,5 @@
-import { proposalName } from '../crypto/algorithm-names.ts';
-import { formatIp } from '../lib/ip.ts';
+import { proposalName, proposalNames } from '../crypto/algorithm-names.ts';
+import { formatIp, type IpAddress, isUnspecified, isV4 } from '../lib/ip.ts';
 import type { Certificate } from '../pki/certificate.ts';
 import { isSelfIssued } from '../pki/certificate.ts';
 import type { Connection } from '../policy/connection.ts';
@@ -7,7 +7,7 @@ import type { Failure } from '../policy/failure.ts';
 import { formatIdentity, type Identity, plainIdentity } from '../policy/identity.ts';
 import type { Path } from '../policy/sa.ts';
 import { type ChildSa, childStatus } from './child.ts';
-import type { ChildSaStatus, IkeEvent, IkeSaStatus } from './output.ts';
+import type { ChildSaStatus, IkeEvent, IkeSaStatus, LeaseOrigin } from './output.ts';
 import type { Host } from './session.ts';
 
 /*
@@ -112,9 +112,48 @@ export function tellDeleted(sa: StepSubject): void {
 
 /** Nothing comes of a child; `notify` is what the peer said, where it was the peer that refused. */
 export function tellNoChild(sa: StepSubject, failure: Failure, notify?: string): void {
+  tellProposals(sa, failure);
   if (notify !== undefined) tell(sa, 'ike', () => `received ${notify} notify, no CHILD_SA built`);
   else if (failure.code === 'peer/no-proposal-chosen') tell(sa, 'ike', () => 'no acceptable proposal found');
   tell(sa, 'ike', () => 'failed to establish CHILD_SA, keeping IKE_SA');
+}
+
+/** Where `failure` is that both sides' proposals have nothing in common: the peer's, and ours. */
+export function tellProposals(sa: StepSubject, failure: Failure): void {
+  for (const line of proposalLines(failure)) tell(sa, 'cfg', () => line);
+}
+
+/** The same as text, in the order in which it is told. */
+export function proposalLines({ proposals, ours = [], theirs = [] }: Failure): readonly string[] {
+  if (proposals === undefined) return [];
+  const protocol = proposals === 'esp' || proposals === 'ah' ? proposals : 'ike';
+  return [
+    `received proposals: ${proposalNames(theirs, protocol)}`,
+    `configured proposals: ${proposalNames(ours, protocol)}`,
+  ];
+}
+
+/** The peer wants a virtual IP: this one, or any where it is all zero. */
+export function tellRequested(sa: StepSubject, wanted: IpAddress): void {
+  tell(sa, 'ike', () => `peer requested virtual IP ${wantedWord(wanted)}`);
+}
+
+/** Where the address comes from that `identity` gets. */
+export function tellLease(sa: StepSubject, origin: LeaseOrigin, identity: string): void {
+  tell(sa, 'cfg', () => {
+    if (origin === 'new') return `assigning new lease to '${identity}'`;
+    if (typeof origin === 'string') return `reassigning ${origin} lease to '${identity}'`;
+    return `reassigning existing offline lease by '${origin.formerly}' to '${identity}'`;
+  });
+}
+
+export function tellNone(sa: StepSubject, wanted: IpAddress, identity: string): void {
+  tell(sa, 'ike', () => `no virtual IP found for ${wantedWord(wanted)} requested by '${identity}'`);
+}
+
+function wantedWord(address: IpAddress): string {
+  if (!isUnspecified(address)) return formatIp(address);
+  return isV4(address) ? '%any' : '%any6';
 }
 
 /** Our proof of identity is made, `by` the shared key or a signature scheme; `certificates` go with it. */

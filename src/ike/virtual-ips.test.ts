@@ -7,7 +7,7 @@ import { Failed } from '../policy/failure.ts';
 import type { Path } from '../policy/sa.ts';
 import type { AskStep, Flow } from './flow.ts';
 import type { Answer, Command, Question } from './output.ts';
-import type { Host } from './session.ts';
+import type { EventBody, Host } from './session.ts';
 import {
   dynamicHosts,
   leaseAddresses,
@@ -23,19 +23,27 @@ const PATH: Path = {
   remote: { address: ip('198.51.100.2'), port: 500 },
 };
 
-function hostWith(last?: readonly string[]): { readonly host: Host; readonly commands: Command[] } {
+function hostWith(last?: readonly string[]): {
+  readonly host: Host;
+  readonly commands: Command[];
+  readonly told: string[];
+} {
   const commands: Command[] = [];
+  const told: string[] = [];
   let kept = last?.map(ip);
   const host = {
     newId: () => 7,
     command: (command: Command) => commands.push(command),
-    event: () => undefined,
+    event: (event: EventBody) => {
+      if (event.kind === 'step' || event.kind === 'log') told.push(event.text);
+    },
+    settings: { traceMessages: true },
     lastVirtualIps: () => kept,
     keepVirtualIps: (_: unknown, addresses: Uint8Array[]) => {
       kept = addresses;
     },
   };
-  return { host: host as unknown as Host, commands };
+  return { host: host as unknown as Host, commands, told };
 }
 
 /** Runs a flow to its end with these answers. */
@@ -108,10 +116,16 @@ test('of what a peer gives only that is taken which was asked for and can be an 
 });
 
 test('a lease is asked for under its number and given back under it', () => {
-  const { host, commands } = hostWith();
+  const { host, commands, told } = hostWith();
   const gw = connection('b', 'a', { pools: ['four'] });
-  const { asked, result } = run(leaseAddresses(host, gw, PATH, 'carol', [ip('0.0.0.0')]), [
-    { kind: 'lease', addresses: [ip('10.3.0.1')], attributes: [] },
+  const sa = { host, id: 3, connection: gw, path: PATH };
+  const { asked, result } = run(leaseAddresses(sa, 'carol', [ip('0.0.0.0')]), [
+    { kind: 'lease', addresses: [ip('10.3.0.1')], attributes: [], origins: ['new'] },
+  ]);
+  assert.deepEqual(told, [
+    'peer requested virtual IP %any',
+    "assigning new lease to 'carol'",
+    "assigning virtual IP 10.3.0.1 to peer 'carol'",
   ]);
   assert.deepEqual(asked[0], {
     kind: 'lease',
@@ -122,9 +136,36 @@ test('a lease is asked for under its number and given back under it', () => {
     peer: PATH.remote.address,
     wanted: [ip('0.0.0.0')],
   });
-  releaseVirtualIps(host, result.vips);
-  releaseVirtualIps(host, NO_VIRTUAL_IPS);
-  assert.deepEqual(commands, [{ kind: 'release-lease', id: 7 }]);
+  releaseVirtualIps(sa, result.vips);
+  releaseVirtualIps(sa, NO_VIRTUAL_IPS);
+  assert.deepEqual(commands, [{ kind: 'release-lease', id: 7, of: { ike: 3, connection: gw.name } }]);
   assert.deepEqual(dynamicHosts(result.vips, PATH, 'remote').map(formatIp), ['10.3.0.1']);
   assert.deepEqual(dynamicHosts(result.vips, PATH, 'local').map(formatIp), ['192.0.2.1']);
+});
+
+test('where each address comes from is told, and of which kind there is none', () => {
+  const { host, told } = hostWith();
+  const sa = { host, id: 3, connection: connection('b', 'a', { pools: ['four'] }), path: PATH };
+  const wanted = ['10.3.0.9', '::', '0.0.0.0', '0.0.0.0'].map(ip);
+  run(leaseAddresses(sa, 'carol', wanted), [
+    {
+      kind: 'lease',
+      addresses: ['10.3.0.9', '10.3.0.2', '10.3.0.3'].map(ip),
+      attributes: [],
+      origins: ['online', undefined, 'offline', { formerly: 'dave' }],
+    },
+  ]);
+  assert.deepEqual(told, [
+    'peer requested virtual IP 10.3.0.9',
+    "reassigning online lease to 'carol'",
+    "assigning virtual IP 10.3.0.9 to peer 'carol'",
+    'peer requested virtual IP %any6',
+    "no virtual IP found for %any6 requested by 'carol'",
+    'peer requested virtual IP %any',
+    "reassigning offline lease to 'carol'",
+    "assigning virtual IP 10.3.0.2 to peer 'carol'",
+    'peer requested virtual IP %any',
+    "reassigning existing offline lease by 'dave' to 'carol'",
+    "assigning virtual IP 10.3.0.3 to peer 'carol'",
+  ]);
 });

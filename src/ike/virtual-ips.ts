@@ -7,6 +7,7 @@ import type { Path } from '../policy/sa.ts';
 import { ask, type Flow } from './flow.ts';
 import type { IkeSaStatus } from './output.ts';
 import type { Host } from './session.ts';
+import { type StepSubject, tellLease, tellNone, tellRequested } from './steps.ts';
 
 /*
  * Virtual IPs, in either version of IKE: the versions differ only in the payloads that carry them. An IKE SA holds one
@@ -80,14 +81,13 @@ export function* takeAddresses(
  * @returns what the IKE SA has from now on, and what the peer is told besides.
  */
 export function* leaseAddresses(
-  host: Host,
-  connection: Connection,
-  path: Path,
+  sa: StepSubject & { readonly path: Path },
   identity: string,
   wanted: readonly IpAddress[],
 ): Flow<never, { readonly vips: VirtualIps; readonly attributes: readonly ConfigurationAttribute[] }> {
+  const { host, connection, path } = sa;
   const id = host.newId();
-  const { addresses, attributes } = yield* ask<'lease'>({
+  const { addresses, attributes, origins } = yield* ask<'lease'>({
     kind: 'lease',
     id,
     connection: connection.name,
@@ -96,8 +96,15 @@ export function* leaseAddresses(
     peer: path.remote.address,
     wanted,
   });
-  for (const address of addresses)
-    tell(host, connection, `assigning virtual IP ${formatIp(address)} to peer '${identity}'`);
+  const given = [...addresses];
+  wanted.forEach((one, i) => {
+    const origin = origins?.[i];
+    const address = origins === undefined || origin !== undefined ? given.shift() : undefined;
+    tellRequested(sa, one);
+    if (origin !== undefined) tellLease(sa, origin, identity);
+    if (address === undefined) tellNone(sa, one, identity);
+    else tell(host, connection, `assigning virtual IP ${formatIp(address)} to peer '${identity}'`);
+  });
   return { vips: { ...NO_VIRTUAL_IPS, lease: id, remote: addresses }, attributes };
 }
 
@@ -106,9 +113,10 @@ function tell(host: Host, { name }: Connection, text: string): void {
 }
 
 /** Gives back what an IKE SA has that ends without a successor. */
-export function releaseVirtualIps(host: Host, { lease, local }: VirtualIps): void {
+export function releaseVirtualIps({ host, id, connection }: StepSubject, { lease, local }: VirtualIps): void {
   for (const address of local) host.command({ kind: 'unassign-address', address });
-  if (lease !== undefined) host.command({ kind: 'release-lease', id: lease });
+  if (lease === undefined) return;
+  host.command({ kind: 'release-lease', id: lease, of: { ike: id, connection: connection.name } });
 }
 
 /** What `dynamic` means on one side of an IKE SA: its virtual IPs, otherwise its own address. */

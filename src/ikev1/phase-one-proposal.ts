@@ -12,7 +12,7 @@ import {
 import { TransformType } from '../iana/ikev2.ts';
 import { nameOf } from '../iana/name.ts';
 import type { Transform } from '../iana/transforms.ts';
-import { noCommonProposal } from '../ike/failures.ts';
+import { noCommonProposal, type Setting } from '../ike/failures.ts';
 import { EMPTY } from '../lib/bytes.ts';
 import type { Connection } from '../policy/connection.ts';
 import { Failed, type Failure } from '../policy/failure.ts';
@@ -127,8 +127,8 @@ export function isAccepted(connection: Connection, { accepted }: PhaseOneSuite):
   return usableProposals(connection.proposals).some(({ text }) => text === accepted.text);
 }
 
-export function settingOf({ name }: Connection): { readonly key: string; readonly of: string } {
-  return { key: 'proposals', of: name };
+export function settingOf({ name }: Connection): Setting {
+  return { key: 'proposals', of: name, version: 1 };
 }
 
 const TYPES = [TransformType.ENCR, TransformType.INTEG, TransformType.PRF, TransformType.KE] as const;

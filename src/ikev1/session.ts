@@ -330,7 +330,7 @@ export class Ikev1Session implements Session, EmergingSa, Informed, Transacting 
     this.#children.clear();
     // Where there never was an SA, that is all there is to tell.
     for (const child of wasUp ? wanted : []) this.tellFailed(failure ?? STOPPED, child);
-    releaseVirtualIps(this.host, this.virtualIps);
+    releaseVirtualIps(this, this.virtualIps);
     this.#admission.agreed?.keys.wipe();
     this.host.freeSpi(this.spi);
     this.host.remove(this, configs, failure);

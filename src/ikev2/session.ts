@@ -371,7 +371,7 @@ export class Ikev2Session implements Session, EmergingSa {
     for (const child of this.children) announceDown(this, child, failure);
     tellYounger(this, this.#localId, this.#remoteId);
     this.#children.clear(child => bequeathed(this, this.#localId, this.#remoteId, child));
-    releaseVirtualIps(this.host, this.virtualIps);
+    releaseVirtualIps(this, this.virtualIps);
     for (const task of queued) {
       task.failed?.(failure ?? STOPPED);
       if (task.kind === 'create-child') this.tellFailed(failure ?? STOPPED, task.child);

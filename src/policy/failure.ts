@@ -12,6 +12,8 @@ export interface Failure {
   readonly ours?: readonly string[];
   /** What the peer offered or said. */
   readonly theirs?: readonly string[];
+  /** `ours` and `theirs` are proposals, and of what. */
+  readonly proposals?: 'ikev1' | 'ikev2' | 'esp' | 'ah';
   /** The pair that came closest to a match. */
   readonly nearest?: string;
   /** The one change that would have made it work, and on which side. */

@@ -164,6 +164,36 @@ const ALL: Readonly<Record<string, LogCase>> = {
     },
     n => upDown(n, 'bob'),
   ),
+  poolagain: {
+    connection: V2,
+    alice: { pools: 'p1' },
+    bob: { vips: '0.0.0.0' },
+    aliceChild: { remote_ts: 'dynamic' },
+    bobChild: { local_ts: 'dynamic' },
+    act: async ({ order }) => {
+      for (let time = 0; time < 2; time++) {
+        await order('bob', '--initiate', '--child', 'net-poolagain');
+        await order('alice', '--terminate', '--ike', 'poolagain');
+      }
+    },
+  },
+  pool1i: {
+    connection: V1,
+    alice: { pools: 'p1' },
+    bob: { vips: '0.0.0.0' },
+    aliceChild: { remote_ts: 'dynamic', ...QUICK },
+    bobChild: { local_ts: 'dynamic', ...QUICK },
+    act: upDown('pool1i', 'bob'),
+  },
+  ...both(
+    'quickno',
+    {
+      connection: V1,
+      aliceChild: { esp_proposals: 'aes128-sha1' },
+      bobChild: { esp_proposals: 'aes256-sha256' },
+    },
+    up,
+  ),
   alone: {
     connection: V2,
     act: async ({ order }) => {

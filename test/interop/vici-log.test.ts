@@ -186,11 +186,6 @@ const EXCUSED = {
     { line: /(in|remov)\w*ing DNS server/, why: 'name servers are written on request' },
     { line: /\[JOB\]/, why: 'its own jobs' },
     {
-      line: /lease .* went offline|assigning (new|existing) lease|reassigning|peer requested virtual IP/,
-      why: '`assigning virtual IP` says it',
-    },
-    { line: /(received|configured) proposals: /, why: 'the reason says what differs' },
-    {
       line: /checking certificate status|certificate status is not available/,
       why: 'nothing names a place to ask',
     },

@@ -14,7 +14,7 @@ function malformed(role: 'initiator' | 'responder', aggressive: boolean, spi?: U
     id: 1,
     role,
     connection: { name: 'site', aggressive } as Informed['connection'],
-    host: { event: event => void events.push(event) } as Informed['host'],
+    host: { settings: { traceMessages: false }, event: event => void events.push(event) } as Informed['host'],
     refused: spi => refused.push(spi) > 0,
   };
   const payloads = [notifyOf(V1Notify.PAYLOAD_MALFORMED, undefined, spi === undefined ? {} : { spi })];

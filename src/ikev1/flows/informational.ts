@@ -3,7 +3,7 @@ import { nameOf } from '../../iana/name.ts';
 import type { ChildSa } from '../../ike/child.ts';
 import { warning } from '../../ike/events.ts';
 import { offerRefused } from '../../ike/failures.ts';
-import { tellClosing, tellDelete, tellDeleting } from '../../ike/steps.ts';
+import { tell, tellClosing, tellDelete, tellDeleting } from '../../ike/steps.ts';
 import type { Instant } from '../../lib/time.ts';
 import { proofRefused } from '../../policy/auth-failures.ts';
 import { isEncryption } from '../../policy/connection.ts';
@@ -64,6 +64,7 @@ export function serveInformational(
 export function informedEarly(sa: Informed, message: Message, authentic: boolean): void {
   const error = findError(message);
   if (error === undefined) return;
+  tellError(sa, error);
   const failure = refusedEarly(sa, error);
   if (authentic) sa.refused(undefined, failure);
   else sa.suspect(failure);
@@ -75,6 +76,7 @@ function noted(
   reply: (payloads: readonly V1Payload[]) => void,
 ): void {
   const { notifyType } = payload;
+  if (notifyType < V1Notify.CONNECTED) tellError(sa, payload);
   switch (notifyType) {
     case V1Notify.R_U_THERE: {
       const answer = sa.liveness.answerTo(payload);
@@ -104,6 +106,10 @@ function noted(
     default:
       if (notifyType < V1Notify.CONNECTED) sa.refused(spiOf(payload.spi), refusalOf(sa, payload));
   }
+}
+
+function tellError(sa: Informed, { notifyType }: V1NotifyPayload): void {
+  tell(sa, 'ike', () => `received ${nameOf(V1Notify, notifyType, 8192)} error notify`);
 }
 
 /** The peer has this SA with us, and nothing that was before. */

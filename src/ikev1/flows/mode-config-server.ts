@@ -61,13 +61,13 @@ export function* answerRequest(sa: Transacting, asked: V1AttributesPayload): Flo
 
 /** The peer's virtual IPs, the same however often it asks. Throws Failed where there are none. */
 function* lease(sa: Transacting, wanted: readonly IpAddress[]): Flow<readonly V1Attribute[]> {
-  const { host, connection, path, progress } = sa;
+  const { progress } = sa;
   if (sa.virtualIps.lease === undefined) {
     const identity = progress.user === undefined ? formatIdentity(sa.remoteId) : userName(progress.user);
     const asked = asBefore(sa, wanted);
-    const { vips, attributes } = yield* leaseAddresses(host, connection, path, identity, asked);
+    const { vips, attributes } = yield* leaseAddresses(sa, identity, asked);
     // Two requests at once.
-    if (sa.virtualIps.lease !== undefined) releaseVirtualIps(host, vips);
+    if (sa.virtualIps.lease !== undefined) releaseVirtualIps(sa, vips);
     else {
       sa.virtualIps = { ...vips, local: sa.virtualIps.local, received: sa.virtualIps.received };
       progress.told = attributes;

@@ -1,6 +1,7 @@
 import { V1Notify, V1PayloadType } from '../../iana/ikev1.ts';
 import { type ChildSa, install, type Reserved, reserveSpi } from '../../ike/child.ts';
 import { noCommonSelectors } from '../../ike/failures.ts';
+import { tell, tellProposals } from '../../ike/steps.ts';
 import type { ChildConfig } from '../../policy/connection.ts';
 import { Failed, type Failure } from '../../policy/failure.ts';
 import { narrow, type SelectorMismatch } from '../../policy/narrowing.ts';
@@ -192,6 +193,10 @@ function agree(sa: IsakmpSa, message: Message, ids: readonly V1IdPayload[]): Agr
     else return { config, ...fitting, ...chosen };
   }
   if (less !== undefined) return less;
+  if (furthest !== undefined) {
+    tellProposals(sa, furthest.failure);
+    tell(sa, 'ike', () => 'no matching proposal found, sending NO_PROPOSAL_CHOSEN');
+  }
   throw (
     furthest ??
     nearest ??

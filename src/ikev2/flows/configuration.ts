@@ -59,14 +59,7 @@ export function* serveConfiguration(sa: IkeSa, message: Message): Flow<Configure
 }
 
 function* granted(sa: IkeSa, wanted: readonly IpAddress[]): Flow<Payload> {
-  const { host, connection, path } = sa;
-  const { vips, attributes } = yield* leaseAddresses(
-    host,
-    connection,
-    path,
-    formatIdentity(sa.remoteId),
-    wanted,
-  );
+  const { vips, attributes } = yield* leaseAddresses(sa, formatIdentity(sa.remoteId), wanted);
   sa.virtualIps = vips;
   return configurationReply(vips.remote, attributes);
 }

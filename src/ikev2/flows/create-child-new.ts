@@ -1,6 +1,7 @@
 import { nameOf } from '../../iana/name.ts';
 import { NotifyError } from '../../iana/notify.ts';
 import { announceUp } from '../../ike/child-events.ts';
+import { failureOf } from '../../ike/flow.ts';
 import { tellNoChild } from '../../ike/steps.ts';
 import { SECOND } from '../../lib/time.ts';
 import type { ChildConfig } from '../../policy/connection.ts';
@@ -44,7 +45,7 @@ export function* serveNewChild(sa: IkeSa, message: Message): Flow<Reply> {
       summary: `the peer asks for more than ${MOST_CHILDREN} Child SAs on one IKE SA`,
       notify: 'NO_ADDITIONAL_SAS',
     });
-  const accepted = yield* acceptChild(sa, message, sa.connection.children);
+  const accepted = yield* acceptNew(sa, message);
   if ('notifyType' in accepted) return { payloads: [accepted] };
   const { child, payloads } = accepted;
   // While the back end was asked the SA may have been given up, or replaced.
@@ -54,6 +55,15 @@ export function* serveNewChild(sa: IkeSa, message: Message): Flow<Reply> {
   }
   announceUp(sa, child);
   return { payloads };
+}
+
+function* acceptNew(sa: IkeSa, message: Message): ReturnType<typeof acceptChild> {
+  try {
+    return yield* acceptChild(sa, message, sa.connection.children);
+  } catch (error) {
+    tellNoChild(sa, failureOf(error));
+    throw error;
+  }
 }
 
 /** What we cannot do just now (RFC 7296 §2.25); no failure of ours or the peer's. */

@@ -1,7 +1,7 @@
 import { equal } from '../../lib/bytes.ts';
 import { formatIp, type IpAddress, isV4 } from '../../lib/ip.ts';
 import type { Instant } from '../../lib/time.ts';
-import { Failed, type Failure, type FailureCode } from '../../policy/failure.ts';
+import type { Failure } from '../../policy/failure.ts';
 import type {
   BackendEvent,
   BackendFeatures,
@@ -11,20 +11,20 @@ import type {
   StandingPolicy,
 } from '../../policy/sa.ts';
 import type { TunnelInterface } from '../../policy/tunnel-interface.ts';
-import type { NetlinkEvents, NetlinkSocket } from '../../sys/netlink/socket.ts';
+import type { NetlinkSocket } from '../../sys/netlink/socket.ts';
 import type { Routing } from '../../sys/routing/routing.ts';
 import { type SystemCalls, systemCalls } from '../../sys/system-calls.ts';
 import type { IpsecBackend } from '../backend.ts';
 import type { SpiRange } from '../spi-pool.ts';
 import { removeLeftoverAddresses } from '../virtual-addresses.ts';
-import { type KernelEvent, readEvent } from './event.ts';
-import { kernelFailure } from './failure.ts';
+import { admit } from './admission.ts';
+import { kernelFailure, refusal } from './failure.ts';
 import { HostRouting, type RouteTable } from './host-routing.ts';
 import { type Installed, installedOf, spendKeys } from './installed.ts';
 import { InstalledSas } from './installed-sas.ts';
 import { XfrmKernel } from './kernel.ts';
+import { KernelEvents } from './kernel-events.ts';
 import { removeLeftovers } from './leftovers.ts';
-import { Group } from './numbers.ts';
 import { openSocket } from './open-socket.ts';
 import { inboundPolicies, outboundPolicies, standingPolicies } from './policies-of.ts';
 import { PolicyTable } from './policy-table.ts';
@@ -82,7 +82,7 @@ export class XfrmBackend implements IpsecBackend {
   readonly #kernel: XfrmKernel;
   readonly #policies: PolicyTable;
   readonly #routing: HostRouting;
-  readonly #events: NetlinkEvents;
+  readonly #events: KernelEvents;
   readonly #release: () => void;
   readonly #onWarning: (text: string) => void;
   readonly #now: () => Instant;
@@ -115,13 +115,11 @@ export class XfrmBackend implements IpsecBackend {
     this.#reservations = new Reservations(this.#kernel);
     this.#policies = new PolicyTable(this.#kernel);
     this.#now = options.now ?? Date.now;
-    const groups = [Group.ACQUIRE, Group.EXPIRE, Group.MIGRATE, Group.MAPPING];
-    this.#events = calls.netlinkEvents(
-      'xfrm',
-      groups,
-      message => this.#hear(() => readEvent(message)),
-      () => this.#onWarning('events of the kernel were lost'),
-    );
+    this.#events = new KernelEvents(calls, this.#sas, {
+      onEvent: event => this.#onEvent(event),
+      onWarning: this.#onWarning,
+      now: this.#now,
+    });
     this.#release = () => {
       socket.close();
       routing.close();
@@ -144,7 +142,7 @@ export class XfrmBackend implements IpsecBackend {
 
   async install(sa: ChildSaParameters, { outbound }: { readonly outbound: boolean }): Promise<void> {
     this.#ready();
-    this.#admit(sa);
+    admit(sa, this.#sas);
     const installed = installedOf(sa, outbound);
     attempt(`installing the SA "${sa.name}"`, () => {
       this.#kernel.addInbound(sa, this.#reservations.take(sa));
@@ -302,25 +300,6 @@ export class XfrmBackend implements IpsecBackend {
     }
   }
 
-  #admit(sa: ChildSaParameters): void {
-    const { id, replayWindow } = sa;
-    if (this.#sas.get(id) !== undefined)
-      throw refusal('kernel/install', `an SA with the number ${id} is installed already`);
-    if (this.#sas.ownerOf(inboundState(sa)) !== undefined)
-      throw refusal('kernel/install', `the SPI ${sa.spiIn.toString(16)} is in use already`);
-    if (sa.protocol === 'ah' && (sa.path.tcp === true || sa.udpEncapsulation))
-      throw new Failed({
-        code: 'local/unsupported',
-        summary: `${sa.name}: AH goes neither through a NAT nor over TCP`,
-        remedy: 'set esp_proposals in place of ah_proposals',
-      });
-    if (replayWindow > LARGEST_WINDOW)
-      throw refusal(
-        'local/unsupported',
-        `a replay window of ${replayWindow} packets is too large for the kernel`,
-      );
-  }
-
   #addOutbound(installed: Installed): void {
     if (installed.outbound) return;
     const sa = installed.parameters;
@@ -385,57 +364,6 @@ export class XfrmBackend implements IpsecBackend {
     }, NOTICE_MS).unref();
   }
 
-  #hear(read: () => KernelEvent | undefined): void {
-    let event: KernelEvent | undefined;
-    try {
-      event = read();
-    } catch (error) {
-      this.#onWarning(`an event of the kernel cannot be read: ${(error as Error).message}`);
-    }
-    if (event?.kind === 'acquire') this.#onEvent(event);
-    if (event?.kind === 'expire') this.#expire(event);
-    if (event?.kind === 'mapping') this.#remap(event);
-    if (event?.kind === 'migrate') this.#migrated(event);
-  }
-
-  #expire({ state, hard }: Extract<KernelEvent, { kind: 'expire' }>): void {
-    const installed = this.#sas.ownerOf(state);
-    if (installed === undefined || installed.hard || (installed.soft && !hard)) return;
-    // Both directions reach their limits; once is enough.
-    if (hard) installed.hard = true;
-    else installed.soft = true;
-    this.#onEvent({ kind: 'expire', id: installed.parameters.id, hard, now: this.#now() });
-  }
-
-  #remap({ spi, destination, address, port }: Extract<KernelEvent, { kind: 'mapping' }>): void {
-    const sa = this.#sas.ownerOf({ spi, destination, protocol: 'esp' })?.parameters;
-    if (sa === undefined || sa.spiIn !== spi) return;
-    this.#onEvent({ kind: 'mapping', id: sa.id, path: { ...sa.path, remote: { address, port } } });
-  }
-
-  /**
-   * Another program moved SAs of ours. Which addresses IKE goes by is for the peers to say; here it matters that the
-   * SAs are found, counted and removed where they are now.
-   */
-  #migrated({ reqid, from, to }: Extract<KernelEvent, { kind: 'migrate' }>): void {
-    const is = (ends: typeof from, source: IpAddress, destination: IpAddress): boolean =>
-      equal(ends.source, source) && equal(ends.destination, destination);
-    for (const id of this.#sas.ids) {
-      const installed = this.#of(id);
-      const { parameters: sa } = installed;
-      const { local, remote } = sa.path;
-      const outward = is(from, local.address, remote.address);
-      if ((reqid !== 0 && reqid !== sa.reqid) || !(outward || is(from, remote.address, local.address)))
-        continue;
-      const [here, there] = outward ? [to.source, to.destination] : [to.destination, to.source];
-      const path = { ...sa.path, local: { ...local, address: here }, remote: { ...remote, address: there } };
-      this.#sas.change(installed, { ...sa, path });
-      this.#onWarning(
-        `another program moved the SA "${sa.name}": it goes from ${formatIp(here)} to ${formatIp(there)} now, and its IKE SA stays where it is`,
-      );
-    }
-  }
-
   #ready(): void {
     if (this.#closed) throw refusal('local/stopped', 'the IPsec back end is closed');
   }
@@ -462,8 +390,4 @@ function attempt<T>(what: string, act: () => T): T {
   } catch (error) {
     throw kernelFailure(error, what);
   }
-}
-
-function refusal(code: FailureCode, summary: string): Failed {
-  return new Failed({ code, summary });
 }

@@ -1,4 +1,4 @@
-import { Failed } from '../../policy/failure.ts';
+import { Failed, type FailureCode } from '../../policy/failure.ts';
 import { SystemFailure } from '../../sys/failure.ts';
 
 /** What the kernel's refusal means, told so that it can be mended. Failures that are told already pass unchanged. */
@@ -32,4 +32,9 @@ export function kernelFailure(error: unknown, what: string): unknown {
     default:
       return new Failed({ code: 'kernel/install', summary: `${what} failed: ${reason}` });
   }
+}
+
+/** What cannot be done. */
+export function refusal(code: FailureCode, summary: string): Failed {
+  return new Failed({ code, summary });
 }

@@ -4,6 +4,7 @@ declare const TextDecoder: new (label: string) => { decode(bytes: Uint8Array): s
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder('utf-8');
+const latin1 = new TextDecoder('latin1');
 
 export function utf8(text: string): Uint8Array {
   return encoder.encode(text);
@@ -12,6 +13,11 @@ export function utf8(text: string): Uint8Array {
 /** UTF-8 to text; malformed sequences become U+FFFD, so any octets may be given. */
 export function fromUtf8(bytes: Uint8Array): string {
   return decoder.decode(bytes);
+}
+
+/** One character for each octet, whatever it is: for formats of ASCII, in which all others are wrong. */
+export function fromLatin1(bytes: Uint8Array): string {
+  return latin1.decode(bytes);
 }
 
 /** Octets from a stranger as one printable line: ASCII kept, everything else as `\xNN`, cut after `limit` octets. */

@@ -35,6 +35,10 @@ for (const text of [
   'AA-_',
   'ÄAAA',
   'AAAA=',
+  'AAAA====',
+  'AA==AAAA',
+  'AAAA\u00a0AAAA',
+  'AAAA\u0141AAA',
 ]) {
   test(`"${text}" is no base64`, () => assert.equal(fromBase64(text), undefined));
 }

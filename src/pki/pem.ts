@@ -1,4 +1,5 @@
 import { Malformed } from '../lib/reader.ts';
+import { fromLatin1 } from '../lib/text.ts';
 import { fromBase64, toBase64 } from './base64.ts';
 import { DerReader, Tag } from './der.ts';
 
@@ -81,16 +82,18 @@ export function isDer(file: Uint8Array): boolean {
 const BEGIN = '-----BEGIN ';
 
 function readBlock(label: string, body: string, text: string, at: number): PemBlock {
-  const lines = body.split(/\r?\n/);
   const headers = new Map<string, string>();
   let content = 0;
-  for (const [i, line] of lines.entries()) {
-    const header = /^([A-Za-z0-9-]{1,32}): (.{0,1024})$/.exec(line.trim());
+  while (content < body.length) {
+    const end = body.indexOf('\n', content);
+    const next = end < 0 ? body.length : end + 1;
+    const line = body.slice(content, next).trim();
+    const header = /^([A-Za-z0-9-]{1,32}): (.{0,1024})$/.exec(line);
     if (header !== null) headers.set(header[1] as string, header[2] as string);
-    else if (line.trim() !== '') break;
-    content = i + 1;
+    else if (line !== '') break;
+    content = next;
   }
-  const der = fromBase64(lines.slice(content).join(''));
+  const der = fromBase64(body.slice(content));
   if (der === undefined) throw new Malformed(`PEM: ${label} is no base64`, at);
   const encrypted =
     label === 'ENCRYPTED PRIVATE KEY' || (headers.get('Proc-Type')?.includes('ENCRYPTED') ?? false);
@@ -99,7 +102,7 @@ function readBlock(label: string, body: string, text: string, at: number): PemBl
 
 function readBlocks(file: Uint8Array, labels: readonly string[], what: string): readonly Uint8Array[] {
   if (isDer(file)) return [file];
-  const found = readPem(latin1(file)).filter(({ label }) => labels.includes(label));
+  const found = readPem(fromLatin1(file)).filter(({ label }) => labels.includes(label));
   if (found.length === 0) throw new Malformed(`the file holds no ${what}, neither in DER nor in PEM`, 0);
   return found.map(({ label, der }) => (label === 'TRUSTED CERTIFICATE' ? firstElement(der) : der));
 }
@@ -107,10 +110,4 @@ function readBlocks(file: Uint8Array, labels: readonly string[], what: string): 
 /** OpenSSL's TRUSTED CERTIFICATE has trust settings of its own after the certificate: they do not count here. */
 function firstElement(der: Uint8Array): Uint8Array {
   return new DerReader(der).element('certificate');
-}
-
-function latin1(octets: Uint8Array): string {
-  let text = '';
-  for (const octet of octets) text += String.fromCharCode(octet);
-  return text;
 }

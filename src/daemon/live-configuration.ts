@@ -54,7 +54,8 @@ export class LiveConfiguration {
   readonly #keys = new Map<string, PrivateKey>();
   readonly #shared = new Map<string, SharedKey>();
   readonly #certificates = new Map<string, LoadedCertificate>();
-  readonly #crls = new Map<string, Uint8Array>();
+  /** As long as they are, they are compared and not named by their octets. */
+  readonly #crls = new Set<Uint8Array>();
   readonly #authorities = new Map<string, LoadedAuthority>();
   readonly #pools = new Map<string, Pool>();
   readonly #manual = new Map<string, ManualSa>();
@@ -97,7 +98,7 @@ export class LiveConfiguration {
 
   /** Takes over what a directory says now; what clients loaded stays over it. */
   replaceBase(base: Base): void {
-    this.#base = base;
+    this.#base = { ...base, credentials: withKnownLists(base.credentials, this.#base.credentials.crls) };
     this.#credentials = undefined;
     this.#changed();
   }
@@ -195,9 +196,8 @@ export class LiveConfiguration {
   }
 
   loadCrl(der: Uint8Array): void {
-    const print = toHex(der);
-    if (this.#crls.has(print)) return;
-    this.#crls.set(print, der);
+    for (const known of this.#crls) if (equal(known, der)) return;
+    this.#crls.add(der);
     this.#credentialsChanged();
   }
 
@@ -326,6 +326,11 @@ export class LiveConfiguration {
       ],
     };
   }
+}
+
+/** A list that is as it was stays the same object: what was read and verified of it counts on. */
+function withKnownLists(credentials: Credentials, known: Credentials['crls']): Credentials {
+  return { ...credentials, crls: credentials.crls.map(der => known.find(one => equal(one, der)) ?? der) };
 }
 
 function bringsAlike(a: InlineConnection, b: InlineConnection): boolean {

@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { IkeSaStatus } from '../ike/output.ts';
+import { compare, equal } from '../lib/bytes.ts';
 import type { ChildConfig, Connection } from '../policy/connection.ts';
 import type { Base, LiveConfiguration } from './live-configuration.ts';
 
@@ -182,8 +183,14 @@ export function credentialsDiffer(live: LiveConfiguration, { credentials }: Base
     octetsOf(from.privateKeys.map(({ publicKey }) => publicKey.spki)),
     octetsOf(from.authorities),
     octetsOf(from.certificates),
-    octetsOf(from.crls),
     from.authorityUris ?? [],
   ];
-  return !isDeepStrictEqual(parts(now), parts(credentials));
+  return !haveSameLists(now.crls, credentials.crls) || !isDeepStrictEqual(parts(now), parts(credentials));
+}
+
+/** Lists have megabytes: they are compared as they are. */
+function haveSameLists(a: readonly Uint8Array[], b: readonly Uint8Array[]): boolean {
+  if (a.length !== b.length) return false;
+  const [one, other] = [a, b].map(lists => [...lists].sort(compare)) as [Uint8Array[], Uint8Array[]];
+  return one.every((list, i) => equal(list, other[i] as Uint8Array));
 }

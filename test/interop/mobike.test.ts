@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, type TestContext, test } from 'node:test';
-import { setTimeout as pause } from 'node:timers/promises';
-import { mustRun } from './lab.ts';
+import { mustRun, until } from './lab.ts';
 import { Roaming } from './roaming.ts';
 import { set } from './swanctl.ts';
 
@@ -68,7 +67,10 @@ for (const mobile of ['cygnet', 'charon'] as const) {
       const device = await there.device(namespace, '10.91.0.1');
       await there.ip(namespace, 'route', 'del', 'default', 'via', '10.92.0.254');
       await there.ip(namespace, 'addr', 'del', '10.91.0.1/24', 'dev', device);
-      await pause(1500);
+      const { daemon } = there.mobile;
+      await until('it has noticed', () =>
+        /no route found to reach .*, MOBIKE update deferred/.test(daemon.log),
+      );
       await there.ip(namespace, 'addr', 'add', '10.91.0.11/24', 'dev', device);
       await there.firstUp();
       await there.untilAt('10.91.0.11');

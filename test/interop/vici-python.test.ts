@@ -71,5 +71,5 @@ test('a session in Python finds in cygnet what it finds in charon', async () => 
 
 async function session({ uri }: { readonly uri: string }): Promise<Readonly<Record<string, object>>> {
   const path = uri.replace(/^unix:\/\//, '');
-  return JSON.parse(await mustRun('python3', [SCRIPT, path, 'lab', 'net'], { timeout: 60_000 }));
+  return JSON.parse(await mustRun('python3', [SCRIPT, path, 'lab', 'net'], { timeout: 120_000 }));
 }

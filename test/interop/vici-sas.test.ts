@@ -161,6 +161,11 @@ describe('what swanctl shows of SAs is what it shows of those of charon', () => 
         assert.equal(code, 0, stdout);
       }
       try {
+        // Who answers has the child when the last message has come.
+        await until('both have it, and nothing else to do', async () => {
+          const lists = await both('--list-sas', '--raw');
+          return lists.every(list => /state=INSTALLED/.test(list) && !/tasks-(queued|active)/.test(list));
+        });
         for (const args of [
           ['--list-sas'],
           ['--list-sas', '--raw'],
@@ -179,7 +184,8 @@ describe('what swanctl shows of SAs is what it shows of those of charon', () => 
       }
       await until('both are over', async () => {
         const [ours, theirs] = await both('--list-sas');
-        return `${ours}${theirs}` === '';
+        const leases = (await both('--list-pools', '--leases')).join('');
+        return `${ours}${theirs}` === '' && !/online/.test(leases);
       });
       await same(shape, '--list-pools', '--leases');
     });

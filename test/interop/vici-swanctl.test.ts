@@ -8,6 +8,7 @@ import { type CertificateSet, certificates } from './certificates.ts';
 import { Charon } from './charon.ts';
 import { DropIn } from './drop-in.ts';
 import { Lab, mustRun, type Run, stop, until } from './lab.ts';
+import { Pinging } from './pinging.ts';
 import type { Section } from './swanctl.ts';
 import { shape } from './swanctl-shape.ts';
 
@@ -115,6 +116,24 @@ before(async () => {
 });
 after(() => lab.close());
 
+/**
+ * Until cygnet and the reference have one IKE SA each, its child, and nothing to do, and neither IKE SA is one of those
+ * `before`: their initiators' SPIs.
+ */
+async function settled(before: readonly string[] = []): Promise<readonly string[]> {
+  return until('both have one SA, another than before', async () => {
+    const lists = [
+      await cygnet.swanctl('--list-sas', '--raw'),
+      await reference.swanctl('--list-sas', '--raw'),
+    ];
+    const spis = lists.flatMap(({ stdout }) => {
+      const isIdle = /state=INSTALLED/.test(stdout) && !/tasks-(queued|active)|REKEY|DELET/.test(stdout);
+      return isIdle ? (stdout.match(/initiator-spi=\w+/g) ?? []) : [];
+    });
+    return spis.length === 2 && !spis.some(spi => before.includes(spi)) && spis;
+  });
+}
+
 /** What swanctl printed of a daemon, with the names of its own directory taken out. */
 function printed({ stdout, stderr }: Run): string {
   return (stdout + stderr)
@@ -149,7 +168,7 @@ async function down(): Promise<void> {
 }
 
 function ping(from = namespace): Promise<Run> {
-  return lab.run(from, ['ping', '-c', '2', '-i', '0.1', '-W', '2', '-I', '10.1.0.1', '10.2.0.1']);
+  return lab.run(from, ['ping', '-c', '2', '-i', '0.1', '-W', '5', '-I', '10.1.0.1', '10.2.0.1']);
 }
 
 describe('the daemon', () => {
@@ -288,16 +307,14 @@ describe('an SA', () => {
   });
 
   test('is rekeyed, made anew, and counted through it all', async () => {
+    const before = await settled();
     await same('--rekey', '--child', 'net');
     await same('--rekey', '--ike', 'lab');
-    await until('the IKE SA is rekeyed', async () =>
-      /ike-rekey-init +: 1/.test((await cygnet.swanctl('--counters')).stdout),
-    );
+    await settled(before);
+    assert.match((await cygnet.swanctl('--counters')).stdout, /ike-rekey-init +: 1/);
+    const others = await settled();
     await same('--rekey', '--ike', 'lab', '--reauth');
-    await until('the IKE SA is made anew', async () => {
-      const { stdout } = await cygnet.swanctl('--list-sas');
-      return /lab: #\d+, ESTABLISHED/.test(stdout) && stdout.match(/^lab:/gm)?.length === 1;
-    });
+    await settled(others);
     const { stdout } = await cygnet.swanctl('--counters', '--all');
     assert.match(stdout, /^lab:$/m);
     assert.match(stdout, /child-rekey +: [1-9]/);
@@ -328,6 +345,7 @@ describe('an SA', () => {
       await down();
       return /initiating IKE_SA lab/.test(log.printed()) && /ESTABLISHED/.test(monitor.printed());
     });
+    await until('the end has been told too', () => /DELETING/.test(monitor.printed()));
     const seen = await monitor.stop();
     assert.match(seen, /^lab: #\d+, ESTABLISHED, IKEv2, [0-9a-f]{16}_i\* [0-9a-f]{16}_r$/m);
     assert.match(seen, /net: #\d+, reqid \d+, INSTALLED, TUNNEL-in-UDP, ESP:AES_GCM_16-256/);
@@ -380,21 +398,9 @@ describe('hostile clients', () => {
       socket.write(Uint8Array.from(octets ?? []));
       return socket;
     });
-    const pinging = lab.run(namespace, [
-      'ping',
-      '-c',
-      '50',
-      '-i',
-      '0.02',
-      '-W',
-      '2',
-      '-q',
-      '-I',
-      '10.1.0.1',
-      '10.2.0.1',
-    ]);
-    const { stdout } = await pinging;
-    assert.match(stdout, /50 packets transmitted, 50 received/);
+    const pinging = new Pinging(lab, namespace, ['10.1.0.1', '10.2.0.1']);
+    await pinging.answers(50);
+    assert.deepEqual((await pinging.stop()).lost, []);
     for (const socket of sockets) socket.destroy();
     await until('a client is served again', async () => (await cygnet.swanctl('--stats')).code === 0);
     assert.equal((await ping()).code, 0);

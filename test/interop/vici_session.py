@@ -88,7 +88,7 @@ class Refused(Exception):
 class Session:
     def __init__(self, path):
         self.socket = socket.socket(socket.AF_UNIX)
-        self.socket.settimeout(20)
+        self.socket.settimeout(30)
         self.socket.connect(path)
 
     def send(self, octets):
@@ -186,7 +186,7 @@ def refused(act):
 def closes(path, octets):
     """Whether a packet that is none ends its own connection."""
     broken = Session(path)
-    broken.socket.settimeout(2)
+    broken.socket.settimeout(10)
     broken.send(octets)
     try:
         broken.receive()
@@ -267,7 +267,7 @@ def main(path, connection, child):
 
 def wait_for_one(session):
     """A replaced IKE SA stays for a moment; who ends it in that moment is told that it could not be ended."""
-    for _ in range(200):
+    for _ in range(600):
         if len(session.stream("list-sas", "list-sa", {})[0]) == 1:
             return
         time.sleep(0.05)

@@ -151,10 +151,17 @@ const WHEN_ABSENT: Readonly<Record<number, number>> = {
 interface Sorted<Kind> {
   readonly proposal: Kind;
   readonly byType: ReadonlyMap<number, OfferedProposal['transforms']>;
+  /** Whether any is of an additional key exchange: mostly none is. */
+  readonly adds: boolean;
 }
 
 function sorted<Kind extends Pick<OfferedProposal, 'transforms'>>(proposal: Kind): Sorted<Kind> {
-  return { proposal, byType: Map.groupBy(proposal.transforms, ({ type }) => type) };
+  const { transforms } = proposal;
+  return {
+    proposal,
+    byType: Map.groupBy(transforms, ({ type }) => type),
+    adds: transforms.some(({ type }) => isAdditionalKe(type)),
+  };
 }
 
 /** One pair, type by type. */
@@ -185,8 +192,14 @@ function matchPair(mine: Sorted<Proposal>, their: Sorted<OfferedProposal>, optio
   }[] = [];
   let agreed = 0;
   let ignored: ProposalMismatch | undefined;
-  const additional = ADDITIONAL_KES.filter(type => mine.byType.has(type) || their.byType.has(type));
-  for (const type of [...TYPES[protocol], ...additional]) {
+  const types =
+    mine.adds || their.adds
+      ? [
+          ...TYPES[protocol],
+          ...ADDITIONAL_KES.filter(type => mine.byType.has(type) || their.byType.has(type)),
+        ]
+      : TYPES[protocol];
+  for (const type of types) {
     if (!withKe && isKe(type)) continue;
     const aead = type === TransformType.INTEG && chosen.some(isAeadTransform);
     if (type === TransformType.INTEG && failed.length > 0) {
@@ -303,8 +316,21 @@ function distinct(lists: readonly (readonly Transform[])[]): Transform[] | undef
 }
 
 function accept(configured: Proposal, number: number, transforms: readonly Transform[]): AcceptedProposal {
-  const of = (type: number): Transform | undefined => transforms.find(transform => transform.type === type);
-  const encryption = of(TransformType.ENCR);
+  let encryption: Transform | undefined;
+  let integrity: number = Integ.NONE;
+  let prf = 0;
+  let keyExchange: number = KeMethod.NONE;
+  let esn = false;
+  const additionalKeyExchanges: number[] = [];
+  for (const transform of transforms) {
+    const { type, id } = transform;
+    if (type === TransformType.ENCR) encryption = transform;
+    else if (type === TransformType.INTEG) integrity = id;
+    else if (type === TransformType.PRF) prf = id;
+    else if (type === TransformType.KE) keyExchange = id;
+    else if (type === TransformType.SN) esn = id === SequenceNumbers.PARTIAL_64;
+    else if (isAdditionalKe(type) && id !== KeMethod.NONE) additionalKeyExchanges.push(id);
+  }
   return {
     kind: 'accepted',
     number,
@@ -313,13 +339,11 @@ function accept(configured: Proposal, number: number, transforms: readonly Trans
     transforms,
     encryption: encryption?.id ?? 0,
     keyLength: encryption?.keyLength ?? 0,
-    integrity: of(TransformType.INTEG)?.id ?? Integ.NONE,
-    prf: of(TransformType.PRF)?.id ?? 0,
-    keyExchange: of(TransformType.KE)?.id ?? KeMethod.NONE,
-    additionalKeyExchanges: transforms
-      .filter(({ type, id }) => isAdditionalKe(type) && id !== KeMethod.NONE)
-      .map(({ id }) => id),
-    esn: of(TransformType.SN)?.id === SequenceNumbers.PARTIAL_64,
+    integrity,
+    prf,
+    keyExchange,
+    additionalKeyExchanges,
+    esn,
     text: formatTransforms(transforms),
     // What follows a computed name is set one by one: it comes last.
     [accepted]: true,

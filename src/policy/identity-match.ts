@@ -1,6 +1,6 @@
 import { V1IdType } from '../iana/ikev1.ts';
 import { IdType } from '../iana/ikev2.ts';
-import { compare } from '../lib/bytes.ts';
+import { compare, equal } from '../lib/bytes.ts';
 import { Malformed } from '../lib/reader.ts';
 import { fromUtf8 } from '../lib/text.ts';
 import { decodeName, formatName, type Rdn, rdnKey } from '../pki/name.ts';
@@ -50,6 +50,13 @@ export function matchesIdentity(pattern: IdentityPattern, identity: Identity): M
     case 'pattern':
       return compiled(pattern)(identity);
   }
+}
+
+/** The identity that `pattern` names where it is that one octet by octet, so that the SAs of one peer share it and its text. */
+export function asConfigured(pattern: IdentityPattern, identity: Identity): Identity {
+  if (pattern.kind !== 'exact') return identity;
+  const { type, data } = pattern.identity;
+  return type === identity.type && equal(data, identity.data) ? pattern.identity : identity;
 }
 
 /** As `matchesIdentity`, where what is asked is itself an identity: `%any`, a subnet, one with `*` in it, or exact. */

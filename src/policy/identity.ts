@@ -84,8 +84,11 @@ const formatted = new WeakMap<Identity, string>();
 
 function unmistakable(identity: Identity): string {
   if (identity.type === 0) return '%any';
+  if (identity.type === IdType.ID_FQDN) {
+    const name = String.fromCharCode(...identity.data);
+    if (HOST_NAME.test(name)) return name;
+  }
   const text = plainText(identity);
-  if (text !== undefined && identity.type === IdType.ID_FQDN && HOST_NAME.test(text)) return text;
   const prefix = PRINTED[identity.type] ?? `{${identity.type}}`;
   const forms = text === undefined ? [] : [text, `${prefix}:${text}`];
   return forms.find(form => readsAs(form, identity)) ?? `${prefix}:#${toHex(identity.data)}`;

@@ -9,7 +9,12 @@ import { Malformed } from '../../lib/reader.ts';
 import type { RemoteAuth } from '../../policy/connection.ts';
 import { Failed } from '../../policy/failure.ts';
 import { checkIdentity, formatIdentity, type Identity } from '../../policy/identity.ts';
-import { formatIdentityPattern, matchesIdentity, NO_MATCH } from '../../policy/identity-match.ts';
+import {
+  asConfigured,
+  formatIdentityPattern,
+  matchesIdentity,
+  NO_MATCH,
+} from '../../policy/identity-match.ts';
 import type { AuthPayload, IdPayload } from '../../wire/v2/payload.ts';
 import { methodOf } from '../auth/index.ts';
 import type { AuthMethod, Claim } from '../auth/method.ts';
@@ -100,7 +105,7 @@ export function verifyPeer(
     host: sa.host,
     remote,
     prf: init.prf,
-    identity,
+    identity: asConfigured(remote.id, identity),
     localId,
     peerHashes: sa.peer.signatureHashes,
     certificates: heeded(sa.connection, all(message, PayloadType.CERT)),

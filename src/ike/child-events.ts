@@ -17,7 +17,12 @@ interface Owner {
 export function announceUp(sa: Owner, child: ChildSa): void {
   if (child.up === true) return;
   child.up = true;
-  sa.host.event({ kind: 'child-up', ike: sa.status(), child: childStatus(child) });
+  const ike = sa.status();
+  sa.host.event({
+    kind: 'child-up',
+    ike,
+    child: ike.children.find(({ id }) => id === child.id) ?? childStatus(child),
+  });
 }
 
 /** `next` carries the traffic of `old` from now on. */

@@ -207,8 +207,10 @@ export function tellProof(
   { identity, proof, path }: { identity: Identity; proof: string; path?: readonly Certificate[] },
 ): void {
   tellPath(sa, path ?? []);
-  const [by = ''] = proof.split(' ', 1);
-  tell(sa, 'ike', () => `authentication of '${who(identity)}' with ${methodWord(by)} successful`);
+  tell(sa, 'ike', () => {
+    const [by = ''] = proof.split(' ', 1);
+    return `authentication of '${who(identity)}' with ${methodWord(by)} successful`;
+  });
 }
 
 function tellPath(sa: StepSubject, [leaf, ...authorities]: readonly Certificate[]): void {

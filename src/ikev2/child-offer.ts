@@ -145,7 +145,8 @@ export function selectChild(
 ): ChildAgreement {
   const mode = modeIn(request);
   // Who does not take transport mode looks at the selectors as they came (RFC 7296 §2.23.1).
-  const [asSent, asked] = [askedSelectors(sa, request, 'tunnel'), askedSelectors(sa, request, mode)];
+  const asSent = askedSelectors(sa, request, 'tunnel');
+  const asked = mode === 'tunnel' ? asSent : askedSelectors(sa, request, mode);
   const fitting = candidates
     .filter(config => config.mode !== 'pass' && config.mode !== 'drop')
     .map(config => fit(sa, config, config.mode === mode ? asked : asSent));

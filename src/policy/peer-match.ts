@@ -18,7 +18,7 @@ export interface PeerQuery {
   /** It came by a TCP connection (RFC 9329). */
   readonly tcp?: boolean;
   /** What the peer wants us to be (IDr), when it said so. */
-  readonly localId?: Identity;
+  readonly localId?: Identity | undefined;
   /** What the peer says it is (IDi). */
   readonly remoteId?: Identity;
   readonly names?: ResolvedNames;
@@ -69,7 +69,7 @@ export function mismatchedConnections(
   return connections
     .map(connection => ({
       connection,
-      differs: DIFFERENCES.filter(([, differs]) => differs(connection, query)).map(([name]) => name),
+      differs: DIFFERENCES.filter(({ differs }) => differs(connection, query)).map(({ name }) => name),
     }))
     .filter(({ differs }) => differs.length > 0)
     .sort((a, b) => a.differs.length - b.differs.length);
@@ -78,17 +78,23 @@ export function mismatchedConnections(
 type Differs = (connection: Connection, query: PeerQuery) => boolean;
 
 /** What each difference is; a stranger's first message is held against all connections, so the cheap ones come first. */
-const DIFFERENCES: readonly (readonly [PeerDifference, Differs])[] = [
-  ['version', ({ version }, query) => version !== 0 && version !== query.version],
-  ['local address', (connection, query) => localQuality(connection, query) === 0],
-  ['remote address', (connection, query) => remoteQuality(connection, query) === 0],
-  ['transport', ({ tcp }, query) => query.tcp === true && tcp === 'no'],
-  ['local identity', (connection, { localId }) => matchLocalId(connection, localId) === NO_MATCH],
-  ['remote identity', (connection, { remoteId }) => matchRemoteId(connection, remoteId) === NO_MATCH],
+const DIFFERENCES: readonly { readonly name: PeerDifference; readonly differs: Differs }[] = [
+  { name: 'version', differs: ({ version }, query) => version !== 0 && version !== query.version },
+  { name: 'local address', differs: (connection, query) => localQuality(connection, query) === 0 },
+  { name: 'remote address', differs: (connection, query) => remoteQuality(connection, query) === 0 },
+  { name: 'transport', differs: ({ tcp }, query) => query.tcp === true && tcp === 'no' },
+  {
+    name: 'local identity',
+    differs: (connection, { localId }) => matchLocalId(connection, localId) === NO_MATCH,
+  },
+  {
+    name: 'remote identity',
+    differs: (connection, { remoteId }) => matchRemoteId(connection, remoteId) === NO_MATCH,
+  },
 ];
 
 function fits(connection: Connection, query: PeerQuery): boolean {
-  for (const [, differs] of DIFFERENCES) if (differs(connection, query)) return false;
+  for (const { differs } of DIFFERENCES) if (differs(connection, query)) return false;
   return true;
 }
 

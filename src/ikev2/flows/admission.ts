@@ -301,7 +301,7 @@ export class Admission {
       tcp: path.tcp === true,
       names: host.names,
       remoteId: identity,
-      ...(wanted === undefined ? {} : { localId: wanted }),
+      localId: wanted,
     };
   }
 }

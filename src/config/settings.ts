@@ -21,6 +21,8 @@ export interface Settings extends LogSettings {
   readonly group?: string;
   /** An IKE SA goes with the last child that goes for its inactivity. */
   readonly inactivityCloseIke?: boolean;
+  /** Revocation lists that were fetched are written to x509crl. */
+  readonly cacheCrls?: boolean;
   /** What every peer is told that is given a virtual IP, besides what its pools say. */
   readonly attributes?: readonly ConfigurationAttribute[];
   /** Commands that are run one after the other when the daemon is ready, and before it ends. */
@@ -100,6 +102,7 @@ function fromCharon(charon: Section, report: Report): Omit<Settings, 'warnings'>
     ...defined('user', values.user),
     ...defined('group', values.group),
     ...(values.inactivity_close_ike && { inactivityCloseIke: true }),
+    ...(values.cache_crls && { cacheCrls: true }),
     ...defined('virtualIps', virtualIpsOf(values)),
     ...defined('interfaces', interfacesOf(values)),
     ...(!values.process_route && { ignoreRoutes: true }),

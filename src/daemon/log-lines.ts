@@ -164,6 +164,7 @@ function linesOf(event: IkeEvent): readonly LogLine[] {
           text: event.text,
         },
       ];
+    case 'list-fetched':
     case 'ike-keys':
     case 'child-keys':
       return [];

@@ -93,6 +93,7 @@ export function logEvent(log: Logger, event: IkeEvent): void {
       log[event.level]({ group: event.group, ike: event.ike, connection: event.connection }, event.text);
       return;
     case 'closing':
+    case 'list-fetched':
     case 'ike-keys':
     case 'child-keys':
       // Its end is told when it has come. Keys go to the files of --save-keys and nowhere else.

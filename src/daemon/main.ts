@@ -11,6 +11,7 @@ import type { BackendName } from './back-ends.ts';
 import { now } from './clock.ts';
 import { openControl } from './control-socket.ts';
 import { Counters } from './counters.ts';
+import { CrlFiles, crlFolder } from './crl-files.ts';
 import { failureOf } from './failure-of.ts';
 import { History } from './history.ts';
 import { gatewayOn, openHostPlane } from './host-gateway.ts';
@@ -111,6 +112,11 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
       );
       gateway.on(event => servers.note(event));
       closing.push(async () => servers.close());
+    }
+    if (settings.cacheCrls === true) {
+      const lists = new CrlFiles(crlFolder(options.config), text => logs.say('CFG', text));
+      gateway.on(event => lists.note(event));
+      closing.push(() => lists.settled());
     }
     const inactivity = new Inactivity(gateway, {
       now,

@@ -1,7 +1,9 @@
+import { toHex } from '../lib/bytes.ts';
 import { type Instant, SECOND } from '../lib/time.ts';
 import { formatInstant } from '../pki/calendar.ts';
 import type { Certificate } from '../pki/certificate.ts';
 import { pairs } from '../pki/chain.ts';
+import type { Crl } from '../pki/crl.ts';
 import { ocspRequest } from '../pki/ocsp-request.ts';
 import type { StatusJudge, StatusSource } from '../pki/status-judge.ts';
 import { Failed } from '../policy/failure.ts';
@@ -143,12 +145,25 @@ function* consult(
       limit,
       timeout: fetchTimeout === 0 ? left : Math.min(fetchTimeout, left),
     });
-    return host.trust.statuses.learn(source, octets, certificate, issuer, host.now, nonce);
+    const before = new Set(host.trust.lists(host.now));
+    const obstacle = host.trust.statuses.learn(source, octets, certificate, issuer, host.now, nonce);
+    for (const list of host.trust.lists(host.now)) if (!before.has(list)) announce(host, list);
+    return obstacle;
   } catch (error) {
     if (error instanceof Failed) return error.failure.summary;
     throw error;
   }
 }
+
+/** By the name that charon gives its file; a list that does not say whose key signed it has none. */
+function announce(host: Host, { der, thisUpdate, authorityKeyIdentifier: key, deltaOf }: Crl): void {
+  if (key === undefined || key.length === 0 || key.length > LONGEST_KEY_IDENTIFIER) return;
+  const name = `${toHex(key)}${deltaOf === undefined ? '' : '_delta'}`;
+  host.event({ kind: 'list-fetched', name, thisUpdate, der });
+}
+
+/** A hash of the key, as all make it. */
+const LONGEST_KEY_IDENTIFIER = 64;
 
 /** Certificates say where over the network; a file of this host is only the configuration's to name. */
 function schemeFault({ kind, uri, configured }: StatusSource): string | undefined {

@@ -167,6 +167,14 @@ export type IkeEvent = { readonly at: Instant } & (
       readonly connection: string;
       readonly text: string;
     }
+  /** A revocation list came from where it was fetched, and its issuer signed it. */
+  | {
+      readonly kind: 'list-fetched';
+      /** The issuer's key in hexadecimal, with `_delta` where it only changes another. */
+      readonly name: string;
+      readonly thisUpdate: Instant;
+      readonly der: Uint8Array;
+    }
   /** A child is about to go, and carries nothing from now on: what it has carried can still be asked. */
   | {
       readonly kind: 'closing';

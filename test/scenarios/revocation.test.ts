@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Answer, EngineSettings } from '../../src/ike/output.ts';
 import { HOUR, SECOND } from '../../src/lib/time.ts';
+import { context, encodeDer, Tag } from '../../src/pki/der.ts';
 import type { Connection, RemoteAuth } from '../../src/policy/connection.ts';
 import type { Failure } from '../../src/policy/failure.ts';
 import {
@@ -76,6 +77,32 @@ function serving(host: Host, answer: () => Answer): readonly FetchQuestion[] {
   };
   return asked;
 }
+
+/** AuthorityKeyIdentifier with this key identifier. */
+function keyed(key: Uint8Array) {
+  const identifier = encodeDer(context(0, false), key);
+  return { oid: '2.5.29.35', critical: false, der: encodeDer(Tag.SEQUENCE, identifier) };
+}
+
+test('a list that was fetched and verified is told of by its key, one that was not is not', () => {
+  const key = Uint8Array.from({ length: 20 }, (_, i) => i);
+  const names = (by: Issued | undefined, ...keys: readonly Uint8Array[]): readonly string[] => {
+    const made = scene();
+    const { sim, a, b } = made;
+    const [thisUpdate, nextUpdate] = [sim.schedule.now - DAY, sim.schedule.now + DAY];
+    const octets = issueCrl(by ?? authority(), { thisUpdate, nextUpdate, extensions: keys.map(keyed) });
+    serving(b, () => ({ kind: 'octets', octets }));
+    a.initiate('site', 'net');
+    assertSettles(sim, a, b);
+    for (const { der } of b.eventsOf('list-fetched')) assert.deepEqual(der, octets);
+    return b.eventsOf('list-fetched').map(({ name }) => name);
+  };
+  assert.deepEqual(names(undefined, key), ['000102030405060708090a0b0c0d0e0f10111213']);
+  assert.deepEqual(names(makeAuthority({ subject: authority().subject }), key), []);
+  // Its name would be none, or longer than a file's may be.
+  assert.deepEqual(names(undefined), []);
+  assert.deepEqual(names(undefined, new Uint8Array(120)), []);
+});
 
 for (const version of ['v2', 'main', 'aggressive'] as const) {
   test(`${version}: a list is fetched once the peer has proved itself, and kept`, () => {

@@ -85,6 +85,11 @@ export const CHARON = {
     '0s',
     'When a connection is begun again whose peer has no address, or none that can be reached; 0 never does.',
   ),
+  cache_crls: one(
+    boolean,
+    'no',
+    'Revocation lists that were fetched and verified are written to `x509crl` of the directory of `--config`, otherwise of /etc/swanctl, under the names that charon gives them.',
+  ),
   inactivity_close_ike: one(
     boolean,
     'no',

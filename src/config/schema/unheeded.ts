@@ -13,10 +13,6 @@ const NO = ['no', 'false', 'disabled', '0'] as const;
 
 export const CHARON_UNHEEDED: Readonly<Record<string, Unheeded>> = {
   accept_private_algs: { because: 'no private algorithm is known here', fulfilled: NO },
-  cache_crls: {
-    because: 'revocation lists are kept in memory, and in x509crl where somebody put them',
-    fulfilled: NO,
-  },
   cert_cache: { because: 'certificates that were checked are remembered always', fulfilled: YES },
   child_sa_half_open_timeout: { because: 'a child comes to be in one exchange, which retransmissions bound' },
   dh_exponent_ansi_x9_42: { because: 'the cryptographic library chooses exponents' },

@@ -12,15 +12,16 @@ export class Pinging {
   readonly #log = `ping-${serial++}.log`;
   readonly #process: ChildProcess;
 
-  /** `options`: of ping, besides. */
+  /** `options`: of ping, besides; `through`: what starts it. */
   constructor(
     lab: Lab,
     namespace: string,
     [from, to]: readonly [from: string, to: string],
-    options: readonly string[] = [],
+    { options = [], through = [] }: { options?: readonly string[]; through?: readonly string[] } = {},
   ) {
     this.#lab = lab;
-    this.#process = lab.start(namespace, this.#log, ['ping', '-i', '0.01', ...options, '-I', from, to]);
+    const command = [...through, 'ping', '-i', '0.01', ...options, '-I', from, to];
+    this.#process = lab.start(namespace, this.#log, command);
   }
 
   /** Waits until `count` more pings have come back, however long the machine takes for them. */

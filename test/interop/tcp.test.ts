@@ -49,7 +49,7 @@ test('a network without UDP: ping through ESP over TCP, also where the peer itse
     const up = await alice.cli('up', 'site');
     assert.equal(up.code, 0, up.stderr);
     const pass = async (count: number, size: number): Promise<void> => {
-      const pinging = new Pinging(lab, a, ['10.1.0.1', '10.2.0.1'], ['-s', `${size}`]);
+      const pinging = new Pinging(lab, a, ['10.1.0.1', '10.2.0.1'], { options: ['-s', `${size}`] });
       await pinging.answers(count);
       assert.deepEqual((await pinging.stop()).lost, []);
     };

@@ -8,16 +8,18 @@ import { samePath } from '../ike/path.ts';
 import type { Host, Session } from '../ike/session.ts';
 import type { VerifiedPeer } from '../ike/verified-peer.ts';
 import { NO_VIRTUAL_IPS, releaseVirtualIps } from '../ike/virtual-ips.ts';
-import { type Duration, type Instant, MINUTE } from '../lib/time.ts';
+import type { Duration, Instant } from '../lib/time.ts';
 import type { ChildConfig, Connection } from '../policy/connection.ts';
 import type { Failure } from '../policy/failure.ts';
 import type { Identity } from '../policy/identity.ts';
 import type { BackendEvent, Path } from '../policy/sa.ts';
-import { type Header, HeaderFlag } from '../wire/header.ts';
+import type { Header } from '../wire/header.ts';
 import { Channel } from './channel.ts';
+import { Charge } from './charge.ts';
 import { Collisions } from './collisions.ts';
+import { elapsed } from './elapsed.ts';
 import { bequeathed, carriedElsewhere, carriesOutbound, tellYounger } from './elder.ts';
-import { EXPIRED, STOPPED, UNFINISHED, USED_UP } from './endings.ts';
+import { STOPPED } from './endings.ts';
 import { Exchanges } from './exchanges.ts';
 import type { Flow, Message, Reply } from './flow.ts';
 import { afterChildren, createChild, serveCreateChildSa } from './flows/create-child.ts';
@@ -27,13 +29,16 @@ import { liveness, serveInformational } from './flows/informational.ts';
 import { rekeyChild } from './flows/rekey-child.ts';
 import { rekeyIke } from './flows/rekey-ike.ts';
 import type { Beginning, EmergingSa, IkeKeys, IkeSa, IkeState, Role, Succession, Task } from './ike-sa.ts';
-import { Lifetime, type TimerName } from './lifetime.ts';
+import { Lifetime } from './lifetime.ts';
 import { Mobility } from './mobility.ts';
 import { type PeerFacts, unknownPeer } from './peer-facts.ts';
 import { present } from './present.ts';
 import { Protection } from './protection.ts';
-import { statusOf } from './status.ts';
-import { isAboutChildren, isSame, Tasks } from './tasks.ts';
+import { SignsOfLife } from './signs-of-life.ts';
+import { belongsTo, ownSpi } from './spis.ts';
+import { type Agreed, statusOf } from './status.ts';
+import { isSame } from './tasks.ts';
+import { Work } from './work.ts';
 
 /** One IKE SA of version 2: what is agreed, what is to be done, and when. Its messages are in `Exchanges` and `Channel`. */
 export class Ikev2Session implements Session, EmergingSa {
@@ -49,22 +54,17 @@ export class Ikev2Session implements Session, EmergingSa {
   state: IkeState = 'CONNECTING';
   initiatorSpi: bigint;
   responderSpi: bigint;
-  #keys: IkeKeys | undefined;
-  #localId: Identity | undefined;
-  #remoteId: Identity | undefined;
+  #agreed: Agreed = {};
   establishedAt: Instant | undefined;
   virtualIps = NO_VIRTUAL_IPS;
   readonly begunAt: Instant;
   readonly #children: Children;
-  readonly #tasks = new Tasks();
-  running: Task | undefined;
+  readonly #work = new Work(this);
   readonly collisions = new Collisions<IkeSa>();
   readonly #lifetime: Lifetime;
   readonly mobility: Mobility;
-  /** Established, and no other SA has taken its children over: it is the one that events speak of. */
-  #inCharge = false;
-  #announced = false;
-  #heedHintsFrom: Instant = 0;
+  readonly #signs: SignsOfLife;
+  readonly #charge = new Charge(this);
   #awaited = 0;
   #gone = false;
 
@@ -80,29 +80,29 @@ export class Ikev2Session implements Session, EmergingSa {
     this.#lifetime = new Lifetime(host);
     this.#children = new Children(host, this);
     this.mobility = new Mobility(this);
+    this.#signs = new SignsOfLife(this, this.#lifetime);
   }
 
   // ── what the engine does with it ──
 
   get spi(): bigint {
-    return this.role === 'initiator' ? this.initiatorSpi : this.responderSpi;
+    return ownSpi(this);
   }
 
   get deadline(): Instant | undefined {
-    const tasks = this.#mayBegin ? this.#tasks.deadline : undefined;
     let soonest: Instant | undefined;
-    for (const at of [this.#lifetime.deadline, this.exchanges.deadline, tasks, this.#children.deadline])
+    for (const at of [
+      this.#lifetime.deadline,
+      this.exchanges.deadline,
+      this.#work.deadline,
+      this.#children.deadline,
+    ])
       if (at !== undefined && (soonest === undefined || at < soonest)) soonest = at;
     return soonest;
   }
 
   receive(datagram: Uint8Array, header: Header, path: Path): void {
-    const fromInitiator = (header.flags & HeaderFlag.INITIATOR) !== 0;
-    // Our own message, sent back to us, has the wrong role.
-    if (fromInitiator === (this.role === 'initiator')) return;
-    const theirs = fromInitiator ? header.initiatorSpi : header.responderSpi;
-    const expected = this.role === 'initiator' ? this.responderSpi : this.initiatorSpi;
-    if (theirs !== expected && header.exchangeType !== ExchangeType.IKE_SA_INIT) return;
+    if (!belongsTo(this, header)) return;
     this.exchanges.receive(datagram, header, path);
     if (this.#channel.pending > 0) this.#lifetime.gather();
     this.settle();
@@ -134,7 +134,7 @@ export class Ikev2Session implements Session, EmergingSa {
   tick(): void {
     this.exchanges.tick();
     for (let due = this.#lifetime.take(); due !== undefined; due = this.#lifetime.take())
-      if (!this.#gone) this.#elapsed(due);
+      if (!this.#gone) elapsed(this, this.#lifetime, due);
     this.#children.tick((child, hard) => childExpired(this, child, hard));
     this.settle();
   }
@@ -203,48 +203,43 @@ export class Ikev2Session implements Session, EmergingSa {
 
   /** Every way in ends here: the next task begins if it can, and the engine learns when to come back. */
   settle(): void {
-    if (this.state === 'ESTABLISHED' && this.exchanges.supply !== 'fresh') this.#renew();
-    while (!this.#gone && this.#mayBegin) {
-      const task = this.#tasks.take(this.host.now);
-      if (task === undefined) break;
-      this.running = task;
-      this.exchanges.run(task.run(this), outcome => {
-        this.running = undefined;
-        if (outcome.kind === 'failed') this.#failed(task, outcome.failure);
-      });
-    }
+    this.#work.goOn();
     this.host.reschedule(this);
   }
 
   status(): IkeSaStatus {
     return statusOf(this, {
       phase: this.exchanges.phase,
-      localId: this.#localId,
-      remoteId: this.#remoteId,
-      proposal: this.#keys?.proposal,
-      rekeyAt: this.#lifetime.rekeyAt,
-      reauthAt: this.#lifetime.reauthAt,
-      expiresAt: this.#lifetime.expiresAt,
-      queued: this.#tasks.list,
+      agreed: this.#agreed,
+      lifetime: this.#lifetime,
+      queued: this.#work.queued,
     });
+  }
+
+  discardFragments(): void {
+    this.#channel.discardFragments();
   }
 
   // ── what flows see: IkeSa and EmergingSa ──
 
   get keys(): IkeKeys {
-    return present(this.#keys, 'keys');
+    return present(this.#agreed.keys, 'keys');
   }
 
   get localId(): Identity {
-    return present(this.#localId, 'our identity');
+    return present(this.#agreed.localId, 'our identity');
   }
 
   get remoteId(): Identity {
-    return present(this.#remoteId, "the peer's identity");
+    return present(this.#agreed.remoteId, "the peer's identity");
   }
 
   get children(): readonly ChildSa[] {
     return this.#children.list;
+  }
+
+  get running(): Task | undefined {
+    return this.#work.running;
   }
 
   beginAnew(path: Path): void {
@@ -257,40 +252,34 @@ export class Ikev2Session implements Session, EmergingSa {
   agree(peerSpi: bigint, keys: IkeKeys): void {
     if (this.role === 'initiator') this.responderSpi = peerSpi;
     else this.initiatorSpi = peerSpi;
-    this.#keys = keys;
+    this.#agreed = { keys };
     this.#channel.protect(new Protection(keys.outgoing, keys.incoming, this.host.settings.maxPacket));
   }
 
   establish(localId: Identity, peer: VerifiedPeer): void {
-    this.#localId = localId;
-    this.#remoteId = peer.identity;
+    this.#agreed = { ...this.#agreed, localId, remoteId: peer.identity };
     this.#live();
-    this.#inCharge = true;
+    this.#charge.take();
     this.mobility.established();
     this.host.established(this, { local: localId, remote: peer.identity }, this.peer.initialContact);
   }
 
   announce(): void {
-    if (this.#announced) return;
-    this.#announced = true;
-    this.host.event({ kind: 'ike-up', ike: this.status() });
+    this.#charge.announce();
   }
 
   start(task: Task, delay: Duration = 0): void {
-    this.#tasks.add(task, this.host.now + delay);
+    this.#work.add(task, delay);
     // Whoever starts it may be another SA's flow: the engine must come back to this one.
     this.host.reschedule(this);
   }
 
   withdraw(which: (task: Task) => boolean): void {
-    this.#tasks.remove(which);
-    if (this.running === undefined || !which(this.running)) return;
-    this.running = undefined;
-    this.exchanges.dropTask();
+    this.#work.withdraw(which);
   }
 
   has(which: (task: Task) => boolean): boolean {
-    return (this.running !== undefined && which(this.running)) || this.#tasks.list.some(which);
+    return this.#work.has(which);
   }
 
   addChild(child: ChildSa): void {
@@ -303,7 +292,7 @@ export class Ikev2Session implements Session, EmergingSa {
 
   removeChild(child: ChildSa, delay: Duration = 0): void {
     this.#children.remove(child, delay);
-    tellYounger(this, this.#localId, this.#remoteId);
+    tellYounger(this, this.#agreed.localId, this.#agreed.remoteId);
   }
 
   moveChildren(): void {
@@ -324,8 +313,7 @@ export class Ikev2Session implements Session, EmergingSa {
       ...(id === undefined ? {} : { id }),
     });
     successor.agree(role === 'initiator' ? responderSpi : initiatorSpi, keys);
-    successor.#localId = this.#localId;
-    successor.#remoteId = this.#remoteId;
+    successor.#agreed = { ...this.#agreed, keys };
     Object.assign(successor.peer, this.peer);
     successor.#live(this.#lifetime);
     host.add(successor);
@@ -338,10 +326,8 @@ export class Ikev2Session implements Session, EmergingSa {
     this.#children.moveTo(successor.#children);
     successor.virtualIps = this.virtualIps;
     this.virtualIps = NO_VIRTUAL_IPS;
-    for (const task of this.#tasks.remove(isAboutChildren)) successor.start(task);
-    successor.#inCharge = true;
-    successor.#announced = true;
-    this.#inCharge = false;
+    this.#work.moveTo(successor);
+    this.#charge.passOn(successor.#charge);
     if (successor.mobility.count === 0) {
       successor.path = this.path;
       Object.assign(successor.peer, this.peer);
@@ -358,25 +344,25 @@ export class Ikev2Session implements Session, EmergingSa {
     this.host.reauthenticate(this);
   }
 
+  tellFailed(failure: Failure, child?: string): void {
+    this.host.event(negotiationFailed(this, failure, child));
+  }
+
   close(failure?: Failure): void {
     if (this.#gone) return;
     this.#gone = true;
-    if (this.#inCharge) this.announce();
-    const queued = this.#tasks.remove(() => true);
-    this.running = undefined;
+    if (this.#charge.isHeld) this.announce();
+    const undone = this.#work.end();
     this.exchanges.close();
     this.mobility.close();
     const configs = this.children.map(({ config }) => config);
-    if (this.#inCharge) this.host.event(ikeDown(this.status(), failure));
+    if (this.#charge.isHeld) this.host.event(ikeDown(this.status(), failure));
     for (const child of this.children) announceDown(this, child, failure);
-    tellYounger(this, this.#localId, this.#remoteId);
-    this.#children.clear(child => bequeathed(this, this.#localId, this.#remoteId, child));
+    tellYounger(this, this.#agreed.localId, this.#agreed.remoteId);
+    this.#children.clear(child => bequeathed(this, this.#agreed.localId, this.#agreed.remoteId, child));
     releaseVirtualIps(this, this.virtualIps);
-    for (const task of queued) {
-      task.failed?.(failure ?? STOPPED);
-      if (task.kind === 'create-child') this.tellFailed(failure ?? STOPPED, task.child);
-    }
-    this.#keys?.skD.wipe();
+    undone(failure ?? STOPPED);
+    this.#agreed.keys?.skD.wipe();
     this.host.freeSpi(this.spi);
     this.host.remove(this, configs, failure);
   }
@@ -395,13 +381,7 @@ export class Ikev2Session implements Session, EmergingSa {
   }
 
   heard(path: Path): void {
-    if (this.establishedAt === undefined) {
-      // With its first protected message the initiator moves to the port of ESP in UDP (RFC 7296 §2.23).
-      if (this.role === 'responder') this.path = path;
-      return;
-    }
-    this.#lifetime.watch(this.connection.dpdDelay);
-    this.mobility.heard(path);
+    this.#signs.heard(path);
   }
 
   answered(path: Path): void {
@@ -414,10 +394,7 @@ export class Ikev2Session implements Session, EmergingSa {
   }
 
   hinted(): void {
-    // RFC 7296 §2.4: never a reason to give the SA up, but one to ask the peer, now and then.
-    if (this.establishedAt === undefined || this.host.now < this.#heedHintsFrom) return;
-    this.#heedHintsFrom = this.host.now + MINUTE;
-    if (this.running === undefined) this.start(liveness());
+    this.#signs.hinted();
   }
 
   silent(failure: Failure): void {
@@ -436,54 +413,5 @@ export class Ikev2Session implements Session, EmergingSa {
     this.state = 'ESTABLISHED';
     this.establishedAt = this.host.now;
     this.#lifetime.established(this, predecessor);
-  }
-
-  /** Whether a task may begin: before the peer has proved itself, only the flow that waits for the proof goes on. */
-  get #mayBegin(): boolean {
-    return this.exchanges.free && (this.state !== 'CONNECTING' || this.role === 'initiator');
-  }
-
-  /** Message IDs run out: never in practice, and never beyond their end. */
-  #renew(): void {
-    if (this.exchanges.supply === 'spent') this.close(USED_UP);
-    else if (!this.has(({ kind }) => kind === 'rekey-ike')) this.start(rekeyIke());
-  }
-
-  #elapsed(timer: TimerName): void {
-    const { host } = this;
-    switch (timer) {
-      case 'half-open':
-        this.broken(UNFINISHED);
-        return;
-      case 'fragments':
-        this.#channel.discardFragments();
-        return;
-      case 'keepalive':
-        if (this.#lifetime.remind(this.path)) this.start(liveness());
-        return;
-      case 'liveness':
-        this.#lifetime.watch(this.connection.dpdDelay);
-        if (this.running === undefined && !this.mobility.stale) this.start(liveness());
-        return;
-      case 'rekey':
-        this.start(rekeyIke());
-        return;
-      case 'reauth':
-        host.reauthenticate(this);
-        return;
-      case 'expire':
-        this.terminate(EXPIRED);
-    }
-  }
-
-  #failed(task: Task, failure: Failure): void {
-    if (this.#gone) return;
-    task.failed?.(failure);
-    if (task.kind === 'establish') this.broken(failure);
-    else this.tellFailed(failure, task.child);
-  }
-
-  tellFailed(failure: Failure, child?: string): void {
-    this.host.event(negotiationFailed(this, failure, child));
   }
 }

@@ -4,25 +4,31 @@ import { NO_VIRTUAL_IPS, virtualIpStatus } from '../ike/virtual-ips.ts';
 import { formatIp } from '../lib/ip.ts';
 import type { Instant } from '../lib/time.ts';
 import { formatIdentity, type Identity } from '../policy/identity.ts';
-import type { IkeSa, Task } from './ike-sa.ts';
+import type { IkeKeys, IkeSa, Task } from './ike-sa.ts';
+import type { Lifetime } from './lifetime.ts';
+
+/** What the two have agreed upon so far: the keys come first, and the peer must have proved who it is. */
+export interface Agreed {
+  readonly keys?: IkeKeys;
+  readonly localId?: Identity;
+  readonly remoteId?: Identity;
+}
 
 /** What of a session its flows do not see, or not before it has come that far. */
 interface Progress {
   readonly phase: string | undefined;
-  readonly localId: Identity | undefined;
-  readonly remoteId: Identity | undefined;
-  readonly proposal: string | undefined;
-  readonly rekeyAt: Instant | undefined;
-  readonly reauthAt: Instant | undefined;
-  readonly expiresAt: Instant | undefined;
+  readonly agreed: Agreed;
+  readonly lifetime: Pick<Lifetime, 'rekeyAt' | 'reauthAt' | 'expiresAt'>;
   readonly queued: readonly Task[];
 }
 
 export function statusOf(
   sa: Omit<IkeSa, 'keys' | 'localId' | 'remoteId'> & { readonly establishedAt: Instant | undefined },
-  { phase, localId, remoteId, proposal, rekeyAt, reauthAt, expiresAt, queued }: Progress,
+  { phase, agreed, lifetime, queued }: Progress,
 ): IkeSaStatus {
   const { connection, peer, establishedAt, virtualIps } = sa;
+  const { keys, localId, remoteId } = agreed;
+  const { rekeyAt, reauthAt, expiresAt } = lifetime;
   // Events tell of it again and again: fields that are set cost a fraction of ones that are spread.
   const status: { -readonly [Key in keyof IkeSaStatus]: IkeSaStatus[Key] } = {
     id: sa.id,
@@ -42,7 +48,7 @@ export function statusOf(
   if (phase !== undefined) status.phase = phase;
   if (localId !== undefined) status.localId = formatIdentity(localId);
   if (remoteId !== undefined) status.remoteId = formatIdentity(remoteId);
-  if (proposal !== undefined) status.proposal = proposal;
+  if (keys !== undefined) status.proposal = keys.proposal;
   if (establishedAt !== undefined) status.establishedAt = establishedAt;
   if (rekeyAt !== undefined) status.rekeyAt = rekeyAt;
   if (reauthAt !== undefined) status.reauthAt = reauthAt;

@@ -134,7 +134,7 @@ function open(
 
 /** Waits for what other threads and the kernel do, but not for ever. */
 async function until(what: () => boolean | Promise<boolean>): Promise<void> {
-  const end = performance.now() + 10_000;
+  const end = performance.now() + 30_000;
   while (!(await what())) {
     if (performance.now() > end) assert.fail(`waited in vain for ${what}`);
     await new Promise(resolve => setImmediate(resolve));
@@ -603,7 +603,7 @@ insideNetwork(async () => [...(await conformance()), ...(await scenarios()), awa
 
 if (isMainThread) {
   describe('user space with a TUN device and a thread', { skip: withoutNamespaces }, () => {
-    test('keeps the contract of a back end, and carries packets', { timeout: 60_000 }, async t => {
+    test('keeps the contract of a back end, and carries packets', { timeout: 110_000 }, async t => {
       const outcomes = (await inNetwork(import.meta.filename)) as readonly Outcome[];
       assert.equal(outcomes.length, CONFORMANCE.length + Object.keys(SCENARIOS).length + 1);
       for (const [what, complaint] of outcomes) await t.test(what, () => assert.equal(complaint, undefined));

@@ -54,7 +54,7 @@ export class Cygnet {
     const { process: child } = this;
     await until('the daemon answers', async () => {
       if (child.exitCode !== null) throw new Error(`the daemon ended with ${child.exitCode}: ${this.log}`);
-      return /"ready"|ready/.test(this.log);
+      return /"msg":"ready"/.test(this.log);
     });
   }
 

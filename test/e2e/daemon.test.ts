@@ -49,7 +49,7 @@ function refusesToStart(
 }
 
 // Each waits mostly for processes to start.
-describe('the daemon and its command line, as processes', { concurrency: 4 }, () => {
+describe('the daemon and its command line, as processes', { concurrency: 4, timeout: 600_000 }, () => {
   test('two daemons without privilege: up, status, rekey, down, explain, and a clean end', async () => {
     await using daemons = new Daemons();
     await twoSites(daemons);

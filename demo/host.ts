@@ -24,7 +24,7 @@ export class Host {
   }
 
   /** Sends one echo request. Resolves with whether its answer came within `patience` milliseconds. */
-  ping(destination: string, patience = 1000): Promise<boolean> {
+  ping(destination: string, patience = 10_000): Promise<boolean> {
     const sequence = this.#sequence++ & 0xffff;
     return new Promise(resolve => {
       const settle = (answered: boolean): void => {

@@ -15,8 +15,18 @@ test('scripts run one after the other, and one that fails keeps no other from ru
   ]);
 });
 
-test('a script that takes too long is ended, told of, and keeps no other from running', async () => {
+test('a script that takes too long is ended, told of, and keeps no other from running', async t => {
+  t.mock.timers.enable({ apis: ['setTimeout'] });
   const lines: string[] = [];
-  await runScripts(['sleep 100', 'echo last'], text => lines.push(text), { patience: 1000 });
-  assert.deepEqual(lines, ["script 'sleep 100' was ended since it took more than 1 s", 'script: last']);
+  const command = 'echo begun; sleep 100';
+  const hear = (text: string): void => {
+    lines.push(text);
+    if (text === 'script: begun') t.mock.timers.tick(1000);
+  };
+  await runScripts([command, 'echo last'], hear, { patience: 1000 });
+  assert.deepEqual(lines, [
+    'script: begun',
+    `script '${command}' was ended since it took more than 1 s`,
+    'script: last',
+  ]);
 });

@@ -26,7 +26,7 @@ test('initiate streams what happens in the words of charon, and answers once it 
   const { alice, bob } = await pair();
   await using _a = alice;
   await using _b = bob;
-  const { answer, lines } = await initiated(alice, { timeout: '5000', loglevel: '1' });
+  const { answer, lines } = await initiated(alice, { timeout: '60000', loglevel: '1' });
   assert.equal(textOf(answer, 'success'), 'yes');
   for (const expected of [
     /^\[IKE\] initiating IKE_SA lab\[1\] to 192\.0\.2\.2$/,
@@ -115,7 +115,7 @@ test('terminate ends a child, then the IKE SA, and counts them', async () => {
   assert.deepEqual([textOf(child, 'success'), textOf(child, 'terminated')], ['yes', '1']);
   const [sa] = await sas(alice);
   assert.deepEqual(Object.keys(sectionOf(sa as Message, 'child-sas')), []);
-  const ike = await alice.client.request('terminate', { ike: 'lab', timeout: '5000' });
+  const ike = await alice.client.request('terminate', { ike: 'lab', timeout: '60000' });
   assert.deepEqual(
     [textOf(ike, 'success'), textOf(ike, 'matches'), textOf(ike, 'terminated')],
     ['yes', '1', '1'],

@@ -28,7 +28,7 @@ async function remoteAccess(): Promise<{ readonly alice: ControlScene; readonly 
 }
 
 async function initiate({ client }: ControlScene): Promise<string | undefined> {
-  return textOf(await client.request('initiate', { child: 'net', timeout: '5000' }), 'success');
+  return textOf(await client.request('initiate', { child: 'net', timeout: '60000' }), 'success');
 }
 
 async function sa(scene: ControlScene): Promise<Message> {

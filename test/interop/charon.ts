@@ -81,7 +81,7 @@ export class Charon {
         STRONGSWAN_CONF: join(this.directory, 'strongswan.conf'),
         SWANCTL_DIR: join(this.directory, 'swanctl'),
       },
-      timeout: 30_000,
+      timeout: 60_000,
     });
   }
 

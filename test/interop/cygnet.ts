@@ -60,7 +60,7 @@ export class Cygnet {
 
   /** The unmodified swanctl, on our socket. */
   swanctl(...args: string[]): Promise<Run> {
-    return run('swanctl', [...args, '--uri', this.uri], { timeout: 30_000 });
+    return run('swanctl', [...args, '--uri', this.uri], { timeout: 60_000 });
   }
 
   /** `cygnet ARGS --control …`. */

@@ -51,7 +51,7 @@ export class DropIn {
   }
 
   swanctl(...args: string[]): Promise<Run> {
-    return run('swanctl', [...args, '--uri', this.uri], { env: this.environment, timeout: 30_000 });
+    return run('swanctl', [...args, '--uri', this.uri], { env: this.environment, timeout: 60_000 });
   }
 
   /** A swanctl that goes on until it is told to end; answers what it printed. */

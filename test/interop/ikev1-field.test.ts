@@ -106,11 +106,7 @@ describe('dead peer detection begins anew', () => {
     await there.up('initiator');
     const before = (await there.cygnet.status()).sas[0]?.id;
     await there.lab.run(there.bob, ['ip', 'link', 'set', await wireOf(there), 'down']);
-    await until(
-      'it is called again',
-      async () => (await there.cygnet.status()).sas[0]?.id !== before,
-      15_000,
-    );
+    await until('it is called again', async () => (await there.cygnet.status()).sas[0]?.id !== before);
     await there.lab.run(there.bob, ['ip', 'link', 'set', await wireOf(there), 'up']);
     await until(
       'the child is there again',
@@ -124,10 +120,8 @@ describe('dead peer detection begins anew', () => {
     await using there = await scene({ bob: restart });
     await there.up('responder');
     there.cygnet.process.kill('SIGKILL');
-    await until(
-      'it is called again',
-      () => /restarting CHILD_SA|initiating Main Mode IKE_SA lab\[2\]/.test(there.charon.log),
-      20_000,
+    await until('it is called again', () =>
+      /restarting CHILD_SA|initiating Main Mode IKE_SA lab\[2\]/.test(there.charon.log),
     );
     await there.startCygnet('cygnet2');
     await until(
@@ -174,17 +168,13 @@ for (const role of ROLES)
           const { code, stdout, stderr } = await there.charon.swanctl('--rekey', '--ike', 'lab', '--reauth');
           assert.equal(code, 0, stdout + stderr);
         }
-        await until(
-          'there is another one, and one alone',
-          async () => {
-            const { sas } = await there.cygnet.status();
-            const [sa] = sas;
-            return (
-              sas.length === 1 && sa?.id !== before && sa?.state === 'ESTABLISHED' && sa.children.length > 0
-            );
-          },
-          20_000,
-        );
+        await until('there is another one, and one alone', async () => {
+          const { sas } = await there.cygnet.status();
+          const [sa] = sas;
+          return (
+            sas.length === 1 && sa?.id !== before && sa?.state === 'ESTABLISHED' && sa.children.length > 0
+          );
+        });
         await ping.answers(50);
         const { lost } = await ping.stop();
         assert.deepEqual(

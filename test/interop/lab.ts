@@ -187,7 +187,7 @@ export function run(
       file,
       args,
       {
-        timeout: PATIENCE * (options.timeout ?? 20_000),
+        timeout: PATIENCE * (options.timeout ?? 60_000),
         env: { ...process.env, ...options.env },
         maxBuffer: 1 << 24,
         ...(options.cwd === undefined ? {} : { cwd: options.cwd }),

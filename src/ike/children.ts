@@ -24,7 +24,7 @@ export class Children {
   }
 
   add(child: ChildSa): void {
-    this.#list = [...this.#list, child];
+    this.#list = this.#list.concat(child);
     this.#host.childIsWith(child.id, this.#session);
   }
 

@@ -7,8 +7,7 @@ export class Collisions<Sa> {
   rival: { readonly sa: Sa; readonly nonce: Uint8Array } | undefined;
   /** On such an SA, until it takes over: the one that it may yet replace. */
   predecessor: Sa | undefined;
-  /** SPIs that the peer deleted although the response which would have told them to us has not come. */
-  readonly deletedAhead = new Set<number>();
+  #deletedAhead: readonly number[] = NONE;
   /** When the first and the last TEMPORARY_FAILURE of an unbroken row came. */
   #failing: { readonly since: Instant; readonly last: Instant; readonly count: number } | undefined;
 
@@ -31,9 +30,23 @@ export class Collisions<Sa> {
 
   /** Notes that the peer deleted `spi` before we knew of it. An honest peer has one such SA at a time. */
   noteDeleted(spi: number): void {
-    if (this.deletedAhead.size < 8) this.deletedAhead.add(spi);
+    if (this.#deletedAhead.length < MOST_DELETED && !this.isDeletedAhead(spi))
+      this.#deletedAhead = [...this.#deletedAhead, spi];
+  }
+
+  /** Whether the peer deleted `spi` although the response which would have told it to us has not come. */
+  isDeletedAhead(spi: number): boolean {
+    return this.#deletedAhead.includes(spi);
+  }
+
+  /** Another exchange begins: what was deleted ahead of others is of no matter to it. */
+  forgetDeleted(): void {
+    this.#deletedAhead = NONE;
   }
 }
+
+const NONE: readonly number[] = [];
+const MOST_DELETED = 8;
 
 const RETRY: Duration = 15 * SECOND;
 const RETRY_JITTER: Duration = 10 * SECOND;

@@ -43,7 +43,9 @@ export function narrow(ours: readonly TrafficSelector[], offered: readonly Traff
     }
   }
   if (selectors.length === 0) return mismatch(ours, offered);
-  const kept = withoutRedundant(selectors);
+  // A list that stays as it was configured is the same for all SAs.
+  const isOurs = selectors.length === 1 && ours.length === 1 && selectors[0] === ours[0];
+  const kept = isOurs ? ours : withoutRedundant(selectors);
   return {
     kind: 'narrowed',
     selectors: kept,
@@ -64,11 +66,16 @@ export function resolveSelectors(
   configured: readonly ConfiguredSelector[],
   hosts: readonly IpAddress[],
 ): readonly TrafficSelector[] {
+  if (areFixed(configured)) return configured;
   return configured.flatMap(selector =>
     'dynamic' in selector
       ? hosts.map(host => selectorForHost(host, selector.protocol, selector))
       : [selector],
   );
+}
+
+function areFixed(configured: readonly ConfiguredSelector[]): configured is readonly TrafficSelector[] {
+  return !configured.some(selector => 'dynamic' in selector);
 }
 
 /** Drops duplicates and what lies in another: what is left still includes the initiator's first choice, as §2.9 demands. */

@@ -1,7 +1,7 @@
 import { addressOf, allocate, type Memory } from '../../sys/memory.ts';
 import type { Openssl } from '../../sys/openssl.ts';
 import type { EncryptionAlgorithm } from '../encr/registry.ts';
-import { CipherContexts, succeeded } from './openssl-context.ts';
+import { CipherContexts, type Configure, succeeded } from './openssl-context.ts';
 import type { Protection } from './openssl-protection.ts';
 
 const SET_IV_LENGTH = 0x09;
@@ -32,16 +32,22 @@ export function opensslAead(
   salt: Uint8Array,
 ): Protection | undefined {
   const ccm = row.mode === 'ccm';
-  const contexts = CipherContexts.create(openssl, aeadName(row, key.length), key, (context, encrypting) => {
-    succeeded(openssl.EVP_CIPHER_CTX_ctrl(context, SET_IV_LENGTH, salt.length + IV, 0));
-    // CCM works the tag's length into its first block, so it must know it before the key.
-    if (ccm)
-      succeeded(openssl.EVP_CIPHER_CTX_ctrl(context, SET_TAG, row.icv, encrypting ? 0 : placeholder()));
-  });
+  const configure = configuring(openssl, salt.length + IV, ccm ? row.icv : undefined);
+  const contexts = CipherContexts.create(openssl, aeadName(row, key.length), key, configure);
   if (contexts === undefined) return undefined;
   return ccm
     ? new Ccm(openssl, contexts, salt.slice(), row.icv)
     : new Stream(openssl, contexts, salt.slice(), row.icv);
+}
+
+/** What contexts are told before the key; it lives as long as they do, and holds on to no key material. */
+function configuring(openssl: Openssl, nonce: number, tag: number | undefined): Configure {
+  return (context, encrypting) => {
+    succeeded(openssl.EVP_CIPHER_CTX_ctrl(context, SET_IV_LENGTH, nonce, 0));
+    // CCM works the tag's length into its first block, so it must know it before the key.
+    if (tag !== undefined)
+      succeeded(openssl.EVP_CIPHER_CTX_ctrl(context, SET_TAG, tag, encrypting ? 0 : placeholder()));
+  };
 }
 
 /** GCM and ChaCha20-Poly1305: the text is exclusive-ored with a key stream, so a second decryption undoes the first. */

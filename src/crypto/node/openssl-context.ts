@@ -76,7 +76,7 @@ export class CipherContexts {
 /** Where OpenSSL reads a key from: an array of its own would have to be moved off V8's heap first. */
 const keyRoom: Memory = allocate(64);
 
-type Configure = (context: number, encrypting: boolean) => void;
+export type Configure = (context: number, encrypting: boolean) => void;
 
 interface Owned {
   readonly openssl: Openssl;

@@ -65,7 +65,7 @@ export const NONCE_LENGTH = 32;
  */
 export function* negotiateChild(sa: IkeSa, config: ChildConfig, old?: ChildSa): Flow<Negotiated | Rejection> {
   const { provider } = sa.host;
-  sa.collisions.deletedAhead.clear();
+  sa.collisions.forgetDeleted();
   const reserved = yield* reserveSpi(config.protocol, sa.path, wantsCompression(sa, config));
   const inbound = { ...reserved, child: sa.host.newChildId() };
   let kept = false;
@@ -147,7 +147,7 @@ export function* installOurs(
   options: { readonly outbound: boolean; readonly replaces?: ChildSa },
 ): Flow<boolean> {
   const { child } = negotiated;
-  const isDeleted = (): boolean => sa.collisions.deletedAhead.has(child.spiOut);
+  const isDeleted = (): boolean => sa.collisions.isDeletedAhead(child.spiOut);
   if (isDeleted()) {
     releaseSpi(sa, child.config, child.spiIn);
     return false;

@@ -75,6 +75,9 @@ test('what is not configured is refused by name', async () => {
   for (const [request, message, errmsg] of [
     ['initiate', { child: 'nosuch' }, "CHILD_SA config 'nosuch' not found"],
     ['initiate', {}, 'missing configuration name'],
+    ['initiate', { ike: 'nosuch' }, "IKE_SA config 'nosuch' not found"],
+    ['install', {}, 'missing configuration name'],
+    ['uninstall', {}, 'missing configuration name'],
     ['install', { child: 'nosuch' }, "CHILD_SA config 'nosuch' not found"],
     ['uninstall', { child: 'nosuch' }, "policy 'nosuch' not found"],
     ['terminate', { ike: 'lab' }, 'no matching SAs to terminate found'],
@@ -169,6 +172,52 @@ test('rekeying a child, an IKE SA, and making one anew', async () => {
   const values = sectionOf(sectionOf(counted, 'counters'), 'lab');
   assert.equal(textOf(values, 'ike-rekey-init'), '1');
   assert.equal(textOf(values, 'child-rekey'), '1');
+});
+
+test('a child that is named is rekeyed, and no IKE SA made anew, whatever else is asked', async () => {
+  const { alice, bob } = await pair();
+  await using _a = alice;
+  await using _b = bob;
+  await initiated(alice);
+  const [before] = alice.gateway.status();
+  const rekeyed = new Promise<void>(resolve => {
+    alice.gateway.on(event => {
+      if (event.kind === 'child-rekey') resolve();
+    });
+  });
+  const answer = await alice.client.request('rekey', { child: 'net', reauth: 'yes' });
+  assert.deepEqual([textOf(answer, 'success'), textOf(answer, 'matches')], ['yes', '1']);
+  await rekeyed;
+  assert.equal(alice.gateway.status()[0]?.id, before?.id);
+  for (const message of [{ child: 'nosuch' }, { 'child-id': '4711' }] as const) {
+    const none = await alice.client.request('rekey', { ...message, reauth: 'yes' });
+    assert.deepEqual([textOf(none, 'success'), textOf(none, 'matches')], ['no', '0']);
+  }
+  assert.deepEqual(
+    alice.gateway.status().map(({ id }) => id),
+    [before?.id],
+  );
+});
+
+test('the name of a child says which children are listed, not of which IKE SAs', async () => {
+  const { alice, bob } = await pair();
+  await using _a = alice;
+  await using _b = bob;
+  await initiated(alice);
+  const listed = async (message: Message): Promise<readonly number[]> => {
+    const found: number[] = [];
+    await alice.client.stream('list-sas', 'list-sa', message, sa => {
+      found.push(Object.keys(sectionOf(sectionOf(sa, 'lab'), 'child-sas')).length);
+    });
+    return found;
+  };
+  assert.deepEqual(await listed({}), [1]);
+  assert.deepEqual(await listed({ child: 'net' }), [1]);
+  assert.deepEqual(await listed({ child: 'other' }), [0]);
+  assert.deepEqual(await listed({ 'child-id': '4711' }), [0]);
+  // charon takes what is no number for none.
+  assert.deepEqual(await listed({ 'ike-id': 'x', 'child-id': 'x' }), [1]);
+  for (const message of [{ ike: 'other' }, { 'ike-id': '4711' }]) assert.deepEqual(await listed(message), []);
 });
 
 test('a trap goes in and out, and shows what it is', async () => {

@@ -42,13 +42,15 @@ export function controllingCommands(subjects: ControllingSubjects): Readonly<Rec
     install: async message => {
       const { connection, child } = findChild(gateway, textOf(message, 'ike'), textOf(message, 'child'));
       if (child === undefined)
-        throw new Failed({ code: 'config/missing', summary: 'the request lacks "child"' });
+        throw new Failed({ code: 'config/missing', summary: 'missing configuration name' });
       sayAsked(subjects, `install '${child.name}'`);
       await policies.install(connection, child);
       return { success: 'yes' };
     },
     uninstall: async message => {
-      const child = textOf(message, 'child') ?? '';
+      const child = textOf(message, 'child');
+      if (child === undefined)
+        throw new Failed({ code: 'config/missing', summary: 'missing configuration name' });
       sayAsked(subjects, `uninstall '${child}'`);
       if (await policies.uninstall(child, textOf(message, 'ike'))) return { success: 'yes' };
       throw new Failed({
@@ -133,7 +135,7 @@ async function terminate(
   const target = targetOf(message);
   const none = { matches: '0', terminated: '0' };
   if (Object.keys(target).length === 0) {
-    return { ...refusal({ code: 'config/missing', summary: 'missing terminate selector' }), ...none };
+    return refusal({ code: 'config/missing', summary: 'missing terminate selector' });
   }
   sayAsked(subjects, `terminate ${wordsOf(target)}`);
   const before = gateway.matching(target);
@@ -173,10 +175,12 @@ function rekey(subjects: ControllingSubjects, message: Message): Message {
   const { gateway } = subjects;
   const target = targetOf(message);
   if (Object.keys(target).length === 0)
-    return { ...refusal({ code: 'config/missing', summary: 'missing rekey selector' }), matches: '0' };
+    return refusal({ code: 'config/missing', summary: 'missing rekey selector' });
   sayAsked(subjects, `rekey ${wordsOf(target)}`);
-  const { child: _, childId: __, ...ike } = target;
-  const matches = saysYes(message, 'reauth') ? gateway.reauthenticate(ike) : gateway.rekey(target);
+  // Children have no proofs to be made anew: one that is named is rekeyed, and its IKE SA stays as it is.
+  const ofIke = target.child === undefined && target.childId === undefined;
+  const anew = ofIke && saysYes(message, 'reauth');
+  const matches = anew ? gateway.reauthenticate(target) : gateway.rekey(target);
   if (matches === 0) return { ...refusal(nothingMatches(gateway, 'rekey', message)), matches: '0' };
   return { success: 'yes', matches: String(matches) };
 }
@@ -231,7 +235,7 @@ export function unknownConnection(gateway: Gateway, name: string): Failure {
   const known = gateway.connections.map(connection => connection.name);
   return {
     code: 'config/unknown-name',
-    summary: `there is no connection "${name}"`,
+    summary: `IKE_SA config '${name}' not found`,
     remedy: otherNames(name, known, 'connection'),
   };
 }

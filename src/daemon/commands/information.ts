@@ -1,7 +1,8 @@
 import { arch, release, type as systemName } from 'node:os';
+import { refusal } from '../../control/failure.ts';
 import { type Message, saysYes, textOf } from '../../control/vici/message.ts';
 import type { Command } from '../../control/vici/server-client.ts';
-import { Failed } from '../../policy/failure.ts';
+import type { Failure } from '../../policy/failure.ts';
 import { now } from '../clock.ts';
 import { COUNTERS, type Counters, type CounterValues } from '../counters.ts';
 import type { Gateway } from '../gateway.ts';
@@ -39,7 +40,7 @@ export function informationCommands(subjects: InformationSubjects): Readonly<Rec
     'reset-counters': async message => {
       const connection = textOf(message, 'name');
       const which = saysYes(message, 'all') ? 'each' : connection === undefined ? undefined : { connection };
-      if (!counters.reset(which)) throw noCounters(connection ?? '');
+      counters.reset(which);
       return { success: 'yes' };
     },
   };
@@ -54,7 +55,7 @@ function getCounters(counters: Counters, message: Message): Message {
   if (saysYes(message, 'all')) found = counters.connections;
   else if (name !== undefined) {
     const values = counters.connections.get(name);
-    if (values === undefined) throw noCounters(name);
+    if (values === undefined) return { counters: {}, ...refusal(noCounters(name)) };
     found = [[name, values]];
   }
   const sections: Record<string, Message> = Object.create(null);
@@ -63,8 +64,12 @@ function getCounters(counters: Counters, message: Message): Message {
   return { counters: sections, success: 'yes' };
 }
 
-function noCounters(name: string): Failed {
-  return new Failed({ code: 'config/unknown-name', summary: `no counters found for connection '${name}'` });
+function noCounters(name: string): Failure {
+  return {
+    code: 'config/unknown-name',
+    summary: 'no counters found for this connection',
+    remedy: `${name} is not configured, or has not counted anything yet`,
+  };
 }
 
 function statistics(gateway: Gateway, facts: DaemonFacts): Message {

@@ -92,12 +92,11 @@ export function listingCommands(subjects: ListingSubjects): Readonly<Record<stri
   };
 }
 
+/** As in charon the name or number of a child says which children are listed, not of which IKE SAs. */
 function wanted(target: SaTarget): (ike: IkeSaStatus) => boolean {
   return ike =>
     (target.connection === undefined || ike.connection === target.connection) &&
-    (target.ike === undefined || ike.id === target.ike) &&
-    (target.child === undefined || ike.children.some(child => child.name === target.child)) &&
-    (target.childId === undefined || ike.children.some(child => child.id === target.childId));
+    (target.ike === undefined || ike.id === target.ike);
 }
 
 /** Where children are asked for, others are not listed. */

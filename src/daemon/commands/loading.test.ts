@@ -38,7 +38,9 @@ test('what a client loads can be listed, and taken out again', async () => {
     ['unload-pool', { name: 'p1' }],
   ] as const) {
     assert.equal(textOf(await client.request(command, message), 'success'), 'yes', command);
-    assert.equal(textOf(await client.request(command, message), 'success'), 'no', `${command} twice`);
+    // Whether there was such a secret charon does not tell.
+    const again = command === 'unload-shared' ? 'yes' : 'no';
+    assert.equal(textOf(await client.request(command, message), 'success'), again, `${command} twice`);
   }
   assert.deepEqual(await list('get-shared', 'keys'), ['ike-1']);
   assert.equal(textOf(await client.request('clear-creds'), 'success'), 'yes');
@@ -62,13 +64,27 @@ test('what is wrong is refused with the place, and what was there stays', async 
       /load-conn lab\.remote_adrs: .*remote_adrs/,
     ],
     ['load-conn', { a: labConnection('alice'), b: labConnection('bob') }, /one section/],
-    ['load-conn', {}, /one section/],
     ['load-key', { type: 'any', data: 'no key' }, /load-key: .*no private key/],
     ['load-key', { type: 'bliss', data: pem(RSA.privateKey) }, /invalid key type: bliss/],
     ['load-key', { type: 'ecdsa', data: pem(RSA.privateKey) }, /it is of the type rsa/],
-    ['load-key', { type: 'any' }, /lacks "data"/],
+    ['load-key', { type: 'any' }, /^key data missing$/],
+    ['load-key', { data: 'x' }, /^key type missing$/],
+    ['load-cert', {}, /^certificate type missing$/],
+    ['load-cert', { type: 'x509' }, /^certificate data missing$/],
+    ['load-cert', { type: 'nosuch', data: 'x' }, /^invalid certificate type 'nosuch'$/],
+    ['load-shared', {}, /^shared key type missing$/],
+    ['load-shared', { type: 'ike' }, /^shared key data missing$/],
+    ['unload-conn', {}, /^unload: missing connection name$/],
+    ['unload-conn', { name: 'x' }, /^unload: connection 'x' not found$/],
+    ['unload-authority', {}, /^unload: missing authority name$/],
+    ['unload-authority', { name: 'x' }, /^unload: authority 'x' not found$/],
+    ['unload-pool', {}, /^missing pool name to unload$/],
+    ['unload-key', {}, /^key id missing$/],
+    ['unload-key', { id: 'x' }, /^key not found$/],
+    ['unload-shared', {}, /^unique identifier missing$/],
+    ['flush-certs', { type: 'nosuch' }, /^invalid certificate type 'nosuch'$/],
     ['load-cert', { type: 'X509', flag: 'NONE', data: 'no certificate' }, /load-cert: /],
-    ['load-cert', { type: 'X509', flag: 'BOSS', data: 'x' }, /no certificates with the flag "BOSS"/],
+    ['load-cert', { type: 'X509', flag: 'BOSS', data: 'x' }, /^invalid certificate flag 'BOSS'$/],
     ['load-cert', { type: 'PUBKEY', data: 'x' }, /load-cert: /],
     ['load-cert', { type: 'PGP', data: 'x' }, /no certificates of the type "PGP"/],
     ['load-shared', { id: 'x', type: 'pin', data: '1234' }, /its type is none of/],
@@ -82,6 +98,9 @@ test('what is wrong is refused with the place, and what was there stays', async 
     assert.match(textOf(answer, 'errmsg') ?? '', says);
     assert.ok(textOf(sectionOf(answer, 'failure'), 'code'), command);
   }
+  // Nothing is loaded where nothing is sent.
+  for (const command of ['load-conn', 'load-pool', 'load-authority'])
+    assert.equal(textOf(await client.request(command, {}), 'success'), 'yes', command);
   assert.equal(scene.live.connections.length, 1);
   assert.deepEqual(scene.live.connection('lab')?.remoteAddresses, ['192.0.2.2']);
 });

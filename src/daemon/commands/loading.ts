@@ -42,9 +42,9 @@ export function loadingCommands(subjects: LoadingSubjects): Readonly<Record<stri
   return {
     'load-conn': async message => loadConnection(message, subjects),
     'unload-conn': async message => {
-      const name = nameIn(message, 'name');
+      const name = nameIn(message, 'name', 'unload: missing connection name');
       const before = live.connection(name);
-      if (!live.unloadConnection(name)) throw unknown('connection', name);
+      if (!live.unloadConnection(name)) throw unknown(`unload: connection '${name}' not found`);
       subjects.actions.replace(before, live.connection(name));
       subjects.onLoaded(`removed vici connection: ${name}`);
       return DONE;
@@ -53,8 +53,8 @@ export function loadingCommands(subjects: LoadingSubjects): Readonly<Record<stri
     'load-cert': async message => loadCertificate(message, subjects),
     'load-key': async message => loadKey(message, subjects),
     'unload-key': async message => {
-      const id = nameIn(message, 'id').toLowerCase();
-      if (!live.unloadKey(id)) throw unknown('private key', id);
+      const id = nameIn(message, 'id', 'key id missing').toLowerCase();
+      if (!live.unloadKey(id)) throw unknown('key not found');
       return DONE;
     },
     'get-keys': async () => ({ keys: live.loadedKeys }),
@@ -62,13 +62,15 @@ export function loadingCommands(subjects: LoadingSubjects): Readonly<Record<stri
       throw unsupported('keys on tokens', 'load the key from a file');
     },
     'load-shared': async message => {
+      nameIn(message, 'type', 'shared key type missing');
+      dataIn(message, 'shared key data missing');
       live.loadShared(configured(() => sharedKeyFromTree(message as PlainTree)));
       for (const connection of live.connections) tellGuessable(connection, subjects);
       return DONE;
     },
     'unload-shared': async message => {
-      const id = nameIn(message, 'id');
-      if (!live.unloadShared(id)) throw unknown('shared key', id);
+      // charon does not tell whether there was one.
+      live.unloadShared(nameIn(message, 'id', 'unique identifier missing'));
       return DONE;
     },
     'get-shared': async () => ({ keys: live.loadedShared }),
@@ -78,6 +80,8 @@ export function loadingCommands(subjects: LoadingSubjects): Readonly<Record<stri
     },
     'flush-certs': async message => {
       const type = textOf(message, 'type')?.toUpperCase() ?? 'ANY';
+      if (!CERTIFICATE_TYPES.includes(type))
+        throw invalid(`invalid certificate type '${textOf(message, 'type')}'`);
       const { statuses } = subjects.gateway;
       if (type === 'ANY' || type === 'X509_CRL') {
         live.flushCrls();
@@ -88,8 +92,8 @@ export function loadingCommands(subjects: LoadingSubjects): Readonly<Record<stri
     },
     'load-authority': async message => loadAuthority(message, subjects),
     'unload-authority': async message => {
-      const name = nameIn(message, 'name');
-      if (!live.unloadAuthority(name)) throw unknown('authority', name);
+      const name = nameIn(message, 'name', 'unload: missing authority name');
+      if (!live.unloadAuthority(name)) throw unknown(`unload: authority '${name}' not found`);
       return DONE;
     },
     'get-authorities': async () => ({ authorities: [...live.authorities.keys()] }),
@@ -98,7 +102,9 @@ export function loadingCommands(subjects: LoadingSubjects): Readonly<Record<stri
 
 function loadConnection(message: Message, subjects: LoadingSubjects): Message {
   const { live, actions, provider, onWarning, onLoaded } = subjects;
-  const [name, section] = sectionIn(message, 'connection');
+  const found = sectionIn(message, 'connection');
+  if (found === undefined) return DONE;
+  const [name, section] = found;
   const inline = configured(() => connectionFromTree(name, section, provider));
   for (const warning of inline.warnings) onWarning(warning);
   const before = live.connection(name);
@@ -123,14 +129,18 @@ function tellGuessable(connection: Connection, { live, onWarning }: LoadingSubje
 
 /** Kinds of certificates, by the words of a `load-cert`; those that mean nothing here are refused by name. */
 function loadCertificate(message: Message, { live, provider }: LoadingSubjects): Message {
-  const type = textOf(message, 'type')?.toUpperCase() ?? '';
-  const flag = textOf(message, 'flag')?.toUpperCase() ?? 'NONE';
-  const data = dataIn(message);
+  const named = nameIn(message, 'type', 'certificate type missing');
+  const type = named.toUpperCase();
+  if (!CERTIFICATE_TYPES.includes(type) || type === 'ANY')
+    throw invalid(`invalid certificate type '${named}'`, 'use X509, X509_CRL or PUBKEY');
+  const flag = textOf(message, 'flag') ?? 'NONE';
+  const isFlag = ['NONE', 'CA', 'AA', 'OCSP', 'ANY'].includes(flag.toUpperCase());
+  if (type === 'X509' && !isFlag)
+    throw invalid(`invalid certificate flag '${flag}'`, 'use NONE, CA, AA or OCSP');
+  const data = dataIn(message, 'certificate data missing');
   if (type === 'X509') {
-    if (!['NONE', 'CA', 'AA', 'OCSP', 'ANY'].includes(flag))
-      throw invalid(`there are no certificates with the flag "${flag}"`, 'use NONE, CA, AA or OCSP');
     for (const der of configured(() => certificatesFrom(data, provider)))
-      live.loadCertificate({ der, isAuthority: flag === 'CA' });
+      live.loadCertificate({ der, isAuthority: flag.toUpperCase() === 'CA' });
   } else if (type === 'X509_CRL') {
     for (const der of configured(() => crlsFrom(data))) live.loadCrl(der);
   } else if (type === 'X509_AC') {
@@ -142,13 +152,19 @@ function loadCertificate(message: Message, { live, provider }: LoadingSubjects):
   return DONE;
 }
 
+/** As charon names them. */
+const CERTIFICATE_TYPES: readonly string[] = [
+  ...['ANY', 'X509', 'X509_CRL', 'OCSP_REQUEST', 'OCSP_RESPONSE', 'PUBKEY', 'PKCS10_REQUEST', 'X509_AC'],
+  ...['PKCS7', 'PGP'],
+];
+
 const KEY_TYPES: readonly string[] = ['any', 'rsa', 'ecdsa', 'ed25519', 'ed448', 'pkcs8'];
 
 function loadKey(message: Message, { live, provider }: LoadingSubjects): Message {
-  const type = textOf(message, 'type')?.toLowerCase() ?? 'any';
+  const type = nameIn(message, 'type', 'key type missing').toLowerCase();
   if (!KEY_TYPES.includes(type))
     throw invalid(`invalid key type: ${type}`, `use one of ${KEY_TYPES.join(', ')}`);
-  const [key] = configured(() => privateKeysFrom(dataIn(message), provider));
+  const [key] = configured(() => privateKeysFrom(dataIn(message, 'key data missing'), provider));
   if (key === undefined) throw invalid(`parsing ${type} private key failed`);
   const found = key.type === 'ec' ? 'ecdsa' : key.type;
   if (type !== 'any' && type !== 'pkcs8' && type !== found)
@@ -159,7 +175,9 @@ function loadKey(message: Message, { live, provider }: LoadingSubjects): Message
 }
 
 function loadAuthority(message: Message, { live, provider, onLoaded }: LoadingSubjects): Message {
-  const [name, section] = sectionIn(message, 'authority');
+  const found = sectionIn(message, 'authority');
+  if (found === undefined) return DONE;
+  const [name, section] = found;
   const certificates = configured(() => authorityFromTree(name, section, provider));
   const certUriBase = textOf(section, 'cert_uri_base');
   live.loadAuthority(name, {
@@ -202,34 +220,35 @@ function hasLine(failure: LocatedFailure | undefined): boolean {
   return failure !== undefined && failure.at.line > 0;
 }
 
-/** The one section that a `load-…` command carries, which is named after what it loads. */
+/** The one section that a `load-…` command carries, which is named after what it loads; undefined where it carries nothing. */
 export function sectionIn(
   message: Message,
   what: string,
-): readonly [name: string, section: Message & PlainTree] {
+): readonly [name: string, section: Message & PlainTree] | undefined {
   const sections = sectionsOf(message);
   const [first] = sections;
+  if (Object.keys(message).length === 0) return undefined;
   if (first === undefined || sections.length > 1 || Object.keys(message).length > 1)
     throw invalid(`a ${what} is loaded as one section with its name`);
   return first as [string, Message & PlainTree];
 }
 
-/** The name that a command carries under `key`. Throws Failed. */
-export function nameIn(message: Message, key: string): string {
+/** The name that a command carries under `key`; without one, Failed that says `missing`. */
+export function nameIn(message: Message, key: string, missing: string): string {
   const name = textOf(message, key);
-  if (name === undefined) throw new Failed({ code: 'config/missing', summary: `the request lacks "${key}"` });
+  if (name === undefined) throw new Failed({ code: 'config/missing', summary: missing });
   return name;
 }
 
-function dataIn(message: Message): Uint8Array {
+function dataIn(message: Message, missing: string): Uint8Array {
   const data = octetsOf(message, 'data');
-  if (data === undefined) throw new Failed({ code: 'config/missing', summary: 'the request lacks "data"' });
+  if (data === undefined) throw new Failed({ code: 'config/missing', summary: missing });
   return data;
 }
 
 /** That no client loaded one of this name. */
-export function unknown(what: string, name: string): Failed {
-  return new Failed({ code: 'config/unknown-name', summary: `no ${what} "${name}" was loaded by a client` });
+export function unknown(summary: string): Failed {
+  return new Failed({ code: 'config/unknown-name', summary, remedy: 'clients take out what clients loaded' });
 }
 
 function invalid(summary: string, remedy?: string): Failed {

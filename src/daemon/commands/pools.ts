@@ -19,7 +19,9 @@ export function poolCommands({ gateway, live }: PoolSubjects): Readonly<Record<s
   const { leases } = gateway;
   return {
     'load-pool': async message => {
-      const [name, section] = sectionIn(message, 'pool');
+      const found = sectionIn(message, 'pool');
+      if (found === undefined) return { success: 'yes' };
+      const [name, section] = found;
       const pool = configured(() => poolFromTree(name, section));
       const known = live.pools.find(other => other.name === name);
       // Other attributes are for whoever comes from now on; other addresses would not be those that were given away.
@@ -29,11 +31,11 @@ export function poolCommands({ gateway, live }: PoolSubjects): Readonly<Record<s
       return { success: 'yes' };
     },
     'unload-pool': async message => {
-      const name = nameIn(message, 'name');
+      const name = nameIn(message, 'name', 'missing pool name to unload');
       if (live.hasPool(name)) throwWhereUsed(leases, name, 'unload');
       // swanctl takes out what is listed and not in its file: what the directory says is listed, and stays.
       const isDirectorys = !live.hasPool(name) && live.pools.some(pool => pool.name === name);
-      if (!isDirectorys && !live.unloadPool(name)) throw unknown('pool', name);
+      if (!isDirectorys && !live.unloadPool(name)) throw unknown(`${name} not found`);
       return { success: 'yes' };
     },
     'get-pools': async message => {

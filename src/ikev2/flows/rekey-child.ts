@@ -2,6 +2,7 @@ import { NotifyError } from '../../iana/notify.ts';
 import type { ChildSa, Succession } from '../../ike/child.ts';
 import { announceDown, announceRekey } from '../../ike/child-events.ts';
 import { tellInstalled } from '../../ike/steps.ts';
+import { SECOND } from '../../lib/time.ts';
 import { Failed, type Failure } from '../../policy/failure.ts';
 import type { NotifyPayload } from '../../wire/v2/payload.ts';
 import { ABANDONED, loses, retryDelay } from '../collisions.ts';
@@ -73,8 +74,12 @@ export function* serveRekeyChild(sa: IkeSa, message: Message, about: NotifyPaylo
 }
 
 function* rekey(sa: IkeSa, old: ChildSa): Flow<void> {
-  // One that has not taken over yet, or never will, was made a moment ago.
-  if (!sa.children.includes(old) || old.state !== 'INSTALLED' || old.up !== true) return;
+  if (!sa.children.includes(old) || old.state !== 'INSTALLED') return;
+  if (old.up !== true) {
+    // It was made a moment ago, and takes over when the peer deletes what it replaces, or goes as the one too many.
+    sa.start(rekeyChild(old), SECOND);
+    return;
+  }
   old.state = 'REKEYING';
   try {
     const outcome = yield* negotiateChild(sa, old.config, old);

@@ -37,7 +37,7 @@ export class Conversations {
   /** Goes on in an exchange that the peer began. */
   serve(flow: Flow<void>, exchange: Exchange): void {
     this.#converse(flow, exchange, outcome => {
-      if (outcome.kind === 'failed') this.#owner.failed(outcome.failure, outcome.error);
+      if (outcome.kind === 'failed') this.#owner.setbacks.failed(outcome.failure, outcome.error);
     });
   }
 

@@ -253,7 +253,7 @@ export class Exchanges {
 
   /** A stranger's message, or a damaged one, looks the same: the negotiation goes on. */
   #tellRefusal({ failure, notifyType }: Refused, path: Path): void {
-    this.#owner.suspect(failure);
+    this.#owner.setbacks.suspect(failure);
     this.inform([notify(notifyType)], path);
   }
 
@@ -299,7 +299,7 @@ export class Exchanges {
     this.#take(exchange, opened, digest);
     this.#trace('in', exchange, message);
     if (breach !== undefined) {
-      this.#owner.failed(malformed(exchangeType, breach), undefined);
+      this.#owner.setbacks.failed(malformed(exchangeType, breach), undefined);
       this.#table.ended(exchange, this.#owner.host.now);
       return;
     }
@@ -380,7 +380,8 @@ export class Exchanges {
     if (isPhaseOne(type) && initiated)
       tell(this.#owner, 'ike', () => 'establishing IKE_SA failed, peer not responding');
     const failure = noAnswer(what, host.settings.retransmitTries + 1, exchange.path, isFirst);
-    const isAlive = isPhaseOne(type) || !initiated || heardAt >= sentAt || this.#owner.unanswered(failure);
+    const isAlive =
+      isPhaseOne(type) || !initiated || heardAt >= sentAt || this.#owner.setbacks.unanswered(failure);
     if (isAlive) this.#failWaiting(exchange, failure);
     this.#owner.settle();
   }

@@ -17,8 +17,10 @@ export interface Watched {
   readonly initiatorSpi: bigint;
   readonly responderSpi: bigint;
   inform(payloads: readonly V1Payload[]): void;
-  /** The peer has had its time. */
-  silent(failure: Failure): void;
+  readonly setbacks: {
+    /** The peer has had its time. */
+    silent(failure: Failure): void;
+  };
 }
 
 /** Sequence numbers begin below this, so that they do not roll over (RFC 3706 §6.2). */
@@ -77,7 +79,7 @@ export class Liveness {
     const { times } = this.#asked;
     this.stop();
     const summary = `${connection.name}: the peer gave no sign of life when it was asked ${times} times`;
-    this.#watched.silent({ code: 'peer/dead', summary });
+    this.#watched.setbacks.silent({ code: 'peer/dead', summary });
   }
 
   stop(): void {

@@ -30,10 +30,13 @@ export interface Owner {
   heard(path: Path, proves: boolean): void;
   /** Somebody without our keys says that something is amiss. */
   hinted(): void;
-  /** A negotiation of ours goes unanswered for good, and nothing else came meanwhile; false where that is the SA's end. */
-  unanswered(failure: Failure): boolean;
-  /** A negotiation that the peer began came to nothing; `refusal` is what it is told. */
-  failed(failure: Failure, refusal: unknown): void;
-  /** Most likely this is why phase 1 does not go on, should it not. */
-  suspect(failure: Failure): void;
+  /** What comes of negotiations that come to nothing. */
+  readonly setbacks: {
+    /** A negotiation of ours goes unanswered for good, and nothing else came meanwhile; false where that is the SA's end. */
+    unanswered(failure: Failure): boolean;
+    /** A negotiation that the peer began came to nothing; `refusal` is what it is told. */
+    failed(failure: Failure, refusal: unknown): void;
+    /** Most likely this is why phase 1 does not go on, should it not. */
+    suspect(failure: Failure): void;
+  };
 }

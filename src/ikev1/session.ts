@@ -2,7 +2,7 @@ import type { ChildSa } from '../ike/child.ts';
 import { announceDown } from '../ike/child-events.ts';
 import { Children } from '../ike/children.ts';
 import { crossed, isFor } from '../ike/crossing.ts';
-import { ikeDown, negotiationFailed, warning } from '../ike/events.ts';
+import { ikeDown, negotiationFailed } from '../ike/events.ts';
 import type { IkeSaStatus } from '../ike/output.ts';
 import { samePath } from '../ike/path.ts';
 import type { Host, Session } from '../ike/session.ts';
@@ -17,9 +17,10 @@ import type { Header } from '../wire/header.ts';
 import type { V1Payload } from '../wire/v1/payload.ts';
 import { Admission } from './admission.ts';
 import { belongsTo } from './cookies.ts';
-import { DELETED, EXPIRED, NEVER_WENT_ON, STOPPED } from './endings.ts';
+import { elapsed } from './elapsed.ts';
+import { DELETED, STOPPED } from './endings.ts';
 import { Exchanges } from './exchanges.ts';
-import { type Flow, type Message, notify, Refused } from './flow.ts';
+import type { Flow, Message } from './flow.ts';
 import { deleteChild, sayFarewell } from './flows/delete.ts';
 import { childExpired } from './flows/expiry.ts';
 import { type Informed, informedEarly } from './flows/informational.ts';
@@ -37,15 +38,16 @@ import {
   type Role,
   type Task,
 } from './isakmp-sa.ts';
-import { Lifetime, type TimerName } from './lifetime.ts';
+import { Lifetime } from './lifetime.ts';
 import { Liveness } from './liveness.ts';
-import { Obstacle } from './obstacle.ts';
 import type { PrivateGroup } from './private-group.ts';
+import { Setbacks } from './setbacks.ts';
 import { STATES, type Stage } from './states.ts';
 import { statusOf } from './status.ts';
 import { confirmed } from './succession.ts';
-import { isSame, Tasks } from './tasks.ts';
+import { isSame } from './tasks.ts';
 import type { Progress, Transacting } from './transacting.ts';
+import { Work } from './work.ts';
 
 /** One ISAKMP SA: what is agreed, what is to be done, and when. Its messages are in `Exchanges`. */
 export class Ikev1Session implements Session, EmergingSa, Informed, Transacting {
@@ -66,15 +68,15 @@ export class Ikev1Session implements Session, EmergingSa, Informed, Transacting 
   readonly #exchanges: Exchanges;
   readonly #fragments: Fragments;
   readonly #children: Children;
-  readonly #tasks = new Tasks();
+  readonly #work: Work;
   readonly #lifetime: Lifetime;
   readonly #admission: Admission;
-  readonly #obstacle = new Obstacle();
+  readonly setbacks: Setbacks;
   /** The SA that has taken the children over. */
-  #heir: Ikev1Session | undefined;
+  heir: Ikev1Session | undefined;
   /** To be deleted as soon as nothing is under way. */
   #leaving = false;
-  #gone = false;
+  gone = false;
 
   constructor({ host, connection, path, role, initiatorSpi, responderSpi }: Beginning) {
     this.host = host;
@@ -90,7 +92,9 @@ export class Ikev1Session implements Session, EmergingSa, Informed, Transacting 
     this.#fragments = new Fragments(host);
     this.#lifetime = new Lifetime(host);
     this.#children = new Children(host, this);
-    this.#admission = new Admission(this, this.#lifetime, task => this.#run(task));
+    this.setbacks = new Setbacks(this, this.#exchanges);
+    this.#work = new Work(this, this.#exchanges);
+    this.#admission = new Admission(this, this.#lifetime, task => this.#work.run(task));
   }
 
   // ── what the engine does with it ──
@@ -108,8 +112,8 @@ export class Ikev1Session implements Session, EmergingSa, Informed, Transacting 
   }
 
   get deadline(): Instant | undefined {
-    const parts = [this.#lifetime, this.#exchanges, this.#fragments, this.liveness, this.#children];
-    const all = [...parts, ...(this.#mayBegin ? [this.#tasks] : [])];
+    const { liveness } = this;
+    const all = [this.#lifetime, this.#exchanges, this.#fragments, liveness, this.#children, this.#work];
     const soonest = Math.min(...all.map(({ deadline }) => deadline ?? Number.POSITIVE_INFINITY));
     return Number.isFinite(soonest) ? soonest : undefined;
   }
@@ -138,7 +142,7 @@ export class Ikev1Session implements Session, EmergingSa, Informed, Transacting 
     this.liveness.tick();
     this.#fragments.tick();
     for (let due = this.#lifetime.take(); due !== undefined; due = this.#lifetime.take())
-      if (!this.#gone) this.#elapsed(due);
+      if (!this.gone) elapsed(this, this.#lifetime, due);
     this.#children.tick((child, hard) => childExpired(this, child, hard));
     this.settle();
   }
@@ -166,11 +170,11 @@ export class Ikev1Session implements Session, EmergingSa, Informed, Transacting 
 
   terminate(reason?: Failure): void {
     if (this.establishedAt === undefined) {
-      this.broken(reason ?? STOPPED);
+      this.setbacks.broken(reason ?? STOPPED);
       return;
     }
     // What has begun on an SA that was replaced still comes to its end.
-    this.#leaving = this.#heir !== undefined && this.#exchanges.busy && !this.#leaving;
+    this.#leaving = this.heir !== undefined && this.#exchanges.busy && !this.#leaving;
     if (this.#leaving) return;
     if (this.stage !== 'ENDED') sayFarewell(this);
     this.close(reason);
@@ -192,8 +196,8 @@ export class Ikev1Session implements Session, EmergingSa, Informed, Transacting 
   adopt(other: Session): void {
     if (!(other instanceof Ikev1Session) || other === this) return;
     if (
-      other.#heir !== undefined ||
-      this.#heir !== undefined ||
+      other.heir !== undefined ||
+      this.heir !== undefined ||
       !isFor(other.status(), this.connection, this.path)
     )
       return;
@@ -204,16 +208,12 @@ export class Ikev1Session implements Session, EmergingSa, Informed, Transacting 
 
   /** Every way in ends here: what waits begins if it can, and the engine learns when to come back. */
   settle(): void {
-    if (this.#gone) return;
+    if (this.gone) return;
     if (this.stage !== 'PHASE_1' && this.stage !== 'AWAITING_USER') this.#exchanges.release();
     if (this.#leaving && !this.#exchanges.busy) this.terminate();
     if (this.stage === 'ENDED' && this.children.length === 0) this.close(DELETED);
-    if (this.#gone) return;
-    while (this.#mayBegin) {
-      const task = this.#tasks.take(this.host.now);
-      if (task === undefined) break;
-      this.#run(task);
-    }
+    if (this.gone) return;
+    this.#work.goOn();
     this.host.reschedule(this);
   }
 
@@ -221,7 +221,7 @@ export class Ikev1Session implements Session, EmergingSa, Informed, Transacting 
     const { phase } = this.#exchanges;
     const { reauthAt, expiresAt } = this.#lifetime;
     return statusOf(this, {
-      ...{ phase, agreed: this.#admission.agreed, reauthAt, expiresAt, tasks: this.#tasks },
+      ...{ phase, agreed: this.#admission.agreed, reauthAt, expiresAt, tasks: this.#work },
     });
   }
 
@@ -244,7 +244,7 @@ export class Ikev1Session implements Session, EmergingSa, Informed, Transacting 
   }
 
   get current(): IsakmpSa {
-    return this.#heir?.current ?? this;
+    return this.heir?.current ?? this;
   }
 
   siblings(): readonly IsakmpSa[] {
@@ -283,12 +283,12 @@ export class Ikev1Session implements Session, EmergingSa, Informed, Transacting 
   }
 
   start(task: Task, delay: Duration = 0): void {
-    this.#tasks.add(task, this.host.now + delay);
+    this.#work.add(task, delay);
     this.host.reschedule(this);
   }
 
   has(which: (task: Task) => boolean): boolean {
-    return this.#tasks.has(which);
+    return this.#work.has(which);
   }
 
   inform(payloads: readonly V1Payload[]): void {
@@ -314,11 +314,10 @@ export class Ikev1Session implements Session, EmergingSa, Informed, Transacting 
   }
 
   close(failure?: Failure): void {
-    if (this.#gone) return;
-    this.#gone = true;
+    if (this.gone) return;
+    this.gone = true;
     const wasUp = this.establishedAt !== undefined;
-    const { wanted } = this.#tasks;
-    this.#tasks.clear();
+    const wanted = this.#work.end();
     this.#exchanges.close();
     this.liveness.stop();
     const configs = [
@@ -373,92 +372,16 @@ export class Ikev1Session implements Session, EmergingSa, Informed, Transacting 
     this.liveness.hinted();
   }
 
-  unanswered(failure: Failure): boolean {
-    if (this.establishedAt === undefined) return true;
-    if (!this.peer.deadPeerDetection) this.silent(failure);
-    else this.liveness.hinted();
-    return !this.#gone;
-  }
-
-  silent(failure: Failure): void {
-    if (this.establishedAt === undefined) this.broken(failure);
-    else this.close({ ...failure, code: 'peer/dead' });
-  }
-
-  failed(failure: Failure, refusal: unknown, child?: string): void {
-    if (this.#gone) return;
-    const refused = refusal instanceof Refused ? refusal : undefined;
-    if (refused !== undefined) this.inform([notify(refused.notifyType, undefined, refused.about)]);
-    if (this.establishedAt === undefined)
-      this.broken(this.stage === 'PHASE_1' ? this.#obstacle.explain(failure) : failure);
-    else this.tellFailed(failure, child ?? refused?.child);
-  }
-
-  suspect(failure: Failure): void {
-    if (this.#obstacle.note(failure))
-      this.host.event(warning(this, `${failure.summary}; nobody vouches for that yet`));
-    if (this.role === 'initiator') this.#exchanges.hurry();
-  }
-
-  /** Phase 1 came to nothing, or what comes before the SA is established. */
-  broken(failure: Failure): void {
-    if (this.establishedAt === undefined) this.tellFailed(failure);
-    // A responder that has said its last word takes the SA for established, and may not heed a refusal.
-    const isTheirs = this.role === 'initiator' && this.#exchanges.secured;
-    if (this.stage !== 'PHASE_1' || isTheirs) sayFarewell(this);
-    this.close(failure);
-  }
-
   // ── inside ──
 
   #leaveTo(heir: Ikev1Session): void {
-    this.#heir = heir;
+    this.heir = heir;
     this.stage = 'REPLACED';
     this.#lifetime.ended(false);
     this.liveness.stop();
     this.#children.moveTo(heir.#children);
-    for (const task of this.#tasks.clear()) heir.start(task);
+    this.#work.moveTo(heir);
     for (const session of [this, heir]) this.host.reschedule(session);
-  }
-
-  get #mayBegin(): boolean {
-    if (this.#gone || this.#heir !== undefined) return false;
-    return (
-      this.stage === 'ESTABLISHED' ||
-      (this.role === 'initiator' && this.#tasks.queued[0]?.kind === 'establish')
-    );
-  }
-
-  #run(task: Task): void {
-    let drop: (() => void) | undefined;
-    this.#tasks.began(task, () => drop?.());
-    drop = this.#exchanges.run(task.run(this), outcome => {
-      this.#tasks.ended(task);
-      if (outcome.kind === 'failed') this.failed(outcome.failure, outcome.error, task.child);
-    });
-  }
-
-  #elapsed(timer: TimerName): void {
-    switch (timer) {
-      case 'half-open':
-        this.broken(this.progress.obstacle ?? this.#obstacle.failure ?? NEVER_WENT_ON);
-        return;
-      case 'keepalive':
-        this.host.keepalive(this.path);
-        this.#lifetime.keepAlive();
-        return;
-      case 'reauth':
-      case 'bereft':
-        this.#lifetime.reauthAgain();
-        this.host.reauthenticate(this);
-        return;
-      case 'expire':
-        this.terminate(EXPIRED);
-        return;
-      case 'orphaned':
-        if (this.#heir === undefined) this.close(DELETED);
-        else this.terminate();
-    }
   }
 
   /**
@@ -466,8 +389,8 @@ export class Ikev1Session implements Session, EmergingSa, Informed, Transacting 
    * taken them over, which we begin where we can.
    */
   deletedByPeer(): void {
-    if (this.establishedAt === undefined) this.broken(this.progress.obstacle ?? DELETED);
-    else if (this.#heir !== undefined) this.close();
+    if (this.establishedAt === undefined) this.setbacks.broken(this.progress.obstacle ?? DELETED);
+    else if (this.heir !== undefined) this.close();
     else {
       this.stage = 'ENDED';
       this.#lifetime.ended(true);

@@ -25,7 +25,7 @@ interface Progress {
   readonly agreed: Agreed | undefined;
   readonly reauthAt: Instant | undefined;
   readonly expiresAt: Instant | undefined;
-  readonly tasks: Tasks;
+  readonly tasks: Pick<Tasks, 'running' | 'queued'>;
 }
 
 export function statusOf(

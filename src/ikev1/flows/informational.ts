@@ -19,6 +19,7 @@ import type { IsakmpSa } from '../isakmp-sa.ts';
 import { methodNames, settingOf } from '../phase-one-proposal.ts';
 import { protocolNumber } from '../quick-proposal.ts';
 import { spiOf } from '../quick-transform.ts';
+import type { Setbacks } from '../setbacks.ts';
 import { carrierBeside, dropChild } from '../succession.ts';
 import { createChild } from './quick-initiator.ts';
 
@@ -41,7 +42,7 @@ export interface Informed extends IsakmpSa {
   deletedByPeer(): void;
   /** The peer has no other SA with us. */
   onlyContact(): void;
-  suspect(failure: Failure): void;
+  readonly setbacks: Pick<Setbacks, 'suspect'>;
   /** Those between the same two that may have a child that this one does not know of. */
   siblings(): readonly IsakmpSa[];
 }
@@ -67,7 +68,7 @@ export function informedEarly(sa: Informed, message: Message, authentic: boolean
   tellError(sa, error);
   const failure = refusedEarly(sa, error);
   if (authentic) sa.refused(undefined, failure);
-  else sa.suspect(failure);
+  else sa.setbacks.suspect(failure);
 }
 
 function noted(

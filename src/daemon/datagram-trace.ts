@@ -1,7 +1,9 @@
 import type { IkeEvent, Output } from '../ike/output.ts';
 import { toHex } from '../lib/bytes.ts';
+import { type Instant, MINUTE } from '../lib/time.ts';
 import type { Path } from '../policy/sa.ts';
 import { HeaderFlag } from '../wire/header.ts';
+import { Lately } from './lately.ts';
 
 /** A datagram of IKE that went by. */
 export interface TracedDatagram {
@@ -19,14 +21,15 @@ type Owner = Required<Pick<TracedDatagram, 'ike' | 'connection'>>;
 
 type MessageEvent = Extract<IkeEvent, { kind: 'message' }>;
 
-/** SAs whose datagrams are known by their SPIs. */
+/** SAs whose datagrams are known by their SPIs, and how long after the last of them. */
 const TRACED = 4096;
+const KNOWN_FOR = 10 * MINUTE;
 
 /** Tells whoever listens of datagrams, with the SA that they belong to as far as that is known. */
 export class DatagramTrace {
   readonly #listeners = new Set<(datagram: TracedDatagram) => void>();
   /** Whose the datagrams with these SPIs are, the youngest. */
-  readonly #known = new Map<string, Owner>();
+  readonly #known = new Lately<string, Owner>(TRACED, KNOWN_FOR);
   /** What the engine said last of a message going out: the datagrams that follow carry it. */
   #announced: MessageEvent | undefined;
 
@@ -36,12 +39,12 @@ export class DatagramTrace {
   }
 
   /** `outputs` is what the engine made of it. */
-  incoming(datagram: Uint8Array, path: Path, outputs: readonly Output[]): void {
-    if (this.#listeners.size > 0) this.#tell('in', datagram, path, messageIn(outputs));
+  incoming(datagram: Uint8Array, path: Path, outputs: readonly Output[], at: Instant): void {
+    if (this.#listeners.size > 0) this.#tell('in', datagram, path, messageIn(outputs), at);
   }
 
-  outgoing(datagram: Uint8Array, path: Path): void {
-    if (this.#listeners.size > 0) this.#tell('out', datagram, path, this.#announced);
+  outgoing(datagram: Uint8Array, path: Path, at: Instant): void {
+    if (this.#listeners.size > 0) this.#tell('out', datagram, path, this.#announced, at);
   }
 
   note(event: IkeEvent): void {
@@ -53,26 +56,25 @@ export class DatagramTrace {
     this.#announced = undefined;
   }
 
-  #tell(direction: 'in' | 'out', datagram: Uint8Array, path: Path, message: MessageEvent | undefined): void {
+  #tell(
+    direction: 'in' | 'out',
+    datagram: Uint8Array,
+    path: Path,
+    message: MessageEvent | undefined,
+    at: Instant,
+  ): void {
     // A repeated message is not announced: it is known by the SPIs that it carries.
     const spis = toHex(datagram.subarray(0, 16));
-    if (message !== undefined) this.#remember(spis, message);
-    const { ike, connection } = message ?? this.#known.get(spis) ?? {};
-    const owner = ike === undefined || connection === undefined ? {} : { ike, connection };
+    const owner = message === undefined ? this.#known.get(spis) : ownerOf(message);
+    if (owner !== undefined) this.#known.note(spis, owner, at);
     const repeated = direction === 'out' && message === undefined ? { repeated: kindOf(datagram) } : {};
     for (const listener of this.#listeners)
       listener({ direction, octets: datagram.length, path, ...owner, ...repeated });
   }
+}
 
-  #remember(spis: string, { ike, connection }: MessageEvent): void {
-    this.#known.delete(spis);
-    this.#known.set(spis, { ike, connection });
-    if (this.#known.size <= TRACED) return;
-    for (const [oldest] of this.#known) {
-      this.#known.delete(oldest);
-      return;
-    }
-  }
+function ownerOf({ ike, connection }: MessageEvent): Owner {
+  return { ike, connection };
 }
 
 /** IKEv1 has no flag for it: what is sent again there is always ours to be answered. */

@@ -20,11 +20,13 @@ test('the end of every SA is told, of those too whose peers do not answer any mo
 });
 
 test('the peer has its answer only once packets go out by the new SA', async () => {
-  const { alice, bob } = await pair();
+  const { alice, bob } = await pair({ retransmitTimeout: 60_000 });
   await using _a = alice;
   await using _b = bob;
   await alice.client.request('initiate', { child: 'net' });
   const steps: string[] = [];
+  const repeated: string[] = [];
+  bob.gateway.onTraced(datagram => void (datagram.repeated && repeated.push(datagram.repeated)));
   const activate = bob.backend.activateOutbound.bind(bob.backend);
   bob.backend.activateOutbound = async id => {
     for (let turns = 0; turns < 50; turns++) await new Promise(resolve => setImmediate(resolve));
@@ -41,6 +43,7 @@ test('the peer has its answer only once packets go out by the new SA', async () 
   await alice.client.request('rekey', { child: 'net' });
   await answered;
   assert.deepEqual(steps, ['bob sends by the new SA', 'alice is told that the old one is no more']);
+  assert.deepEqual(repeated, [], 'what waited was not sent before');
 });
 
 test('a back end that cannot go over holds up no answer', async () => {

@@ -118,7 +118,7 @@ export class Gateway {
       if (options.admits?.(path) === false) return;
       this.#enter(at => {
         const outputs = this.#engine.receive(octets, path, at);
-        this.#trace.incoming(octets, path, outputs);
+        this.#trace.incoming(octets, path, outputs, at);
         return outputs;
       });
     };
@@ -353,13 +353,16 @@ export class Gateway {
   /** The one way into the engine: performs all that comes out, then sets the timer for what is due next. */
   #enter(way: (at: Instant) => readonly Output[]): void {
     if (this.#closed) return;
+    const at = now();
     const moving: Promise<void>[] = [];
-    for (const output of way(now())) {
-      if (output.kind === 'command' && movesTraffic(output.command))
-        moving.push(this.#queue.command(output.command));
-      else if (output.kind === 'transmit' && moving.length > 0)
+    for (const output of way(at)) {
+      if (output.kind === 'transmit') {
+        this.#trace.outgoing(output.datagram, output.path, at);
         // Once it has our answer the peer forgets the SA that our packets came by.
-        void Promise.all(moving).then(() => this.#perform(output));
+        if (moving.length > 0) void Promise.all(moving).then(() => this.#send(output));
+        else this.#send(output);
+      } else if (output.kind === 'command' && movesTraffic(output.command))
+        moving.push(this.#queue.command(output.command));
       else this.#perform(output);
     }
     this.#trace.turn();
@@ -377,12 +380,13 @@ export class Gateway {
     return matched;
   }
 
-  #perform(output: Output): void {
+  #send({ datagram, path, dscp = 0 }: Transmission): void {
+    const carrier = path.tcp === true ? this.#options.streams : this.#options.transport;
+    carrier?.send(datagram, path, dscp << 2);
+  }
+
+  #perform(output: Exclude<Output, Transmission>): void {
     switch (output.kind) {
-      case 'transmit':
-        this.#trace.outgoing(output.datagram, output.path);
-        this.#carrierOf(output.path)?.send(output.datagram, output.path, (output.dscp ?? 0) << 2);
-        return;
       case 'keepalive':
         this.#options.transport.sendKeepalive(output.path);
         return;
@@ -408,10 +412,6 @@ export class Gateway {
     }
   }
 
-  #carrierOf({ tcp }: Path): Pick<UdpTransport, 'send'> | undefined {
-    return tcp === true ? this.#options.streams : this.#options.transport;
-  }
-
   async #answer(id: number, question: Question): Promise<void> {
     const answer = await this.#answers.to(question);
     this.#enter(at => this.#engine.answer(id, answer, at));
@@ -434,6 +434,8 @@ export class Gateway {
     for (const listener of [...this.#listeners]) listener(event);
   }
 }
+
+type Transmission = Extract<Output, { kind: 'transmit' }>;
 
 /** Whether packets go out by another SA when it has been carried out. */
 function movesTraffic(

@@ -96,7 +96,12 @@ for (const ike of [
 const WATCHING = both(set('connections.lab.dpd_delay', '1s'), set('connections.lab.dpd_timeout', '3s'));
 
 describe('dead peer detection begins anew', () => {
-  const restart = both(WATCHING, set('connections.lab.children.net.dpd_action', 'restart'));
+  const restart = both(
+    WATCHING,
+    set('connections.lab.children.net.dpd_action', 'restart'),
+    // With one attempt, which is the default, the other has to be there within seconds.
+    set('connections.lab.keyingtries', '0'),
+  );
 
   test('cygnet calls a charon that was cut off until it is there again', async () => {
     await using there = await scene({

@@ -13,8 +13,8 @@ const CASES = {
   },
 };
 const EAGER = 'retransmit_timeout = 0.4\n retransmit_base = 1';
-/** It takes two seconds to notice. */
-const QUICK = `${EAGER}\n retransmit_tries = 3`;
+/** It takes four seconds to notice; a cygnet that has to wait for its processor is not lost yet. */
+const QUICK = `${EAGER}\n retransmit_tries = 10`;
 /** Between cygnet's attempts are pauses that grow: each lasts for about as long as charon takes to start on a busy machine. */
 const PATIENT = `${EAGER}\n retransmit_tries = 25`;
 

@@ -22,7 +22,7 @@ export class Steering {
   }
 
   initiate(child: string): Promise<void> {
-    return this.#order('initiate', { child, timeout: '20000' });
+    return this.#order('initiate', { child, timeout: '60000' });
   }
 
   /**
@@ -78,7 +78,7 @@ export class Steering {
 
   /** Whether there was one. */
   async terminate(ike: string): Promise<boolean> {
-    return textOf(await this.#request('terminate', { ike, timeout: '20000' }), 'success') === 'yes';
+    return textOf(await this.#request('terminate', { ike, timeout: '60000' }), 'success') === 'yes';
   }
 
   /** All child SAs there are. */

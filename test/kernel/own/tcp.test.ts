@@ -133,7 +133,8 @@ describe('ESP over TCP in the kernel, when something goes wrong', { skip: withou
 
   test('a peer that is gone is noticed, and the SA goes', async () => {
     const connection = { dpd_delay: '1s' };
-    const settings = 'retransmit_tries = 1\n retransmit_timeout = 1.0';
+    // Long enough for an answer on a busy machine, and short enough to be waited for.
+    const settings = 'retransmit_tries = 5\n retransmit_timeout = 1.0\n retransmit_base = 1';
     await using there = await TcpLab.open(['kernel', 'kernel'], { connection, settings });
     const alice = there.steering('alice');
     await alice.initiate('net');

@@ -121,7 +121,7 @@ describe('cygnet leads, and a path dies without a sign', () => {
         mobile: 'cygnet',
         configure: (who, configuration) =>
           who === 'mobile' ? set('connections.lab.dpd_delay', '1s')(configuration) : configuration,
-        settings: 'retransmit_timeout = 0.3\nretransmit_base = 1.2\nretransmit_tries = 8',
+        settings: 'retransmit_timeout = 0.3\nretransmit_base = 1.2\nretransmit_tries = 12',
       });
       const { namespace } = there.mobile;
       // What comes from the second network goes out by it.

@@ -68,6 +68,22 @@ test('what a scheme signs it verifies, and nothing else', () => {
   }
 });
 
+test('a signature by RSA is as long as the modulus, leading zeros and all', () => {
+  for (const name of ['rsa/pss-sha256', 'rsa-sha256']) {
+    const scheme = SIGNATURES.find(one => one.scheme.name === name)?.scheme as SignatureScheme;
+    const key = keyOf(scheme);
+    // One in 256 begins with a zero.
+    for (let i = 0; ; i++) {
+      const message = utf8(`${i}`);
+      const signature = provider.sign(key, scheme, message);
+      if (signature[0] !== 0) continue;
+      assert.equal(provider.verify(key.publicKey, scheme, message, signature), true, name);
+      assert.equal(provider.verify(key.publicKey, scheme, message, signature.subarray(1)), false, name);
+      break;
+    }
+  }
+});
+
 test('schemes do not stand in for each other', () => {
   for (const [made, read] of [
     ['rsa-sha256', 'rsa-sha384'],

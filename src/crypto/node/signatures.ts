@@ -40,6 +40,8 @@ export function checkSignature(
   signature: Uint8Array,
 ): boolean {
   if (key.type !== scheme.keyType) return false;
+  // RFC 8017 §8.1.2, §8.2.2: as long as the modulus. OpenSSL takes one of PSS without its leading zeros too.
+  if (key.type === 'rsa' && signature.length !== Math.ceil(key.bits / 8)) return false;
   try {
     const object = publicKeyObject(key);
     if (isBare(scheme)) {

@@ -1,4 +1,5 @@
 import { benchEsp } from './esp.ts';
+import { benchLists } from './lists.ts';
 import { benchMemory } from './memory.ts';
 import { type Row, render } from './row.ts';
 import { benchSetup } from './setup.ts';
@@ -10,6 +11,7 @@ const PARTS: Readonly<
 > = {
   wire: { title: 'Messages', run: benchWire },
   setup: { title: 'Set-ups of an IKE SA with a child (responder, µs of CPU)', run: benchSetup },
+  lists: { title: 'Revocation lists', run: benchLists },
   memory: { title: 'Memory of an established IKE SA with one child', run: benchMemory },
   esp: { title: 'ESP in user space', run: benchEsp },
 };

@@ -3,9 +3,9 @@ import { test } from 'node:test';
 import { nodeProvider } from '../crypto/node/provider.ts';
 import type { Answer } from '../ike/output.ts';
 import { ip } from '../lib/ip.ts';
-import { MINUTE, SECOND } from '../lib/time.ts';
+import { HOUR, MINUTE, SECOND } from '../lib/time.ts';
 import type { ChildConfig, Connection } from '../policy/connection.ts';
-import type { Failure } from '../policy/failure.ts';
+import type { Failure, FailureCode } from '../policy/failure.ts';
 import { Asks } from './asks.ts';
 import { Cookies } from './cookies.ts';
 import { HalfOpen } from './half-open.ts';
@@ -232,4 +232,42 @@ test('revival: pauses grow while it goes wrong at once, and a long life makes up
   assert.deepEqual(pauses, [0, 5, 10, 20, 40, 80, 160, 300, 300]);
   assert.equal(lose(10 * MINUTE, 1000), 0);
   assert.equal(revival.forget('site'), 0);
+});
+
+test('revival: who tries without end is not put off by a peer that has just been started, and refuses', () => {
+  const end = (
+    revival: Revival,
+    keyingTries: number,
+    establishedAt: number | undefined,
+    code: FailureCode,
+  ) => {
+    revival.ended(
+      {
+        connection: { ...CONNECTION, keyingTries },
+        ours: true,
+        establishedAt,
+        children: [{ ...CHILD, dpdAction: 'restart' }],
+        failure: { code, summary: '' },
+      },
+      MINUTE,
+    );
+    return revival.take(HOUR).length;
+  };
+  for (const [keyingTries, code, again] of [
+    [0, 'peer/no-proposal-chosen', 1],
+    [0, 'auth/refused-by-peer', 1],
+    [0, 'auth/wrong-key', 0],
+    [0, 'local/internal', 0],
+    [1, 'peer/no-proposal-chosen', 0],
+    [5, 'peer/no-proposal-chosen', 0],
+  ] as const) {
+    const revival = new Revival();
+    assert.equal(end(revival, keyingTries, undefined, code), 0, 'it never stood');
+    assert.equal(end(revival, keyingTries, 0, 'peer/dead'), 1);
+    for (let time = 0; time < 3; time++)
+      assert.equal(end(revival, keyingTries, undefined, code), again, `${code}, ${keyingTries} tries`);
+    end(revival, keyingTries, 0, 'peer/dead');
+    revival.established(CONNECTION.name);
+    assert.equal(end(revival, keyingTries, undefined, code), 0, 'another one, beside that which stands');
+  }
 });

@@ -31,6 +31,8 @@ export interface Ending {
 interface Record {
   failures: number;
   attempts: number;
+  /** An SA stood before, and is to come back. */
+  lost: boolean;
 }
 
 /** Decides which IKE SAs come back: `keyingtries` before they stand, `dpd_action` and `close_action` of their children afterwards. */
@@ -47,13 +49,15 @@ export class Revival {
   /** An SA of `connection` stands. */
   established(connection: string): void {
     const record = this.#records.get(connection);
-    if (record !== undefined) record.attempts = 0;
+    if (record === undefined) return;
+    record.attempts = 0;
+    record.lost = false;
   }
 
   /** An SA has ended. */
   ended(ending: Ending, now: Instant): void {
     const { connection, establishedAt } = ending;
-    const record = this.#records.get(connection.name) ?? { failures: 0, attempts: 0 };
+    const record = this.#records.get(connection.name) ?? { failures: 0, attempts: 0, lost: false };
     this.#records.set(connection.name, record);
     const children = establishedAt === undefined ? this.#afterFailure(ending, record) : toRestart(ending);
     if (establishedAt !== undefined && now - establishedAt >= SUCCESS) record.failures = 0;
@@ -67,6 +71,7 @@ export class Revival {
         ? 0
         : Math.min(FIRST_PAUSE * 2 ** (record.failures - 1), LONGEST_PAUSE);
     record.failures++;
+    record.lost ||= establishedAt !== undefined;
     this.#pending = [...this.#pending, { connection: connection.name, children, at: now + pause }];
   }
 
@@ -93,19 +98,28 @@ export class Revival {
     return due;
   }
 
-  /** Only silence is worth another try: who refuses once refuses again. */
+  /**
+   * Silence is worth another try. Who refuses once refuses again, but for a peer with which an SA stood before: after a start of
+   * its own it hears us before it knows us, and who tries without end is not to be put off by that.
+   */
   #afterFailure(ending: Ending, record: Record): readonly (string | undefined)[] {
     const { connection, ours, failure, children } = ending;
     if (!ours) return [];
     if (isUnreachable(ending)) {
       if (this.#retryInterval === 0) return [];
     } else {
-      if (failure?.code !== 'peer/silent') return [];
+      const isPutOff = !record.lost || connection.keyingTries !== 0 || !isOfPeer(failure);
+      if (failure?.code !== 'peer/silent' && isPutOff) return [];
       record.attempts++;
       if (connection.keyingTries !== 0 && record.attempts >= connection.keyingTries) return [];
     }
     return children.length === 0 ? [undefined] : children.map(({ name }) => name);
   }
+}
+
+/** The peer, not we, would not have it. */
+function isOfPeer(failure: Failure | undefined): boolean {
+  return failure?.code === 'auth/refused-by-peer' || failure?.code.startsWith('peer/') === true;
 }
 
 /** Its name had no address, or none of ours leads there. */

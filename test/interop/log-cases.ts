@@ -20,6 +20,8 @@ export interface LogCase {
   readonly act: (stage: Stage) => Promise<void>;
   /** Messages go in parts, of which the two need not make the same number. */
   readonly parts?: true;
+  /** Requests are sent again, also where nobody is short of time. */
+  readonly repeats?: true;
   /** Lines that only one of the two has, and why. */
   readonly excused?: { readonly [daemon in 'cygnet' | 'charon']?: readonly Excuse[] };
 }
@@ -82,6 +84,7 @@ const ALL: Readonly<Record<string, LogCase>> = {
   ...both(
     'noprop',
     {
+      repeats: true,
       excused: {
         cygnet: [
           {
@@ -204,6 +207,7 @@ const ALL: Readonly<Record<string, LogCase>> = {
     },
   },
   dpd: {
+    repeats: true,
     connection: V2,
     alice: { dpd_delay: '2s' },
     act: async ({ order, wait, told, cut }) => {
@@ -214,6 +218,7 @@ const ALL: Readonly<Record<string, LogCase>> = {
     },
   },
   silent: {
+    repeats: true,
     connection: V2,
     act: async ({ order, cut }) => {
       await cut(true);
@@ -268,6 +273,7 @@ const ALL: Readonly<Record<string, LogCase>> = {
   ...both(
     'wrong1',
     {
+      repeats: true,
       connection: V1,
       child: QUICK,
       excused: {

@@ -49,17 +49,29 @@ describe('the log has the lines of charon', () => {
   for (const [name, one] of Object.entries(LOG_CASES)) {
     if (process.env['ONLY'] !== undefined && !process.env['ONLY'].split(',').includes(name)) continue;
     test(name, { timeout: 120_000 }, async () => {
-      const [cygnet, charon] = await Promise.all([recorded(ours, name, one), recorded(theirs, name, one)]);
+      const [cygnet, charon] = await Promise.all([
+        undisturbed(ours, name, one),
+        undisturbed(theirs, name, one),
+      ]);
       const said = comparable(cygnet, 'cygnet', one);
       let expected = comparable(charon, 'charon', one);
       // Several threads of charon's hand its lines to a client, and overtake each other now and then.
       for (let again = 0; again < 3 && isShuffled(said, expected); again++)
-        expected = comparable(await recorded(theirs, name, one), 'charon', one);
+        expected = comparable(await undisturbed(theirs, name, one), 'charon', one);
       assert.deepEqual(told(said), told(expected));
       assert.deepEqual(said.toSorted(), expected.toSorted());
     });
   }
 });
+
+/** As `recorded`, where no daemon was so short of time that the other asked again. */
+async function undisturbed(pair: Pair, name: string, one: LogCase): Promise<readonly string[]> {
+  for (let again = 0; ; again++) {
+    const lines = await recorded(pair, name, one);
+    const isDisturbed = one.repeats !== true && lines.some(line => line.includes('retransmit'));
+    if (!isDisturbed || again === 3) return lines;
+  }
+}
 
 /** The lines of alice's log while `act` goes on: `[GROUP] level: text`, and `about NAME` where they are of an SA. */
 async function recorded(pair: Pair, name: string, { act }: LogCase): Promise<readonly string[]> {

@@ -13,7 +13,7 @@ import type { Path } from '../policy/sa.ts';
 import { type Header, HeaderFlag } from '../wire/header.ts';
 import type { Payload } from '../wire/v2/payload.ts';
 import type { Channel } from './channel.ts';
-import { type Flow, type Message, notify, Refused, type Reply, type Step } from './flow.ts';
+import { answerTo, type Flow, type Message, notify, Refused, type Reply, type Step } from './flow.ts';
 import type { Owner } from './owner.ts';
 import type { Breach } from './protection.ts';
 import { Requests } from './requests.ts';
@@ -296,8 +296,7 @@ export class Exchanges {
     }
     const { error, failure } = outcome;
     const refusal = error instanceof Refused ? error : undefined;
-    // What fails on our side alone is none of the peer's business: it may try again.
-    this.#reply({ payloads: [refusal?.answer ?? notify(NotifyError.TEMPORARY_FAILURE)] });
+    this.#reply({ payloads: [answerTo(error, failure)] });
     if (refusal?.fatal === true || this.#owner.state === 'CONNECTING') this.#owner.broken(failure);
     else this.#owner.tellFailed(failure, refusal?.child);
   }

@@ -1,4 +1,5 @@
 import { PayloadType } from '../iana/ikev2.ts';
+import { NotifyError } from '../iana/notify.ts';
 import type { Flow as AnyFlow } from '../ike/flow.ts';
 import { EMPTY } from '../lib/bytes.ts';
 import type { Failure } from '../policy/failure.ts';
@@ -94,6 +95,17 @@ export class Refused extends Failed {
     this.fatal = options.fatal ?? false;
     this.child = options.child;
   }
+}
+
+/**
+ * What the peer is told where a flow that serves it fails. What goes wrong on our side alone is none of its business, but whether
+ * it may try again: where the back end never will have what was asked for, it need not.
+ */
+export function answerTo(error: unknown, { code }: Failure): NotifyPayload {
+  if (error instanceof Refused) return error.answer;
+  return notify(
+    code === 'local/unsupported' ? NotifyError.NO_PROPOSAL_CHOSEN : NotifyError.TEMPORARY_FAILURE,
+  );
 }
 
 /** A Notify payload about no SA in particular, or about the SA of `protocol` and `spi`. */

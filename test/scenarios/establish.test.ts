@@ -314,6 +314,26 @@ for (const [who, refuser] of [
   });
 }
 
+test('what the responder’s back end never has is refused for good, in either exchange', () => {
+  const { sim, a, b } = pair();
+  for (const exchange of ['IKE_AUTH', 'CREATE_CHILD_SA']) {
+    const refusal = { code: 'local/unsupported', summary: 'no marks here' } as const;
+    b.backEnd.refusals.set('install', refusal);
+    a.initiate('site', 'net');
+    sim.quiet();
+    assert.deepEqual(
+      [a, b].map(host => host.eventsOf('failed').at(-1)?.failure.code),
+      ['peer/no-proposal-chosen', 'local/unsupported'],
+      exchange,
+    );
+    const said = sim.network.ladder.length;
+    sim.run(MINUTE);
+    assert.equal(sim.network.ladder.length, said, 'it is not asked for again');
+    for (const host of [a, b]) assert.equal(host.backEnd.sas.size + host.backEnd.reserved.size, 0);
+  }
+  assertEnds(sim, a);
+});
+
 test('no SPI to be had: the initiator fails, and nothing is left', () => {
   const { sim, a } = pair();
   a.backEnd.refusals.set('allocate-spi', { code: 'kernel/install', summary: 'no SPI' });

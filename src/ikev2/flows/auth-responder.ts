@@ -13,7 +13,17 @@ import type { Proof } from '../auth/method.ts';
 import { asksForStatus, statusOfOurs } from '../auth/status.ts';
 import { answerPayloads, selectChild } from '../child-offer.ts';
 import { offered } from '../extensions/index.ts';
-import { type Flow, findNotify, first, type Message, notify, Refused, type Reply, respond } from '../flow.ts';
+import {
+  answerTo,
+  type Flow,
+  findNotify,
+  first,
+  type Message,
+  notify,
+  Refused,
+  type Reply,
+  respond,
+} from '../flow.ts';
 import type { EmergingSa } from '../ike-sa.ts';
 import { Admission } from './admission.ts';
 import { firstChild, forget, hasChild, idPayload, octetsOf } from './auth.ts';
@@ -166,8 +176,8 @@ function* serveChild(sa: EmergingSa, init: InitResult, message: Message): Flow<C
 
 function refusedChild(sa: EmergingSa, error: unknown): ChildPart {
   const refusal = error instanceof Refused ? error : undefined;
-  const payloads = [refusal?.answer ?? notify(NotifyError.TEMPORARY_FAILURE)];
   const failure = failureOf(error);
+  const payloads = [answerTo(error, failure)];
   tellNoChild(sa, failure);
   return {
     payloads,

@@ -9,7 +9,7 @@ import type { IkeKeys, Role } from './ike-sa.ts';
 
 /**
  * Turns the derived keys of an IKE SA (RFC 7296 §2.14, §2.18) into what its messages are protected with; the rest
- * of `derived`, SK_p, stays the caller's. `role` is ours in the new SA.
+ * of `derived`, SK_p, stays the caller's; SK_e and SK_a are wiped. `role` is ours in the new SA.
  */
 export function ikeKeys(
   host: Host,
@@ -49,14 +49,19 @@ export function ikeKeys(
       throw new Failed({ code: 'local/unsupported', summary: `this platform lacks ${chosen.text}` });
     return made;
   };
-  const fromInitiator = cipher(skEi, skAi);
-  const fromResponder = cipher(skEr, skAr);
-  return {
-    proposal: chosen.text,
-    prf: chosen.prf,
-    keMethod: chosen.keyExchange,
-    skD: derived.skD,
-    outgoing: role === 'initiator' ? fromInitiator : fromResponder,
-    incoming: role === 'initiator' ? fromResponder : fromInitiator,
-  };
+  try {
+    const fromInitiator = cipher(skEi, skAi);
+    const fromResponder = cipher(skEr, skAr);
+    return {
+      proposal: chosen.text,
+      prf: chosen.prf,
+      keMethod: chosen.keyExchange,
+      skD: derived.skD,
+      outgoing: role === 'initiator' ? fromInitiator : fromResponder,
+      incoming: role === 'initiator' ? fromResponder : fromInitiator,
+    };
+  } finally {
+    // The ciphers have them now.
+    for (const secret of [skEi, skEr, skAi, skAr]) secret.wipe();
+  }
 }

@@ -5,7 +5,7 @@ import { textOf } from '../control/index.ts';
 import type { IkeEvent } from '../ike/output.ts';
 import { ip } from '../lib/ip.ts';
 import type { Gateway } from './gateway.ts';
-import { LogFeed } from './log-lines.ts';
+import { LogFeed, type LogLine } from './log-lines.ts';
 
 /** A daemon and its peer, with `lab` loaded in both, and the words of the first one's log. */
 async function logged(
@@ -118,14 +118,20 @@ test('a line that has to ask first keeps its place, and an answer that never com
   await feed.settled();
 });
 
-test('an IKE SA that moves: a line for each end that is elsewhere now', () => {
-  let emit: (event: IkeEvent) => void = () => undefined;
-  const feed = new LogFeed({
-    on: (listener: typeof emit) => (emit = listener),
-    onTraced: () => undefined,
-  } as unknown as Gateway);
+/** What is said of events, as `told` has it. */
+function listening(told: (line: LogLine) => string): {
+  readonly emit: (event: IkeEvent) => void;
+  readonly lines: string[];
+} {
+  const listeners: ((event: IkeEvent) => void)[] = [];
+  const gateway = { on: (one: (event: IkeEvent) => void) => listeners.push(one), onTraced: () => undefined };
   const lines: string[] = [];
-  feed.on(({ text }) => void lines.push(text));
+  new LogFeed(gateway as unknown as Gateway).on(line => void lines.push(told(line)));
+  return { emit: event => void listeners.map(one => one(event)), lines };
+}
+
+test('an IKE SA that moves: a line for each end that is elsewhere now', () => {
+  const { emit, lines } = listening(({ text }) => text);
   const end = (address: string, port: number) => ({ address: ip(address), port });
   const from = { local: end('192.0.2.1', 4500), remote: end('192.0.2.2', 4500) };
   const move = (path: typeof from): void =>
@@ -140,13 +146,7 @@ test('an IKE SA that moves: a line for each end that is elsewhere now', () => {
 });
 
 test('an IKE SA that is refused for its algorithms: both sides are told, each time', () => {
-  let emit: (event: IkeEvent) => void = () => undefined;
-  const feed = new LogFeed({
-    on: (listener: typeof emit) => (emit = listener),
-    onTraced: () => undefined,
-  } as unknown as Gateway);
-  const lines: string[] = [];
-  feed.on(({ group, level, text }) => void lines.push(`[${group}] ${level} ${text}`));
+  const { emit, lines } = listening(({ group, level, text }) => `[${group}] ${level} ${text}`);
   const summary = 'lab: no common encryption';
   const proposals = { ours: ['aes128-sha1-modp2048'], theirs: ['aes256-sha256-ecp256', '3des-md5-modp768'] };
   const refuse = (role: 'initiator' | 'responder', version: 'ikev1' | 'ikev2'): readonly string[] => {

@@ -20,7 +20,7 @@ export interface HostOptions {
   readonly backend: BackendName | 'auto';
 }
 
-type HostPlane = Awaited<ReturnType<typeof openPlane>>;
+export type HostPlane = Awaited<ReturnType<typeof openPlane>>;
 
 /** Opens this host's sockets and its IPsec. Rejects with Failed, nothing left open. */
 export function openHostPlane(

@@ -14,7 +14,7 @@ import { Counters } from './counters.ts';
 import { CrlFiles, crlFolder } from './crl-files.ts';
 import { failureOf } from './failure-of.ts';
 import { History } from './history.ts';
-import { gatewayOn, openHostPlane } from './host-gateway.ts';
+import { gatewayOn, type HostPlane, openHostPlane } from './host-gateway.ts';
 import { Inactivity } from './inactivity.ts';
 import { become, idsOf } from './lesser-user.ts';
 import { type Base, LiveConfiguration, NO_BASE } from './live-configuration.ts';
@@ -298,7 +298,7 @@ function backendFrom({ backend }: DaemonOptions, { userspace }: Settings): Backe
   return backend === 'auto' && userspace === true ? 'userspace' : backend;
 }
 
-function factsOf(plane: Awaited<ReturnType<typeof openHostPlane>>, startedAt: number): DaemonFacts {
+function factsOf(plane: HostPlane, startedAt: number): DaemonFacts {
   const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
     version: string;
   };

@@ -120,6 +120,7 @@ export function tellNoChild(sa: StepSubject, failure: Failure, notify?: string):
 
 /** Where `failure` is that both sides' proposals have nothing in common: the peer's, and ours. */
 export function tellProposals(sa: StepSubject, failure: Failure): void {
+  if (!sa.host.settings.traceMessages) return;
   for (const line of proposalLines(failure)) tell(sa, 'cfg', () => line);
 }
 

@@ -55,7 +55,8 @@ export class Charon {
     default = 1
     ike = 2
     cfg = 2
-    enc = 1 } }
+    enc = 1
+    knl = ${options.backend === 'kernel' ? 2 : 1} } }
 }
 `,
     );

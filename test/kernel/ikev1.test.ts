@@ -61,8 +61,7 @@ describe('IKEv1 in the kernel, cygnet and charon', { skip: withoutKernelIpsec },
       test(`${name}, cygnet as ${role}: both kernels have the same, and packets pass`, async () => {
         const starter = role === 'initiator' ? there.cygnet : there.charon;
         try {
-          await starter.initiate(name);
-          await there.sameOnBothEnds();
+          await there.up(starter, name);
           assert.match(await there.pings(ping, 2), / 0% packet loss/);
           const carried = await packetsBySpi(there.scene.alice);
           assert.deepEqual([...carried.values()], [2, 2], 'the SAs did not carry the packets');

@@ -78,8 +78,7 @@ describe('in the kernel, cygnet and charon', { skip: withoutKernelIpsec }, () =>
       test(`${name}, cygnet as ${role}: both kernels have the same, and packets pass`, async () => {
         const starter = role === 'initiator' ? there.cygnet : there.charon;
         try {
-          await starter.initiate(name);
-          await there.sameOnBothEnds();
+          await there.up(starter, name);
           if (name === 'beet') assert.match(await there.ip('xfrm', 'state'), /mode beet/);
           if (mark === 'outer') return;
           assert.match(await there.pings(ping, 2, '-m', `${mark}`), / 0% packet loss/);

@@ -53,8 +53,7 @@ describe('in the kernel, over and with IPv6', { skip: withoutKernelIpsec }, () =
     const role = i % 2 === 0 ? 'initiator' : 'responder';
     test(`${name}, cygnet as ${role}: both kernels have the same, and packets pass`, async () => {
       try {
-        await (role === 'initiator' ? there.cygnet : there.charon).initiate(name);
-        await there.sameOnBothEnds();
+        await there.up(role === 'initiator' ? there.cygnet : there.charon, name);
         assert.match(await there.pings(ping, 2), / 0% packet loss/);
         if (compresses !== true) {
           assert.ok([...(await packetsBySpi(there.scene.alice)).values()].every(count => count >= 2));

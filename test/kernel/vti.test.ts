@@ -44,8 +44,7 @@ describe('in the kernel, through a VTI device', { skip: withoutKernelIpsec }, ()
 
   for (const role of ['initiator', 'responder'] as const) {
     test(`cygnet as ${role}: what is routed to it is protected, and nothing else`, async () => {
-      await (role === 'initiator' ? there.cygnet : there.charon).initiate('vti');
-      await there.sameOnBothEnds();
+      await there.up(role === 'initiator' ? there.cygnet : there.charon, 'vti');
       assert.match(await there.pings(CASES.vti.ping, 3), / 0% packet loss/);
       assert.deepEqual([...(await packetsBySpi(there.scene.alice)).values()], [3, 3]);
       assert.match(await there.pings(['10.9.0.1', '10.9.0.2'], 1), / 0% packet loss/);

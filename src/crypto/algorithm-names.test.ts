@@ -28,6 +28,11 @@ test('proposals are told with all that they leave to choose from', () => {
     proposalNames(['aes128-aes256-sha1-modp2048', 'aes128gcm16-prfsha256-x25519'], 'ike'),
     'IKE:AES_CBC_128/AES_CBC_256/HMAC_SHA1_96/PRF_HMAC_SHA1/MODP_2048, IKE:AES_GCM_16_128/PRF_HMAC_SHA2_256/CURVE_25519',
   );
+  assert.equal(
+    proposalNames(['aes256gcm16-prfsha384-x25519-ke1_mlkem768-ke3_ecp384'], 'ike'),
+    'IKE:AES_GCM_16_256/PRF_HMAC_SHA2_384/CURVE_25519/KE1_ML_KEM_768/KE3_ECP_384',
+  );
+  assert.equal(proposalNames(['aes128gcm16-ecp256-esn'], 'esp'), 'ESP:AES_GCM_16_128/ECP_256/EXT_SEQ');
   assert.equal(proposalNames(['aes128gcm16-esn'], 'esp'), 'ESP:AES_GCM_16_128/EXT_SEQ');
   assert.equal(proposalNames(['aes128-sha256'], 'esp'), 'ESP:AES_CBC_128/HMAC_SHA2_256_128/NO_EXT_SEQ');
 });

@@ -2,6 +2,7 @@ import { TransformType } from '../iana/ikev2.ts';
 import { knownName, type Registry } from '../iana/name.ts';
 import { Encr, Integ, KeMethod, PrfId, type Transform } from '../iana/transforms.ts';
 import { AUTH_HMAC_SHA2_256_96 } from './integ/registry.ts';
+import { ADDITIONAL_KES } from './keyword.ts';
 import { ProposalError, parseProposals } from './proposal.ts';
 
 /** Algorithms by the names that swanctl and the programs built on it expect (`AES_GCM_16`, `CURVE_25519`). */
@@ -31,20 +32,7 @@ export function algorithmNames(proposal: string, protocol: 'ike' | 'esp' | 'ah')
   };
 }
 
-/** A chosen proposal as one word: `ESP:AES_GCM_16_256/ECP_256/NO_EXT_SEQ`. */
-export function proposalName(proposal: string, protocol: 'ike' | 'esp' | 'ah', esn = false): string {
-  const { encr, keySize, integ, prf, ke } = algorithmNames(proposal, protocol);
-  const words = [
-    keySize === undefined ? encr : `${encr}_${keySize}`,
-    integ,
-    prf,
-    ke,
-    protocol === 'ike' ? undefined : esn ? 'EXT_SEQ' : 'NO_EXT_SEQ',
-  ];
-  return `${protocol.toUpperCase()}:${words.filter(word => word !== undefined).join('/')}`;
-}
-
-/** Proposals in keywords, each with all that it leaves to choose from: `IKE:AES_CBC_128/AES_CBC_256/…, IKE:…`. */
+/** Proposals in keywords, each with all that it has or leaves to choose from: `IKE:AES_CBC_128/AES_CBC_256/…, IKE:…`. */
 export function proposalNames(proposals: readonly string[], protocol: 'ike' | 'esp' | 'ah'): string {
   const told = proposals.slice(0, MOST_TOLD).map(text => {
     const words = text.length > LONGEST_TOLD ? ['…'] : wordsOf(text, protocol);
@@ -79,8 +67,11 @@ function transformName({ type, id, keyLength }: Transform): string {
       return prfName(id);
     case TransformType.SN:
       return id === 0 ? 'NO_EXT_SEQ' : 'EXT_SEQ';
-    default:
+    case TransformType.KE:
       return keyExchangeName(id);
+    default:
+      // Of RFC 9370, told apart by their place.
+      return `KE${1 + ADDITIONAL_KES.indexOf(type)}_${keyExchangeName(id)}`;
   }
 }
 

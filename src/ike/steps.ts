@@ -1,4 +1,4 @@
-import { proposalName, proposalNames } from '../crypto/algorithm-names.ts';
+import { proposalNames } from '../crypto/algorithm-names.ts';
 import { formatIp, type IpAddress, isUnspecified, isV4 } from '../lib/ip.ts';
 import type { Certificate } from '../pki/certificate.ts';
 import { isSelfIssued } from '../pki/certificate.ts';
@@ -36,13 +36,8 @@ export function tell(
 }
 
 /** @param proposal in keywords, as it was agreed */
-export function tellChosen(
-  sa: StepSubject,
-  protocol: 'ike' | 'esp' | 'ah',
-  proposal: string,
-  esn = false,
-): void {
-  tell(sa, 'cfg', () => `selected proposal: ${proposalName(proposal, protocol, esn)}`);
+export function tellChosen(sa: StepSubject, protocol: 'ike' | 'esp' | 'ah', proposal: string): void {
+  tell(sa, 'cfg', () => `selected proposal: ${proposalNames([proposal], protocol)}`);
 }
 
 export function tellNat(sa: StepSubject & { readonly peer: Behind }): void {

@@ -188,7 +188,7 @@ export function makeChild(sa: IkeSa, agreement: ChildAgreement, inbound: Reserve
   const { config, chosen, spiOut, mode, localTs, remoteTs, tfcPadding, cpiOut } = agreement;
   const { spi: spiIn, cpi: cpiIn } = inbound;
   const { host, connection, peer } = sa;
-  tellChosen(sa, config.protocol, chosen.text, chosen.esn);
+  tellChosen(sa, config.protocol, chosen.text);
   const number = reqid ?? host.reqid(connection, config, selectorText(localTs, remoteTs));
   return {
     id: inbound.child ?? host.newChildId(),

@@ -108,7 +108,7 @@ export function makeChild(
   old: ChildSa | undefined,
 ): ChildSa {
   const { host, connection } = sa;
-  tellChosen(sa, config.protocol, accepted.text, accepted.esn);
+  tellChosen(sa, config.protocol, accepted.text);
   const { localTs, remoteTs, negotiated } = selectors;
   const text = `${localTs.map(formatSelector)} === ${remoteTs.map(formatSelector)}`;
   const reqid = old?.reqid ?? host.reqid(connection, config, text);

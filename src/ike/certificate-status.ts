@@ -9,6 +9,7 @@ import type { StatusJudge, StatusSource } from '../pki/status-judge.ts';
 import { Failed } from '../policy/failure.ts';
 import { ask, type Flow } from './flow.ts';
 import type { Host } from './session.ts';
+import { type StepSubject, tell } from './steps.ts';
 
 /**
  * A chain holds but for the status of its certificates, which must be asked for before it is judged. It is thrown where
@@ -31,8 +32,8 @@ const PATIENCE = 25 * SECOND;
 const MOST_CHAINS = 4;
 
 /** Runs `check`; where it lacks word on certificates, that is fetched, and it is run again. It must bear that. */
-export function* withStatus<Result>(host: Host, check: () => Result): Flow<never, Result> {
-  const end = host.now + PATIENCE;
+export function* withStatus<Result>(sa: StepSubject, check: () => Result): Flow<never, Result> {
+  const end = sa.host.now + PATIENCE;
   for (let chains = 0; ; chains++) {
     try {
       return check();
@@ -45,7 +46,7 @@ export function* withStatus<Result>(host: Host, check: () => Result): Flow<never
           summary: `the status of ${MOST_CHAINS} chains of ${error.path[0]?.subject.text} was sought in vain`,
           remedy: 'let the authorities certify each other less often',
         });
-      yield* seek(host, error.path, end);
+      yield* seek(sa, error.path, end);
     }
   }
 }
@@ -61,20 +62,23 @@ export function unlessMissing<Result>(check: () => Result): Result | undefined {
 }
 
 /** Asks for the status of all certificates of a path but the anchor's, one after the other, until one is revoked. */
-function* seek(host: Host, path: readonly Certificate[], end: Instant): Flow<never, void> {
+function* seek(sa: StepSubject, path: readonly Certificate[], end: Instant): Flow<never, void> {
+  const { host } = sa;
   for (const [certificate, issuer] of pairs(path)) {
     if (!host.trust.statuses.isPending(certificate, issuer, host.now)) continue;
-    tell(host, `checking certificate status of "${certificate.subject.text}"`);
-    yield* consultAll(host, certificate, issuer, end, (statuses, tried) =>
+    tell(sa, 'cfg', () => `checking certificate status of "${certificate.subject.text}"`);
+    yield* consultAll(sa, certificate, issuer, end, (statuses, tried) =>
       statuses.next(certificate, issuer, tried, host.now),
     );
     const status = host.trust.statuses.status(certificate, issuer, host.now);
-    if (status.kind === 'good') tell(host, 'certificate status is good');
-    if (status.kind === 'unknown') tell(host, 'certificate status is not available');
+    if (status.kind === 'good') tell(sa, 'cfg', () => 'certificate status is good');
+    if (status.kind === 'unknown') tell(sa, 'cfg', () => 'certificate status is not available');
     if (status.kind !== 'revoked') continue;
     tell(
-      host,
-      `certificate was revoked on ${formatInstant(status.at)}, reason: ${status.reason ?? 'unspecified'}`,
+      sa,
+      'cfg',
+      () =>
+        `certificate was revoked on ${formatInstant(status.at)}, reason: ${status.reason ?? 'unspecified'}`,
     );
     return;
   }
@@ -84,34 +88,40 @@ function* seek(host: Host, path: readonly Certificate[], end: Instant): Flow<nev
 const COURTESY = 5 * SECOND;
 
 /** Asks for the OCSP response of a certificate of ours, one responder after the other. */
-export function* seekResponse(host: Host, certificate: Certificate, issuer: Certificate): Flow<never, void> {
+export function* seekResponse(
+  sa: StepSubject,
+  certificate: Certificate,
+  issuer: Certificate,
+): Flow<never, void> {
+  const { host } = sa;
   if (!host.settings.fetchStatus) return;
-  yield* consultAll(host, certificate, issuer, host.now + COURTESY, (statuses, tried) =>
+  yield* consultAll(sa, certificate, issuer, host.now + COURTESY, (statuses, tried) =>
     statuses.nextResponder(certificate, issuer, tried, host.now),
   );
 }
 
 /** Asks one place after the other, until `next` knows none. */
 function* consultAll(
-  host: Host,
+  sa: StepSubject,
   certificate: Certificate,
   issuer: Certificate,
   end: Instant,
   next: (statuses: StatusJudge, tried: ReadonlySet<string>) => StatusSource | undefined,
 ): Flow<never, void> {
+  const { host } = sa;
   const tried = new Set<string>();
   const why: string[] = [];
   for (;;) {
     const source = next(host.trust.statuses, tried);
     if (source === undefined) break;
     tried.add(`${source.kind} ${source.uri}`);
-    const obstacle = yield* consult(host, source, certificate, issuer, end);
+    const obstacle = yield* consult(sa, source, certificate, issuer, end);
     if (obstacle === undefined) {
-      if (source.kind !== 'ocsp') tell(host, `  crl correctly signed by "${issuer.subject.text}"`);
+      if (source.kind !== 'ocsp') tell(sa, 'cfg', () => `  crl correctly signed by "${issuer.subject.text}"`);
       continue;
     }
     const what = source.kind === 'ocsp' ? `ocsp request to ${source.uri}` : 'crl fetching';
-    tell(host, `${what} failed: ${obstacle}`);
+    tell(sa, 'cfg', () => `${what} failed: ${obstacle}`);
     why.push(`${source.uri}: ${obstacle}`);
   }
   host.trust.statuses.conclude(certificate, issuer, why, host.now);
@@ -119,20 +129,20 @@ function* consultAll(
 
 /** Fetches from one place and keeps what is of use; answers why nothing was. */
 function* consult(
-  host: Host,
+  sa: StepSubject,
   source: StatusSource,
   certificate: Certificate,
   issuer: Certificate,
   end: Instant,
 ): Flow<never, string | undefined> {
+  const { host } = sa;
   const { kind, uri, limit } = source;
   const refusal = schemeFault(source);
   if (refusal !== undefined) return refusal;
   const { ocspNonceLength, fetchTimeout } = host.settings;
   const left = end - host.now;
   if (left <= 0) return 'no time was left for it';
-  tell(
-    host,
+  tell(sa, 'cfg', () =>
     kind === 'ocsp' ? `  requesting ocsp status from '${uri}' ...` : `  fetching crl from '${uri}' ...`,
   );
   const nonce = kind === 'ocsp' && ocspNonceLength > 0 ? host.provider.random(ocspNonceLength) : undefined;
@@ -145,10 +155,9 @@ function* consult(
       limit,
       timeout: fetchTimeout === 0 ? left : Math.min(fetchTimeout, left),
     });
-    const before = new Set(host.trust.lists(host.now));
-    const obstacle = host.trust.statuses.learn(source, octets, certificate, issuer, host.now, nonce);
-    for (const list of host.trust.lists(host.now)) if (!before.has(list)) announce(host, list);
-    return obstacle;
+    const learnt = host.trust.statuses.learn(source, octets, certificate, issuer, host.now, nonce);
+    if (learnt.list !== undefined) announce(host, learnt.list);
+    return learnt.obstacle;
   } catch (error) {
     if (error instanceof Failed) return error.failure.summary;
     throw error;
@@ -172,8 +181,4 @@ function schemeFault({ kind, uri, configured }: StatusSource): string | undefine
   if (scheme === 'file' && kind !== 'ocsp')
     return configured ? undefined : 'files are read only where the configuration names them (crl_uris)';
   return `${scheme ?? 'it'} is not fetched here: put the list where http:// has it, or into x509crl`;
-}
-
-function tell(host: Host, text: string): void {
-  host.event({ kind: 'log', level: 'info', group: 'cfg', text });
 }

@@ -6,7 +6,7 @@ import type { Certificate } from '../pki/certificate.ts';
 import { CertificateCache } from '../pki/certificate-cache.ts';
 import { type ChainRequest, type StatusWanted, type TrustedChain, validateChain } from '../pki/chain.ts';
 import type { ChainFailure } from '../pki/chain-failure.ts';
-import { type Crl, parseCrl } from '../pki/crl.ts';
+import { parseCrl } from '../pki/crl.ts';
 import type { ChainDemands } from '../pki/demands.ts';
 import type { OcspResponse } from '../pki/ocsp-response.ts';
 import { authorityHashes } from '../pki/public-key.ts';
@@ -135,11 +135,6 @@ export class Trust {
       crls: this.#memory.crls(at).map(({ der }) => der),
       ocsp: this.#memory.responses(at).map(({ der }) => der),
     };
-  }
-
-  /** Lists that were fetched. */
-  lists(at: Instant): readonly Crl[] {
-    return this.#memory.crls(at);
   }
 
   /** Forgets what was fetched of one kind, or of both. */

@@ -81,7 +81,7 @@ class Scene {
   }
 
   learn(source: StatusSource, octets: Uint8Array, nonce?: Uint8Array): string | undefined {
-    return this.judge.learn(source, octets, ...this.#pair, TEST_TIME, nonce);
+    return this.judge.learn(source, octets, ...this.#pair, TEST_TIME, nonce).obstacle;
   }
 
   list(options: CrlOptions = {}): string | undefined {

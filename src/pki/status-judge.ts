@@ -43,6 +43,14 @@ export interface StatusGrounds {
   readonly useOcsp: boolean;
 }
 
+/** What came of octets that were fetched. */
+export interface Learnt {
+  /** That is kept now. */
+  readonly list?: Crl;
+  /** Why they are of no use. */
+  readonly obstacle?: string;
+}
+
 /** Most places that are asked about one certificate, and the longest list that is fetched, octets. */
 const MOST_SOURCES = 8;
 const LONGEST_FETCHED_CRL = 8 * 1024 * 1024;
@@ -132,7 +140,7 @@ export class StatusJudge {
 
   /**
    * Keeps what came from `source`, if it is of use: signed as it must be, before anything in it is believed or much of it
-   * is read. Answers why it is not.
+   * is read. Answers a list that is kept, or why it is of no use.
    *
    * @param nonce what was asked with: a response that has another is of no use; one that has none is.
    */
@@ -143,13 +151,13 @@ export class StatusJudge {
     issuer: Certificate,
     at: Instant,
     nonce?: Uint8Array,
-  ): string | undefined {
+  ): Learnt {
     try {
       return source.kind === 'ocsp'
         ? this.#learnResponse(octets, certificate, issuer, at, nonce)
         : this.#learnCrl(octets, issuer, at);
     } catch (error) {
-      if (error instanceof Malformed || error instanceof OcspRefusal) return error.message;
+      if (error instanceof Malformed || error instanceof OcspRefusal) return { obstacle: error.message };
       throw error;
     }
   }
@@ -204,28 +212,28 @@ export class StatusJudge {
     issuer: Certificate,
     at: Instant,
     nonce: Uint8Array | undefined,
-  ): string | undefined {
+  ): Learnt {
     const response = parseOcspResponse(octets, this.#provider);
     if (nonce !== undefined && response.nonce !== undefined && !equal(nonce, response.nonce))
-      return 'the nonce in the OCSP response is not the one that was asked with';
+      return { obstacle: 'the nonce in the OCSP response is not the one that was asked with' };
     const status = ocspStatus(certificate, issuer, response, { ...this.#grounds, at });
-    if (status.kind === 'unknown') return status.why.join('; ');
+    if (status.kind === 'unknown') return { obstacle: status.why.join('; ') };
     this.#grounds.memory.keepResponse(certificate, response, at);
-    return undefined;
+    return {};
   }
 
   /** The signature is looked at first: whoever is on the way could send megabytes of anything. */
-  #learnCrl(octets: Uint8Array, issuer: Certificate, at: Instant): string | undefined {
+  #learnCrl(octets: Uint8Array, issuer: Certificate, at: Instant): Learnt {
     const { cache, memory } = this.#grounds;
-    if (octets.length > LONGEST_FETCHED_CRL) return `it has ${octets.length} octets`;
+    if (octets.length > LONGEST_FETCHED_CRL) return { obstacle: `it has ${octets.length} octets` };
     const sealed = openCrl(octets);
     if (!cache.verifyList(sealed, issuer.publicKey))
-      return `it has no valid signature of ${issuer.subject.text}`;
+      return { obstacle: `it has no valid signature of ${issuer.subject.text}` };
     const crl = readCrl(sealed);
-    if (crl.issuer.key !== issuer.subject.key) return `it is a list of ${crl.issuer.text}`;
-    const fault = crlFault(crl, issuer, cache);
-    if (fault === undefined) memory.keepCrl(crl, at);
-    return fault;
+    if (crl.issuer.key !== issuer.subject.key) return { obstacle: `it is a list of ${crl.issuer.text}` };
+    const obstacle = crlFault(crl, issuer, cache);
+    if (obstacle !== undefined) return { obstacle };
+    return memory.keepCrl(crl, at) ? { list: crl } : {};
   }
 }
 

@@ -41,19 +41,20 @@ export class StatusMemory {
     return kept === undefined || at > kept.until ? undefined : kept.response;
   }
 
-  /** A newer list takes the place of the one that spoke of the same certificates. */
-  keepCrl(crl: Crl, at: Instant): void {
+  /** A newer list takes the place of the one that spoke of the same certificates, and an older one does not: false. */
+  keepCrl(crl: Crl, at: Instant): boolean {
     const { issuer, authorityKeyIdentifier = new Uint8Array(), deltaOf, scope } = crl;
     const key = [issuer.key, toHex(authorityKeyIdentifier), deltaOf === undefined, scopeText(scope)].join(
       ' ',
     );
     const before = this.#crls.get(key);
-    if (before !== undefined && before.crl.thisUpdate > crl.thisUpdate) return;
+    if (before !== undefined && before.crl.thisUpdate > crl.thisUpdate) return false;
     const until = crl.nextUpdate === undefined ? at + CRL_LIFE : Number.POSITIVE_INFINITY;
     this.#crls.put(key, { crl, until });
     let octets = 0;
     for (const one of this.#crls.values()) octets += one.crl.der.length;
     while (octets > MOST_CRL_OCTETS) octets -= this.#crls.dropOldest()?.crl.der.length ?? octets;
+    return true;
   }
 
   keepResponse(certificate: Certificate, response: OcspResponse, at: Instant): void {

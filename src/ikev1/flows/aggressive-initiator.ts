@@ -164,7 +164,7 @@ function* conclude(
   tellChosen(sa, 'ike', suite.accepted.text);
   tellNat(sa);
   sa.agree([keys]);
-  const peer = yield* withStatus(sa.host, outcome.peer);
+  const peer = yield* withStatus(sa, outcome.peer);
   if (sa.peer.encapsulate) sa.path = floated(sa.path, sa.host.settings);
   const hash = hashOf(sa, 'initiator', transcript, keys, idPayload(method.localId), method.hash);
   yield* send({

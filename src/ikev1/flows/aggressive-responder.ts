@@ -68,7 +68,7 @@ export function* answerAggressiveMode(sa: EmergingSa, opening: Opening): Flow<vo
       },
     },
   );
-  peer ??= yield* withStatus(sa.host, () => {
+  peer ??= yield* withStatus(sa, () => {
     const judged = judge(sa, method, transcript, candidate, third);
     if (judged instanceof Refused) throw judged;
     return judged;

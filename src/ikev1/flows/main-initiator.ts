@@ -150,7 +150,7 @@ function* prove(
     ],
   });
   const { remote } = firstRound(sa.connection);
-  const peer = yield* withStatus(sa.host, () =>
+  const peer = yield* withStatus(sa, () =>
     verifyPeer(sa, method, {
       transcript,
       keys,

@@ -44,7 +44,7 @@ export function* answerMainMode(sa: EmergingSa, opening: Opening): Flow<void> {
   });
   const method = authentication(sa, opening, sa.connection);
   const { transcript, found, fifth } = yield* exchangeKeys(sa, method, opening, third);
-  const proven = yield* withStatus(sa.host, () => prove(sa, opening, method, transcript, found, fifth));
+  const proven = yield* withStatus(sa, () => prove(sa, opening, method, transcript, found, fifth));
   // Peers may ask for our certificate as late as with their own (RFC 2408 §3.10).
   heedCertificateRequests(sa, fifth);
   const id = idPayload(proven.method.localId);

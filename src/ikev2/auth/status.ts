@@ -1,6 +1,6 @@
 import { CertEncoding, PayloadType } from '../../iana/ikev2.ts';
 import { ownStatus } from '../../ike/own-status.ts';
-import type { Host } from '../../ike/session.ts';
+import type { StepSubject } from '../../ike/steps.ts';
 import type { Connection } from '../../policy/connection.ts';
 import type { CertPayload, CertReqPayload, Payload } from '../../wire/v2/payload.ts';
 import type { Flow } from '../flow.ts';
@@ -38,14 +38,14 @@ export function heeded({ ocsp }: Connection, sent: readonly CertPayload[]): read
 
 /** The status of the certificate that we prove ourselves with, where the peer `asked` for it and it can be had. */
 export function* statusOfOurs(
-  host: Host,
-  { ocsp = 'reply' }: Connection,
+  sa: StepSubject,
   sent: readonly CertPayload[],
   asked: boolean,
 ): Flow<readonly CertPayload[]> {
+  const { ocsp = 'reply' } = sa.connection;
   const [own] = sent;
   if (!asked || own?.encoding !== CertEncoding.X509_SIGNATURE || (ocsp !== 'reply' && ocsp !== 'both'))
     return [];
-  const response = yield* ownStatus(host, own.data);
+  const response = yield* ownStatus(sa, own.data);
   return response === undefined ? [] : [{ type: PayloadType.CERT, encoding, data: response }];
 }

@@ -85,7 +85,7 @@ export class Admission {
     tellAsked(this.#sa, message);
     tellSearch(this.#sa, claim.identity, claim.wanted);
     if (this.#claims.length === 1) this.#candidates = this.#fitting(claim);
-    yield* withStatus(this.#sa.host, () => this.#settle(claim));
+    yield* withStatus(this.#sa, () => this.#settle(claim));
   }
 
   /** The peer who has proved itself, last as this. */

@@ -136,7 +136,7 @@ function* proofPayloads(
   statusAsked: boolean,
 ): Flow<readonly Payload[]> {
   const idr = idPayload(PayloadType.IDr, proof.identity);
-  const status = yield* statusOfOurs(sa.host, sa.connection, proof.certificates, statusAsked);
+  const status = yield* statusOfOurs(sa, proof.certificates, statusAsked);
   const signed = proof.sign(octetsOf(init, 'responder', idr));
   tellOwnProof(sa, proof.identity, proof.by, certificatesIn(proof.certificates));
   return [idr, ...proof.certificates, ...status, signed];

@@ -111,7 +111,7 @@ function* rounds(
       tellAsked(sa, response);
       if (round === 0) keys = answeredKeys(sa, init, keys, response);
       if (owed) {
-        const proved = yield* withStatus(sa.host, () => proofIn(sa, keys.init, response, round, localId));
+        const proved = yield* withStatus(sa, () => proofIn(sa, keys.init, response, round, localId));
         if (!('code' in proved)) {
           peer = proved;
           owed = announcesAnother(sa, response);
@@ -180,7 +180,7 @@ function* proofPayloads(
   const { host, connection } = sa;
   const id = idPayload(PayloadType.IDi, proof.identity);
   const remoteId = wantedId(connection, round);
-  const status = yield* statusOfOurs(host, connection, proof.certificates, init.statusAsked);
+  const status = yield* statusOfOurs(sa, proof.certificates, init.statusAsked);
   const asked = round === 0 ? certificateRequest(host, [connection]) : [];
   tellAsking(sa, asked);
   const sign = (by: InitResult): AuthPayload => proof.sign(octetsOf(by, 'initiator', id));

@@ -10,6 +10,8 @@ export function switchTo(sa: IkeSa, old: ChildSa, next: ChildSa): void {
   activateOutbound(sa.host, next);
   announceRekey(sa, old, next);
   stopOutbound(sa, old);
+  // What `old` was to replace may still be there, its own end under way.
+  for (const other of sa.children) if (other.successor?.child === old) other.successor.child = next;
   dropChild(sa, old, sa.host.settings.deleteRekeyedDelay);
 }
 

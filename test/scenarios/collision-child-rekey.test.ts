@@ -293,6 +293,50 @@ test('regular_delete_timeout: the DELETE is never answered, and the replaced chi
   assert.equal(b.status().length, 1);
 });
 
+test('what the peer deleted while it was being installed takes along what it was to replace', () => {
+  const made = scene();
+  const { sim, a, b, ab, ba } = made;
+  const old = onlyChild(b).id;
+  // b makes the redundant SA, and deletes it.
+  bothRekey(made, POSITIONS[2]);
+  ba.pass(CREATE, 'request');
+  ab.pass(CREATE, 'request');
+  ab.pass(CREATE, 'response');
+  a.backEnd.latency = SECOND;
+  ba.pass(CREATE, 'response');
+  ba.pass(INFO, 'request');
+  ab.pass(INFO, 'response');
+  sim.unwatch();
+  b.expire(old, true);
+  b.terminate(NET);
+  ba.pass(INFO, 'request');
+  ab.flow();
+  ba.flow();
+  assertChildless(sim, a, b);
+});
+
+test('a user who deletes what the peer replaces twice meanwhile is obeyed, and it goes down once', () => {
+  const { sim, a, b, ab, ba } = scene();
+  sim.unwatch();
+  const old = onlyChild(a).id;
+  b.rekey(NET);
+  ba.pass(CREATE, 'request');
+  ab.pass(CREATE, 'response');
+  a.terminate({ childId: old });
+  ab.lose(INFO, 'request');
+  ba.pass(INFO, 'request');
+  ab.pass(INFO, 'response');
+  b.rekey(NET);
+  ba.pass(CREATE, 'request');
+  ab.pass(CREATE, 'response');
+  ba.pass(INFO, 'request');
+  ab.pass(INFO, 'response');
+  ab.flow();
+  ba.flow();
+  assertChildless(sim, a, b);
+  assert.equal(a.eventsOf('child-down').length, 1);
+});
+
 for (const begunBy of ['a', 'b'] as const) {
   for (const position of POSITIONS) {
     const title = `${position.lowest} is the lowest, IKE SA begun by ${begunBy}`;

@@ -117,8 +117,10 @@ function* conclude(sa: IkeSa, old: ChildSa, made: Negotiated): Flow<void> {
     if (ours.child === undefined) old.successor = rival;
   }
   if (ours.child === undefined) {
-    // Whoever deletes a successor wants no more of what it replaces, unless it has made one itself.
-    if (rival === undefined) yield* deleteChildSa(sa, old, DELETED);
+    // Whoever deletes a successor wants no more of what it replaces, unless it has made one itself that lives.
+    const isReplaced =
+      rival !== undefined && (rival.child === undefined || sa.children.includes(rival.child));
+    if (!isReplaced) yield* deleteChildSa(sa, old, DELETED);
     return;
   }
   tellInstalled(sa, 'inbound', child);

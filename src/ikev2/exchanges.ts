@@ -14,6 +14,7 @@ import { type Header, HeaderFlag } from '../wire/header.ts';
 import type { Payload } from '../wire/v2/payload.ts';
 import type { Channel } from './channel.ts';
 import { answerTo, type Flow, type Message, notify, Refused, type Reply, type Step } from './flow.ts';
+import type { IkeState } from './ike-sa.ts';
 import type { Owner } from './owner.ts';
 import type { Breach } from './protection.ts';
 import { Requests } from './requests.ts';
@@ -34,6 +35,8 @@ interface Continuation {
   readonly sent: Uint8Array;
 }
 
+/** Where silence ends the SA, and not the task alone. One that was replaced has nothing to lose by it. */
+const LIVING: ReadonlySet<IkeState> = new Set(['ESTABLISHED', 'REKEYING', 'REKEYED']);
 /** CREATE_CHILD_SA requests that are served: a gateway may set up hundreds at once, nobody needs as many all the time. */
 const CREATIONS_AT_ONCE = 256;
 const CREATIONS_PER_SECOND = 20;
@@ -143,8 +146,7 @@ export class Exchanges {
       exchange === ExchangeType.IKE_SA_INIT,
     );
     this.#requests.done();
-    const established = this.#owner.state === 'ESTABLISHED' || this.#owner.state === 'REKEYING';
-    if (established || this.#task === undefined) this.#owner.silent(failure);
+    if (LIVING.has(this.#owner.state) || this.#task === undefined) this.#owner.silent(failure);
     else this.#task.fail(failure);
   }
 

@@ -33,6 +33,8 @@ export class Mobility implements Moves {
   readonly #sa: Mobile;
   #leads: boolean;
   #due: Omit<Turn, 'moves'> = NOTHING;
+  /** What is being said. */
+  #said: Omit<Turn, 'moves'> = NOTHING;
   #count = 0;
   /** The peer's address is new, and nobody knows yet whether it receives there. */
   #isUnverified = false;
@@ -76,7 +78,9 @@ export class Mobility implements Moves {
     if (other.#sa.running?.kind === 'mobike') this.#plan(this.#leads ? UPDATE : ADDRESSES);
     if (this.#isUnverified) this.#plan(VERIFY);
     if (this.#isDue) this.#sa.start(mobike());
-    other.#due = NOTHING;
+    // What is to be said of where we are is said there too: see `#speakAgain`.
+    other.#due = { ...other.#due, verify: false };
+    other.#isUnverified = false;
     other.#withdraw();
     // It has a last word to say, from where we are to where the peer is.
     this.#predecessor = other;
@@ -147,6 +151,9 @@ export class Mobility implements Moves {
   /** The answer to a request came by `path`. */
   answered(path: Path): void {
     const found = this.#candidates.find(candidate => samePath(candidate, path));
+    // The peer heeded the first of the requests, and answered all: of where we are a new one MUST tell (RFC 4555 §3.6).
+    if (this.#candidates.length > 0 && this.#sa.running?.kind === 'mobike')
+      this.#due = merged(this.#due, { ...this.#said, verify: false });
     this.#endTrying();
     if (found === undefined || samePath(found, this.#sa.path)) return;
     this.#say(`the peer answers by ${formatPath(found)}, and no longer by ${formatPath(this.#sa.path)}`);
@@ -161,6 +168,7 @@ export class Mobility implements Moves {
   /** The ways that a request goes which was sent `sent` times so far, this time counted. */
   waysOut(sent: number): readonly Path[] {
     const { path } = this.#sa;
+    if (sent === VAIN && this.#predecessor !== undefined) this.#predecessor.#speakAgain();
     if (sent >= VAIN && !this.#isTrying && this.#mayTry) {
       this.#isTrying = true;
       this.#look(true, paths => {
@@ -177,11 +185,10 @@ export class Mobility implements Moves {
 
   /** Takes what is to be said next; undefined where that is nothing. */
   turn(): Turn | undefined {
-    if (!this.#isDue) return undefined;
-    const { update, addresses } = this.#due;
-    const turn = { update, addresses, verify: this.#isUnverified, moves: this.#count };
+    const isDue = this.#isDue;
+    this.#said = isDue ? { ...this.#due, verify: this.#isUnverified } : NOTHING;
     this.#due = NOTHING;
-    return turn;
+    return isDue ? { ...this.#said, moves: this.#count } : undefined;
   }
 
   /** It came to nothing, and is said again. */
@@ -219,12 +226,21 @@ export class Mobility implements Moves {
     this.#sa.resend(true);
   }
 
-  /** Whoever tells its addresses from another than the present one asks to be sent to there, as charon's responder does. */
+  /**
+   * Whoever tells its addresses from another than the present one asks to be sent to there, as charon's responder does;
+   * and whoever tells them to another of ours than it was led to knows no better way. Where we are about to say another
+   * way, that one counts.
+   */
   told(path: Path): void {
-    const { path: before } = this.#sa;
-    if (path.tcp === true || before.tcp === true) return;
-    if (this.#leads && !equal(path.remote.address, before.remote.address))
-      this.moveTo({ ...before, remote: path.remote });
+    const { path: before, running } = this.#sa;
+    if (!this.#leads || path.tcp === true || before.tcp === true) return;
+    const isMoved = !equal(path.remote.address, before.remote.address);
+    if (!isMoved && equal(path.local.address, before.local.address)) return;
+    const isSaying = this.#due.update || (running?.kind === 'mobike' && this.#said.update);
+    const mayFollow = !isSaying && this.#isAllowed(path);
+    if (isMoved || mayFollow)
+      this.moveTo({ local: mayFollow ? path.local : before.local, remote: path.remote });
+    else this.#plan(UPDATE);
   }
 
   /** What a NAT does has changed: the peer is told from where we send. */
@@ -372,8 +388,21 @@ export class Mobility implements Moves {
   /** Its successor has moved. */
   #goAlong(path: Path): void {
     if (this.#isOver) return;
+    this.#count++;
     this.#sa.path = path;
     this.#sa.resend(true);
+    this.#speakAgain();
+  }
+
+  /**
+   * Where the peer's rekey was answered, the answer may be lost, and then the peer knows of this SA alone: it sends its
+   * rekey again to where it believes us to be, and is told here where that is.
+   */
+  #speakAgain(): void {
+    const { state, peer, path, running } = this.#sa;
+    if (this.#isOver || state !== 'REKEYED' || running?.kind === 'mobike') return;
+    if (peer.mobike && path.tcp !== true) this.#plan(this.#leads ? UPDATE : ADDRESSES);
+    else if (running === undefined) this.#sa.start(liveness());
   }
 
   #say(text: string): void {

@@ -96,6 +96,8 @@ function conclude(sa: IkeSa, { update, verify }: Turn, response: Exchanged): voi
 
 /** Another path, where there is one that the peer has not refused. Throws Failed where there is none. */
 function* elsewhere(sa: IkeSa, error: number): Flow<void> {
+  // Its successor hears the same, and decides.
+  if (sa.state === 'REKEYED') return;
   const { path, peer } = sa;
   const remotes = [path.remote.address, ...peer.addresses];
   const { paths } = yield* ask<'paths'>({ kind: 'paths', path, remotes });

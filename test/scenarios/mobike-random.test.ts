@@ -9,6 +9,9 @@ import { Random } from '../sim/random.ts';
 
 const FIRST = Number(process.env['RANDOM_SEED'] ?? 1);
 const RUNS = Number(process.env['RANDOM_RUNS'] ?? 6);
+/** These once found something. */
+const TELLING = [900_035, 900_329, 900_601, 901_063, 901_073];
+const SEEDS = new Set([...TELLING, ...Array.from({ length: RUNS }, (_, index) => FIRST + index)]);
 
 const PLACES_A = [ADDRESS_A, ip('192.0.2.11'), ip('203.0.113.5'), ip('10.0.0.5')] as const;
 const PLACES_B = [ADDRESS_B, ip('198.51.100.22')] as const;
@@ -22,7 +25,7 @@ function some(random: Random, places: readonly IpAddress[]): readonly IpAddress[
   return random.chance(0.5) || first === second ? [first] : [first, second];
 }
 
-for (let seed = FIRST; seed < FIRST + RUNS; seed++) {
+for (const seed of SEEDS) {
   test(`whatever moves, and whoever rekeys meanwhile, ends up where it is (seed ${seed}: RANDOM_SEED, RANDOM_RUNS)`, () => {
     const random = new Random(seed);
     const made = pair({ seed, both: { mobike: true, dpdDelay: 20 * SECOND } });
@@ -71,7 +74,7 @@ for (let seed = FIRST; seed < FIRST + RUNS; seed++) {
     sim.check(() => {
       const [atA, atB] = [onlyIke(a).path, onlyIke(b).path];
       const isHidden = nat.holds(atA.local.address);
-      assert.ok(a.addresses.includes(atA.local.address));
+      assert.ok(a.addresses.map(formatIp).includes(formatIp(atA.local.address)));
       assert.equal(formatIp(atB.remote.address), formatIp(isHidden ? OUTSIDE : atA.local.address));
       assert.equal(formatIp(atA.remote.address), formatIp(atB.local.address));
       for (const [host, path] of [

@@ -56,10 +56,11 @@ export function assertSettled(sim: Simulation, a: Host, b: Host, names: readonly
   });
 }
 
-/** As `assertSettled`, after the time that replaced SAs still receive. */
+/** As `assertSettled`, after the time that replaced SAs still receive, and once whatever begins in it, such as a check for life, has ended. */
 export function assertSettles(sim: Simulation, a: Host, b: Host, names?: readonly string[]): void {
   sim.quiet();
   sim.run(10 * SECOND);
+  sim.quiet();
   assertSettled(sim, a, b, names);
 }
 

@@ -233,6 +233,8 @@ export class Mobility implements Moves {
    */
   told(path: Path): void {
     const { path: before, running } = this.#sa;
+    // What is tried goes its new ways from the next time on.
+    this.#isTrying = false;
     if (!this.#leads || path.tcp === true || before.tcp === true) return;
     const isMoved = !equal(path.remote.address, before.remote.address);
     if (!isMoved && equal(path.local.address, before.local.address)) return;
@@ -276,7 +278,8 @@ export class Mobility implements Moves {
   #look(toAll: boolean, then: (paths: readonly Path[]) => void): void {
     const { host, path, peer } = this.#sa;
     this.#withdraw();
-    const remotes = [path.remote.address, ...(toAll ? peer.addresses : [])];
+    const { address } = path.remote;
+    const remotes = [address, ...(toAll ? peer.addresses.filter(other => !equal(other, address)) : [])];
     this.#withdraw = host.ask({ kind: 'paths', path, remotes }, answer => {
       if (answer.kind !== 'paths') return;
       const paths = answer.paths.filter(found => samePath(found, path) || this.#isAllowed(found));

@@ -11,6 +11,7 @@ import { ADDRESS_A, ADDRESS_B, type Pair, type PairOptions, pair } from '../sim/
 // What the random runs have found, one thing at a time: messages are lost, and where the ends are is another place meanwhile.
 
 const SECOND_A = ip('192.0.2.11');
+const THIRD_A = ip('203.0.113.5');
 const SECOND_B = ip('198.51.100.22');
 const OUTSIDE = ip('203.0.113.7');
 
@@ -155,6 +156,29 @@ test('the responder finds another way to us than it was led: we follow', () => {
   b.roam(ADDRESS_B, SECOND_B);
   sim.run(MINUTE);
   ba.flow();
+  assertSettles(sim, a, b);
+  assertAt(made, SECOND_A, ADDRESS_B);
+  assertEnds(sim, a);
+});
+
+test('the responder finds another way to us, which is gone before it can say so: where a list comes from is a way too', () => {
+  const made = up();
+  const { a, b, ba, sim } = made;
+  const isAt = (address: Uint8Array, place: Uint8Array): boolean => formatIp(address) === formatIp(place);
+  // Of what b asks one thing alone arrives: whether a receives there.
+  let isAsked = false;
+  ba.script = packet => {
+    if (labelOf(packet)?.response !== false) return 'pass';
+    if (isAsked || isAt(packet.to.address, SECOND_A)) return 'drop';
+    isAsked = true;
+    return 'pass';
+  };
+  a.roam(SECOND_A, THIRD_A);
+  sim.until(() => isAt(onlyIke(b).path.remote.address, THIRD_A));
+  a.roam(SECOND_A);
+  sim.run(SECOND);
+  ba.flow();
+  sim.run(MINUTE);
   assertSettles(sim, a, b);
   assertAt(made, SECOND_A, ADDRESS_B);
   assertEnds(sim, a);

@@ -2,7 +2,7 @@ import { ExchangeType } from '../../iana/ikev2.ts';
 import { nameOf } from '../../iana/name.ts';
 import { NotifyError, NotifyStatus } from '../../iana/notify.ts';
 import { ask } from '../../ike/flow.ts';
-import { constantTimeEqual } from '../../lib/bytes.ts';
+import { constantTimeEqual, equal } from '../../lib/bytes.ts';
 import { formatIp } from '../../lib/ip.ts';
 import { mayMoveTo } from '../../policy/address-match.ts';
 import { Failed, type Failure } from '../../policy/failure.ts';
@@ -126,11 +126,16 @@ export function serveMobike(sa: IkeSa, message: Message, path: Path): readonly P
   }
   const asksForNat = findNotify(message, NotifyStatus.NAT_DETECTION_SOURCE_IP) !== undefined;
   const here = circumstances(sa, path);
-  if (addresses !== undefined) peer.addresses = addresses;
   if (update) {
+    if (addresses !== undefined) peer.addresses = addresses;
     heedNat(payloads, here);
     mobility.led(path);
-  } else if (addresses !== undefined) mobility.told(path);
+  } else if (addresses !== undefined) {
+    mobility.told(path);
+    // RFC 4555 §3.6: where it speaks from is one of them too.
+    const { address } = path.remote;
+    peer.addresses = equal(address, sa.path.remote.address) ? addresses : [address, ...addresses];
+  }
   return [...(asksForNat ? natPayloads(here) : []), ...echo];
 }
 

@@ -233,11 +233,15 @@ export class Mobility implements Moves {
    */
   told(path: Path): void {
     const { path: before, running } = this.#sa;
-    // What is tried goes its new ways from the next time on.
-    this.#isTrying = false;
-    if (!this.#leads || path.tcp === true || before.tcp === true) return;
+    if (path.tcp === true || before.tcp === true) return;
     const isMoved = !equal(path.remote.address, before.remote.address);
-    if (!isMoved && equal(path.local.address, before.local.address)) return;
+    const isElsewhere = isMoved || !equal(path.local.address, before.local.address);
+    if (!this.#leads || !isElsewhere) {
+      // Something is new at the peer: what it has not answered may reach it now, and goes its new ways from the third time on.
+      this.#isTrying = false;
+      this.#sa.resend(true);
+      return;
+    }
     const isSaying = this.#due.update || (running?.kind === 'mobike' && this.#said.update);
     const mayFollow = !isSaying && this.#isAllowed(path);
     if (isMoved || mayFollow)

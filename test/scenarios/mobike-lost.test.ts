@@ -183,3 +183,17 @@ test('the responder finds another way to us, which is gone before it can say so:
   assertAt(made, SECOND_A, ADDRESS_B);
   assertEnds(sim, a);
 });
+
+test('a peer that was away for a while tells its addresses: what it has not answered is sent again at once', () => {
+  const made = up({ b: { dpdDelay: 30 * SECOND } });
+  const { a, b, sim } = made;
+  a.roam();
+  sim.run(2 * MINUTE);
+  assert.deepEqual(onlyIke(b).tasksActive, ['liveness']);
+  a.roam(ADDRESS_A, SECOND_A);
+  sim.run(SECOND);
+  assert.deepEqual(onlyIke(b).tasksActive, []);
+  assertSettles(sim, a, b);
+  assertAt(made, ADDRESS_A, ADDRESS_B);
+  assertEnds(sim, a);
+});

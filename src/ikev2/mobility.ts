@@ -235,6 +235,8 @@ export class Mobility implements Moves {
     const { path: before, running } = this.#sa;
     if (path.tcp === true || before.tcp === true) return;
     const isMoved = !equal(path.remote.address, before.remote.address);
+    // Where the configuration says that the peer may not be, nobody looks for it.
+    if (isMoved && !mayMoveTo(this.#sa.connection.remoteAddresses, path.remote.address)) return;
     const isElsewhere = isMoved || !equal(path.local.address, before.local.address);
     if (!this.#leads || !isElsewhere) {
       // Something is new at the peer: what it has not answered may reach it now, and goes its new ways from the third time on.

@@ -445,6 +445,18 @@ test('a connection says where its peer may be: refused there, twice, and it goes
   assertAt(made, ADDRESS_A);
 });
 
+test('a responder that tells its addresses from where it may not be is not followed', () => {
+  const made = up({ a: { remoteAddresses: [formatIp(ADDRESS_B), '198.51.100.0/24'] } });
+  const { a, b, sim } = made;
+  b.roam(THIRD_A);
+  sim.run(10 * SECOND);
+  assert.equal(ends(a), `${formatIp(ADDRESS_A)} ${formatIp(ADDRESS_B)}`);
+  b.roam(SECOND_B);
+  sim.run(MINUTE);
+  assertSettles(sim, a, b);
+  assertAt(made, ADDRESS_A, SECOND_B);
+});
+
 test('a prefix of our own likewise: what lies outside is not gone to, nor told', () => {
   const made = up({ a: { localAddresses: ['192.0.2.0/24'] } });
   const { a, b, sim } = made;

@@ -399,11 +399,12 @@ async function sample(world: World): Promise<Sample> {
     globalThis.gc?.();
   }
   const { heapUsed, external } = process.memoryUsage();
-  const code = getHeapCodeStatistics();
+  const { code_and_metadata_size: compiled, bytecode_and_metadata_size: bytecode } = getHeapCodeStatistics();
+  const code = compiled + bytecode;
   const resources = Map.groupBy(process.getActiveResourcesInfo(), name => name);
   return {
-    heap: heapUsed + external - code.code_and_metadata_size - code.bytecode_and_metadata_size,
-    code: code.code_and_metadata_size + code.bytecode_and_metadata_size,
+    heap: heapUsed + external - code,
+    code,
     sas: alice.backend.sas.size + bob.backend.sas.size,
     policies: alice.backend.policies.size + bob.backend.policies.size,
     manual: alice.manual.list.length,

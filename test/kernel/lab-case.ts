@@ -71,15 +71,12 @@ export class KernelScene implements AsyncDisposable {
     } catch (error) {
       const [ours, theirs] = await this.views();
       if (ours.routes.length === 0 || theirs.routes.length > 0) throw error;
-      console.error(`charon made no route for ${child}:\n${this.#charonSaid}`);
+      const said = this.scene.charon.log.split('\n').slice(-120).join('\n');
+      console.error(`charon made no route for ${child}:\n${said}`);
       await this.terminate(child);
       await starter.initiate(child);
       await this.sameOnBothEnds();
     }
-  }
-
-  get #charonSaid(): string {
-    return this.scene.charon.log.split('\n').slice(-120).join('\n');
   }
 
   /** cygnet's kernel comes to have what charon's has, apart from what is different in every run. */

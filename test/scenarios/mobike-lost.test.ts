@@ -1,41 +1,15 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { formatIp, ip } from '../../src/lib/ip.ts';
+import { formatIp } from '../../src/lib/ip.ts';
 import { MINUTE, SECOND } from '../../src/lib/time.ts';
 import { assertEnds, assertSettles, onlyIke } from '../sim/ends.ts';
 import type { Host } from '../sim/host.ts';
+import { assertEndsAt, connectedMobile, OUTSIDE, SECOND_A, SECOND_B, THIRD_A } from '../sim/mobile.ts';
 import { Nat } from '../sim/network.ts';
 import { labelOf, type Packet } from '../sim/packet.ts';
-import { ADDRESS_A, ADDRESS_B, type Pair, type PairOptions, pair } from '../sim/pair.ts';
+import { ADDRESS_A, ADDRESS_B, type Pair } from '../sim/pair.ts';
 
 // What the random runs have found, one thing at a time: messages are lost, and where the ends are is another place meanwhile.
-
-const SECOND_A = ip('192.0.2.11');
-const THIRD_A = ip('203.0.113.5');
-const SECOND_B = ip('198.51.100.22');
-const OUTSIDE = ip('203.0.113.7');
-
-function up(options: PairOptions = {}, before: (made: Pair) => void = () => undefined): Pair {
-  const made = pair({ ...options, both: { mobike: true, ...options.both } });
-  made.a.roam(ADDRESS_A);
-  made.b.roam(ADDRESS_B);
-  before(made);
-  made.a.initiate('site', 'net');
-  assertSettles(made.sim, made.a, made.b);
-  return made;
-}
-
-/** Both ends, and all that they have installed, agree on where they are. */
-function assertAt({ a, b }: Pair, atA: Uint8Array, atB: Uint8Array): void {
-  const text = ({ path: { local, remote } }: Pick<ReturnType<typeof onlyIke>, 'path'>): string =>
-    `${formatIp(local.address)} ${formatIp(remote.address)}`;
-  for (const [host, local, remote] of [
-    [a, atA, atB],
-    [b, atB, atA],
-  ] as const)
-    for (const one of [onlyIke(host), ...host.backEnd.sas.values()])
-      assert.equal(text(one), `${formatIp(local)} ${formatIp(remote)}`, host.name);
-}
 
 /** The peer of `host` rekeys the IKE SA, and the answer is lost: only `host` knows of the new one. */
 function loseAnswer(made: Pair, host: 'a' | 'b'): void {
@@ -57,20 +31,21 @@ function isRekeyAnswer(packet: Packet): boolean {
   return label?.exchange === 'CREATE_CHILD_SA' && label.response;
 }
 
-test('the answer to a rekey of the IKE SA is lost, and a moves: the SA that b knows tells of it too', () => {
-  const made = up();
-  const { a, b, sim } = made;
-  loseAnswer(made, 'a');
-  a.roam(SECOND_A);
-  sim.run(20 * SECOND);
-  assertSettles(sim, a, b);
-  assertAt(made, SECOND_A, ADDRESS_B);
-  assertEnds(sim, a);
-});
+for (const [host, place, atA, atB] of [
+  ['a', SECOND_A, SECOND_A, ADDRESS_B],
+  ['b', SECOND_B, ADDRESS_A, SECOND_B],
+] as const)
+  test(`the answer to a rekey of the IKE SA is lost, and ${host} moves, who sent it: the SA that the other knows tells of it too`, () => {
+    const made = connectedMobile();
+    loseAnswer(made, host);
+    made[host].roam(place);
+    made.sim.run(20 * SECOND);
+    assertEndsAt(made, atA, atB);
+  });
 
 test('a has moved already, and had no turn to say so', () => {
-  const made = up({ a: { dpdDelay: 30 * SECOND } });
-  const { a, b, ab, sim } = made;
+  const made = connectedMobile({ a: { dpdDelay: 30 * SECOND } });
+  const { a, ab, sim } = made;
   ab.script = () => 'drop';
   sim.until(() => a.status().some(({ tasksActive }) => tasksActive.includes('liveness')));
   // Its first address can still be sent to, but not from.
@@ -79,26 +54,15 @@ test('a has moved already, and had no turn to say so', () => {
   loseAnswer(made, 'a');
   a.roam(SECOND_A);
   sim.run(20 * SECOND);
-  assertSettles(sim, a, b);
-  assertAt(made, SECOND_A, ADDRESS_B);
-  assertEnds(sim, a);
-});
-
-test('the answer to a rekey of the IKE SA is lost, and b moves to where nobody looks for it', () => {
-  const made = up();
-  const { a, b, sim } = made;
-  loseAnswer(made, 'b');
-  b.roam(SECOND_B);
-  sim.run(20 * SECOND);
-  assertSettles(sim, a, b);
-  assertAt(made, ADDRESS_A, SECOND_B);
-  assertEnds(sim, a);
+  assertEndsAt(made, SECOND_A, ADDRESS_B);
 });
 
 for (const mobike of [true, false]) {
   test(`the answer to a rekey of the IKE SA is lost, and a NAT gives another port, ${mobike ? 'with' : 'without'} MOBIKE`, () => {
     const nat = new Nat(OUTSIDE, [ADDRESS_A]);
-    const made = up({ both: { mobike, dpdDelay: 20 * SECOND } }, ({ sim }) => sim.network.addNat(nat));
+    const made = connectedMobile({ both: { mobike, dpdDelay: 20 * SECOND } }, ({ sim }) =>
+      sim.network.addNat(nat),
+    );
     const { a, b, sim } = made;
     const before = onlyIke(b).path.remote.port;
     loseAnswer(made, 'a');
@@ -113,7 +77,7 @@ for (const mobike of [true, false]) {
 }
 
 test('a peer that never asks again: the SA before goes without a word, whatever was said there', () => {
-  const made = up();
+  const made = connectedMobile();
   const { a, sim } = made;
   loseAnswer(made, 'a');
   made.b.roam();
@@ -128,7 +92,7 @@ test('a peer that never asks again: the SA before goes without a word, whatever 
 });
 
 test('an update goes several ways, and the answer comes by another than the peer took: it is said again (RFC 4555 §3.6)', () => {
-  const made = up({}, ({ b }) => b.roam(ADDRESS_B, SECOND_B));
+  const made = connectedMobile({}, ({ b }) => b.roam(ADDRESS_B, SECOND_B));
   const { a, b, ab, ba, sim } = made;
   const isAt = ({ address }: { readonly address: Uint8Array }, place: Uint8Array): boolean =>
     formatIp(address) === formatIp(place);
@@ -142,27 +106,23 @@ test('an update goes several ways, and the answer comes by another than the peer
   sim.until(() => a.status().every(({ tasksActive }) => tasksActive.length === 0));
   ba.flow();
   sim.run(MINUTE);
-  assertSettles(sim, a, b);
-  assertAt(made, SECOND_A, ADDRESS_B);
-  assertEnds(sim, a);
+  assertEndsAt(made, SECOND_A, ADDRESS_B);
 });
 
 test('the responder finds another way to us than it was led: we follow', () => {
-  const made = up({ a: { dpdDelay: 20 * SECOND } }, ({ a }) => a.roam(ADDRESS_A, SECOND_A));
-  const { a, b, ba, sim } = made;
+  const made = connectedMobile({ a: { dpdDelay: 20 * SECOND } }, ({ a }) => a.roam(ADDRESS_A, SECOND_A));
+  const { b, ba, sim } = made;
   const toFirst = ({ to }: Packet): boolean => formatIp(to.address) === formatIp(ADDRESS_A);
   // Requests alone: what a asks is answered.
   ba.script = packet => (toFirst(packet) && labelOf(packet)?.response === false ? 'drop' : 'pass');
   b.roam(ADDRESS_B, SECOND_B);
   sim.run(MINUTE);
   ba.flow();
-  assertSettles(sim, a, b);
-  assertAt(made, SECOND_A, ADDRESS_B);
-  assertEnds(sim, a);
+  assertEndsAt(made, SECOND_A, ADDRESS_B);
 });
 
 test('the responder finds another way to us, which is gone before it can say so: where a list comes from is a way too', () => {
-  const made = up();
+  const made = connectedMobile();
   const { a, b, ba, sim } = made;
   const isAt = (address: Uint8Array, place: Uint8Array): boolean => formatIp(address) === formatIp(place);
   // Of what b asks one thing alone arrives: whether a receives there.
@@ -179,13 +139,11 @@ test('the responder finds another way to us, which is gone before it can say so:
   sim.run(SECOND);
   ba.flow();
   sim.run(MINUTE);
-  assertSettles(sim, a, b);
-  assertAt(made, SECOND_A, ADDRESS_B);
-  assertEnds(sim, a);
+  assertEndsAt(made, SECOND_A, ADDRESS_B);
 });
 
 test('a peer that was away for a while tells its addresses: what it has not answered is sent again at once', () => {
-  const made = up({ b: { dpdDelay: 30 * SECOND } });
+  const made = connectedMobile({ b: { dpdDelay: 30 * SECOND } });
   const { a, b, sim } = made;
   a.roam();
   sim.run(2 * MINUTE);
@@ -193,7 +151,5 @@ test('a peer that was away for a while tells its addresses: what it has not answ
   a.roam(ADDRESS_A, SECOND_A);
   sim.run(SECOND);
   assert.deepEqual(onlyIke(b).tasksActive, []);
-  assertSettles(sim, a, b);
-  assertAt(made, ADDRESS_A, ADDRESS_B);
-  assertEnds(sim, a);
+  assertEndsAt(made, ADDRESS_A, ADDRESS_B);
 });

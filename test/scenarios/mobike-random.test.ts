@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import { formatIp, type IpAddress, ip } from '../../src/lib/ip.ts';
 import { MINUTE, SECOND } from '../../src/lib/time.ts';
 import { assertEnds, assertSettles, onlyIke } from '../sim/ends.ts';
+import { OUTSIDE, SECOND_A, SECOND_B, THIRD_A } from '../sim/mobile.ts';
 import { CALM, Nat } from '../sim/network.ts';
 import { ADDRESS_A, ADDRESS_B, pair } from '../sim/pair.ts';
 import { Random } from '../sim/random.ts';
@@ -13,10 +14,9 @@ const RUNS = Number(process.env['RANDOM_RUNS'] ?? 6);
 const TELLING = [900_035, 900_329, 900_601, 901_063, 901_073];
 const SEEDS = new Set([...TELLING, ...Array.from({ length: RUNS }, (_, index) => FIRST + index)]);
 
-const PLACES_A = [ADDRESS_A, ip('192.0.2.11'), ip('203.0.113.5'), ip('10.0.0.5')] as const;
-const PLACES_B = [ADDRESS_B, ip('198.51.100.22')] as const;
-/** In front of the last place of a. */
-const OUTSIDE = ip('203.0.113.7');
+/** The last is behind a NAT. */
+const PLACES_A = [ADDRESS_A, SECOND_A, THIRD_A, ip('10.0.0.5')] as const;
+const PLACES_B = [ADDRESS_B, SECOND_B] as const;
 
 /** One or two of `places`, in any order. */
 function some(random: Random, places: readonly IpAddress[]): readonly IpAddress[] {

@@ -5,52 +5,23 @@ import { MINUTE, SECOND } from '../../src/lib/time.ts';
 import { child } from '../sim/configuration.ts';
 import { assertEnds, assertSettles, onlyChild, onlyIke } from '../sim/ends.ts';
 import type { Host } from '../sim/host.ts';
+import {
+  assertAt,
+  assertEndsAt,
+  connectedMobile,
+  ends,
+  mobile,
+  OUTSIDE,
+  SECOND_A,
+  SECOND_B,
+  THIRD_A,
+} from '../sim/mobile.ts';
 import { Nat } from '../sim/network.ts';
 import { labelOf } from '../sim/packet.ts';
-import { ADDRESS_A, ADDRESS_B, byTcp, type Pair, type PairOptions, pair } from '../sim/pair.ts';
-
-const SECOND_A = ip('192.0.2.11');
-const THIRD_A = ip('203.0.113.5');
-const SECOND_B = ip('198.51.100.22');
-const OUTSIDE = ip('203.0.113.7');
-
-/** Both may move; nothing is begun. */
-function mobile(options: PairOptions = {}): Pair {
-  const made = pair({ ...options, both: { mobike: true, ...options.both } });
-  made.a.roam(ADDRESS_A);
-  made.b.roam(ADDRESS_B);
-  return made;
-}
-
-function up(options: PairOptions = {}, before: (made: Pair) => void = () => undefined): Pair {
-  const made = mobile(options);
-  before(made);
-  made.a.initiate('site', 'net');
-  assertSettles(made.sim, made.a, made.b);
-  return made;
-}
-
-/** From where to where the IKE SA and all that is installed lead. */
-function ends(host: Host): string {
-  const text = ({
-    local,
-    remote,
-  }: {
-    local: { address: Uint8Array };
-    remote: { address: Uint8Array };
-  }): string => `${formatIp(local.address)} ${formatIp(remote.address)}`;
-  const ike = text(onlyIke(host).path);
-  for (const { path } of host.backEnd.sas.values()) assert.equal(text(path), ike, 'ESP goes where IKE goes');
-  return ike;
-}
-
-function assertAt({ a, b }: Pair, atA: Uint8Array, atB: Uint8Array = ADDRESS_B): void {
-  assert.equal(ends(a), `${formatIp(atA)} ${formatIp(atB)}`);
-  assert.equal(ends(b), `${formatIp(atB)} ${formatIp(atA)}`);
-}
+import { ADDRESS_A, ADDRESS_B, byTcp } from '../sim/pair.ts';
 
 test('both say so in IKE_AUTH, and go to the port of NAT traversal at once (RFC 4555 §3.3)', () => {
-  const made = up();
+  const made = connectedMobile();
   for (const host of [made.a, made.b]) {
     assert.equal(onlyIke(host).mobike, true);
     assert.equal(onlyIke(host).path.local.port, 4500);
@@ -61,7 +32,7 @@ test('both say so in IKE_AUTH, and go to the port of NAT traversal at once (RFC 
 
 for (const off of ['a', 'b'] as const) {
   test(`where ${off} does not want it there is none, and no word of it from there`, () => {
-    const made = up({ [off]: { mobike: false }, settings: { traceMessages: true } });
+    const made = connectedMobile({ [off]: { mobike: false }, settings: { traceMessages: true } });
     assert.equal(onlyIke(made.a).mobike, undefined);
     assert.equal(onlyIke(made.b).mobike, undefined);
     const said = made[off].eventsOf('message').filter(({ direction }) => direction === 'out');
@@ -71,7 +42,7 @@ for (const off of ['a', 'b'] as const) {
 }
 
 test('the initiator moves: IKE and ESP follow, with the SPIs that they had', () => {
-  const made = up();
+  const made = connectedMobile();
   const { a, b, sim } = made;
   const before = [onlyChild(a).spiIn, onlyChild(a).spiOut, onlyIke(a).id];
   a.roam(SECOND_A);
@@ -84,7 +55,7 @@ test('the initiator moves: IKE and ESP follow, with the SPIs that they had', () 
 });
 
 test('there and back again, ten times', () => {
-  const made = up();
+  const made = connectedMobile();
   for (let time = 0; time < 10; time++) {
     made.a.roam(time % 2 === 0 ? SECOND_A : ADDRESS_A);
     made.sim.quiet();
@@ -94,7 +65,7 @@ test('there and back again, ten times', () => {
 });
 
 test('the responder sends nothing to a new address before it has shown that it is heard there', () => {
-  const made = up();
+  const made = connectedMobile();
   const { a, b, ba, sim } = made;
   const oldPath = b.backEnd.outbound('net')?.path;
   ba.hold();
@@ -109,7 +80,7 @@ test('the responder sends nothing to a new address before it has shown that it i
 });
 
 test('no packet that was under way before the move is lost, nor one after it', () => {
-  const made = up();
+  const made = connectedMobile();
   const { a, b, sim } = made;
   const received = (host: Host): number =>
     [...host.backEnd.sas.values()].reduce((sum, sa) => sum + sa.received, 0);
@@ -124,7 +95,7 @@ test('no packet that was under way before the move is lost, nor one after it', (
 });
 
 test('only the port changes, or the address of the responder that is sent to: nothing is to be shown', () => {
-  const made = up({}, ({ b }) => b.roam(ADDRESS_B, SECOND_B));
+  const made = connectedMobile({}, ({ b }) => b.roam(ADDRESS_B, SECOND_B));
   const { a, sim } = made;
   assert.deepEqual(onlyIke(a).remoteAddresses, [formatIp(SECOND_B)]);
   // The first address of b is no longer reached.
@@ -137,7 +108,7 @@ test('only the port changes, or the address of the responder that is sent to: no
 
 for (const lost of ['request', 'response'] as const) {
   test(`the ${lost} of the update is lost: it is sent again, and all is well`, () => {
-    const made = up();
+    const made = connectedMobile();
     const { a, b, sim } = made;
     const direction = lost === 'request' ? made.ab : made.ba;
     direction.hold();
@@ -151,7 +122,7 @@ for (const lost of ['request', 'response'] as const) {
 }
 
 test('what comes late and out of order changes nothing any more', () => {
-  const made = up();
+  const made = connectedMobile();
   const { a, b, ab, sim } = made;
   ab.hold();
   a.roam(SECOND_A);
@@ -172,20 +143,18 @@ test('what comes late and out of order changes nothing any more', () => {
 });
 
 test('addresses flap while the update is under way: the last one counts', () => {
-  const made = up();
-  const { a, b, sim } = made;
+  const made = connectedMobile();
+  const { a, sim } = made;
   for (let time = 0; time < 27; time++) {
     a.roam([SECOND_A, THIRD_A, ADDRESS_A][time % 3] as Uint8Array);
     sim.run(7);
   }
-  assertSettles(sim, a, b);
-  assertAt(made, ADDRESS_A);
-  assertEnds(sim, a);
+  assertEndsAt(made, ADDRESS_A);
 });
 
 test('with loss, jitter and doubles in both directions', () => {
   for (let seed = 1; seed <= 12; seed++) {
-    const made = up({ seed });
+    const made = connectedMobile({ seed });
     const { a, b, ab, ba, sim } = made;
     const weather = { delay: 20, jitter: 200, loss: 0.25, duplicate: 0.2, mtu: Number.POSITIVE_INFINITY };
     ab.weather = weather;
@@ -210,7 +179,7 @@ for (const [what, target] of [
   for (const starter of ['a', 'b'] as const) {
     for (const exchange of ['request', 'response'] as const) {
       test(`${starter} rekeys ${what}, and a moves while the ${exchange} is on its way`, () => {
-        const made = up();
+        const made = connectedMobile();
         const { a, b, sim } = made;
         const direction = (starter === 'a') === (exchange === 'request') ? made.ab : made.ba;
         direction.hold();
@@ -228,7 +197,7 @@ for (const [what, target] of [
 }
 
 test('both rekey the IKE SA while a moves', () => {
-  const made = up();
+  const made = connectedMobile();
   const { a, b, ab, ba, sim } = made;
   ab.hold();
   ba.hold();
@@ -239,13 +208,11 @@ test('both rekey the IKE SA while a moves', () => {
   sim.run(SECOND);
   ab.flow();
   ba.flow();
-  assertSettles(sim, a, b);
-  assertAt(made, SECOND_A);
-  assertEnds(sim, a);
+  assertEndsAt(made, SECOND_A);
 });
 
 test('a move while the back end installs a child', () => {
-  const made = up();
+  const made = connectedMobile();
   const { a, b, sim } = made;
   a.backEnd.latency = 500;
   b.backEnd.latency = 500;
@@ -257,7 +224,7 @@ test('a move while the back end installs a child', () => {
 });
 
 test('whoever began the first of them leads, whoever rekeyed since (RFC 4555 §1.3)', () => {
-  const made = up();
+  const made = connectedMobile();
   const { a, b, sim } = made;
   b.rekey({ connection: 'site' });
   assertSettles(sim, a, b);
@@ -271,16 +238,14 @@ test('whoever began the first of them leads, whoever rekeyed since (RFC 4555 §1
 });
 
 test('the responder moves: it tells its new address, and the initiator follows', () => {
-  const made = up();
-  const { a, b, sim } = made;
+  const made = connectedMobile();
+  const { b } = made;
   b.roam(SECOND_B);
-  assertSettles(sim, a, b);
-  assertAt(made, ADDRESS_A, SECOND_B);
-  assertEnds(sim, a);
+  assertEndsAt(made, ADDRESS_A, SECOND_B);
 });
 
 test('a further address of either is told, and one that goes too', () => {
-  const made = up();
+  const made = connectedMobile();
   const { a, b, sim } = made;
   b.roam(ADDRESS_B, SECOND_B);
   a.roam(ADDRESS_A, SECOND_A, THIRD_A);
@@ -297,7 +262,7 @@ test('a further address of either is told, and one that goes too', () => {
 });
 
 test('both lose their address at once, and each knows of another of the other', () => {
-  const made = up({}, ({ a, b }) => {
+  const made = connectedMobile({}, ({ a, b }) => {
     a.roam(ADDRESS_A, SECOND_A);
     b.roam(ADDRESS_B, SECOND_B);
   });
@@ -310,14 +275,14 @@ test('both lose their address at once, and each knows of another of the other', 
 });
 
 test('the second path is up when the first goes down', () => {
-  const made = up({}, ({ a }) => a.roam(ADDRESS_A, THIRD_A));
+  const made = connectedMobile({}, ({ a }) => a.roam(ADDRESS_A, THIRD_A));
   made.a.roam(THIRD_A);
   assertSettles(made.sim, made.a, made.b);
   assertAt(made, THIRD_A);
 });
 
 test('a path dies of which nobody tells: requests go along others, and the SA after them', () => {
-  const made = up({ both: { dpdDelay: 30 * SECOND } }, ({ a }) => a.roam(ADDRESS_A, THIRD_A));
+  const made = connectedMobile({ both: { dpdDelay: 30 * SECOND } }, ({ a }) => a.roam(ADDRESS_A, THIRD_A));
   const { a, b, sim } = made;
   const isDead = ({ from, to }: { from: { address: Uint8Array }; to: { address: Uint8Array } }): boolean =>
     [from, to].some(({ address }) => formatIp(address) === formatIp(ADDRESS_A));
@@ -328,7 +293,7 @@ test('a path dies of which nobody tells: requests go along others, and the SA af
 });
 
 test('the responder is dead at one address and alive at another', () => {
-  const made = up({ a: { dpdDelay: 30 * SECOND } }, ({ b }) => b.roam(ADDRESS_B, SECOND_B));
+  const made = connectedMobile({ a: { dpdDelay: 30 * SECOND } }, ({ b }) => b.roam(ADDRESS_B, SECOND_B));
   const { a, b, sim } = made;
   const isDead = ({ from, to }: { from: { address: Uint8Array }; to: { address: Uint8Array } }): boolean =>
     [from, to].some(({ address }) => formatIp(address) === formatIp(ADDRESS_B));
@@ -339,7 +304,7 @@ test('the responder is dead at one address and alive at another', () => {
 });
 
 test('a peer that is dead everywhere is given up as always', () => {
-  const made = up({ a: { dpdDelay: 30 * SECOND } }, ({ b }) => b.roam(ADDRESS_B, SECOND_B));
+  const made = connectedMobile({ a: { dpdDelay: 30 * SECOND } }, ({ b }) => b.roam(ADDRESS_B, SECOND_B));
   const { a, sim } = made;
   made.ab.script = () => 'drop';
   sim.run(10 * MINUTE);
@@ -348,7 +313,7 @@ test('a peer that is dead everywhere is given up as always', () => {
 });
 
 test('no way at all: the SA waits, and goes on when there is one again', () => {
-  const made = up({ a: { dpdDelay: 30 * SECOND } });
+  const made = connectedMobile({ a: { dpdDelay: 30 * SECOND } });
   const { a, b, sim } = made;
   for (let time = 0; time < 2; time++) {
     a.roam();
@@ -362,7 +327,7 @@ test('no way at all: the SA waits, and goes on when there is one again', () => {
 });
 
 test('into a NAT, out of it, and into another', () => {
-  const made = up();
+  const made = connectedMobile();
   const { a, b, sim } = made;
   const inside = ip('10.0.0.5');
   sim.network.addNat(new Nat(OUTSIDE, [inside]));
@@ -425,7 +390,7 @@ test('a mere message from elsewhere moves nothing with MOBIKE, and all without i
 });
 
 test('a connection says where its peer may be: refused there, twice, and it goes on elsewhere', () => {
-  const made = up({ b: { remoteAddresses: ['192.0.2.0/24'] } });
+  const made = connectedMobile({ b: { remoteAddresses: ['192.0.2.0/24'] } });
   const { a, b, sim } = made;
   for (let time = 0; time < 2; time++) {
     a.roam(THIRD_A);
@@ -446,7 +411,7 @@ test('a connection says where its peer may be: refused there, twice, and it goes
 });
 
 test('a responder that tells its addresses from where it may not be is not followed', () => {
-  const made = up({ a: { remoteAddresses: [formatIp(ADDRESS_B), '198.51.100.0/24'] } });
+  const made = connectedMobile({ a: { remoteAddresses: [formatIp(ADDRESS_B), '198.51.100.0/24'] } });
   const { a, b, sim } = made;
   b.roam(THIRD_A);
   sim.run(10 * SECOND);
@@ -458,7 +423,7 @@ test('a responder that tells its addresses from where it may not be is not follo
 });
 
 test('a prefix of our own likewise: what lies outside is not gone to, nor told', () => {
-  const made = up({ a: { localAddresses: ['192.0.2.0/24'] } });
+  const made = connectedMobile({ a: { localAddresses: ['192.0.2.0/24'] } });
   const { a, b, sim } = made;
   a.roam(THIRD_A, SECOND_A);
   assertSettles(sim, a, b);
@@ -467,7 +432,7 @@ test('a prefix of our own likewise: what lies outside is not gone to, nor told',
 });
 
 test('without MOBIKE the initiator makes all anew from its new address', () => {
-  const made = up({ b: { mobike: false } });
+  const made = connectedMobile({ b: { mobike: false } });
   const { a, b, sim } = made;
   const { id } = onlyIke(a);
   a.resolve = () => ({
@@ -484,7 +449,7 @@ test('without MOBIKE the initiator makes all anew from its new address', () => {
 });
 
 test('but not where the address that it keeps is configured', () => {
-  const made = up({ a: { mobike: false, localAddresses: [formatIp(ADDRESS_A)] } });
+  const made = connectedMobile({ a: { mobike: false, localAddresses: [formatIp(ADDRESS_A)] } });
   made.a.roam(SECOND_A);
   made.sim.run(MINUTE);
   assert.equal(made.a.eventsOf('ike-up').length, 1);
@@ -492,7 +457,7 @@ test('but not where the address that it keeps is configured', () => {
 
 test('a path that works is left for a better one only where that is wished', () => {
   for (const preferBestPath of [false, true]) {
-    const made = up({ settings: { preferBestPath } });
+    const made = connectedMobile({ settings: { preferBestPath } });
     made.a.roam(THIRD_A, ADDRESS_A);
     assertSettles(made.sim, made.a, made.b);
     assertAt(made, preferBestPath ? THIRD_A : ADDRESS_A);
@@ -501,7 +466,7 @@ test('a path that works is left for a better one only where that is wished', () 
 
 test('a change that leaves the path as it is can be a reason to ask the peer', () => {
   for (const checkCurrentPath of [false, true]) {
-    const made = up({ settings: { checkCurrentPath } });
+    const made = connectedMobile({ settings: { checkCurrentPath } });
     const before = made.ab.recorded.length;
     made.a.roam(ADDRESS_A);
     made.sim.quiet();
@@ -512,7 +477,7 @@ test('a change that leaves the path as it is can be a reason to ask the peer', (
 test('a child between the ends themselves is made anew where they are now', () => {
   const dynamic = { dynamic: true, protocol: 0, startPort: 0, endPort: 65_535 } as const;
   for (const mode of ['transport', 'tunnel'] as const) {
-    const made = up({ children: [child({ mode, localTs: [dynamic], remoteTs: [dynamic] })] });
+    const made = connectedMobile({ children: [child({ mode, localTs: [dynamic], remoteTs: [dynamic] })] });
     const { a, b, sim } = made;
     for (const address of [SECOND_A, ADDRESS_A]) {
       a.roam(address);
@@ -527,7 +492,7 @@ test('a child between the ends themselves is made anew where they are now', () =
 });
 
 test('over TCP a change that leaves the address changes nothing, and another address makes all anew', () => {
-  const made = up({ both: { tcp: 'yes' } });
+  const made = connectedMobile({ both: { tcp: 'yes' } });
   const { a, b, sim } = made;
   a.roam(ADDRESS_A, SECOND_A);
   assertSettles(sim, a, b);
